@@ -1,0 +1,35 @@
+import { defineConfig } from "vitest/config"
+
+/** Where `.ci/run` wants the results as JSON, beside the usual lines; unset elsewhere. */
+const results = process.env["NETSTACK_TEST_RESULTS"]
+
+export default defineConfig({
+  test: {
+    reporters: results === undefined ? ["default"] : ["default", ["json", { outputFile: results }]],
+    teardownTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/interop/**"],
+          // Threads that keep the modules they loaded: the core has no module state that one test could leave to another.
+          pool: "threads",
+          isolate: false,
+          testTimeout: 30_000
+        }
+      },
+      {
+        test: {
+          name: "interop",
+          include: ["test/interop/**/*.test.ts"],
+          pool: "forks",
+          // One kernel, one set of device names, two cores: one file after the other.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000
+        }
+      }
+    ]
+  }
+})
