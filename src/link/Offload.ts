@@ -1,0 +1,50 @@
+/**
+ * What a link that offloads owes to a frame, and which frames a link can't carry.
+ */
+import type { Frame } from "../wire/Frame.ts"
+import type { Capabilities } from "./Link.ts"
+
+/** Why a link takes a frame but does not carry it: longer than the MTU, or it asks for an offload that the link lacks. */
+export type Refusal = "tooLong" | "unsupported"
+
+/** The part of a link that says what it can carry. */
+export interface Limits {
+  readonly medium: "ethernet" | "ip"
+  readonly mtu: number
+  readonly capabilities: Capabilities
+}
+
+const ethernetHeaderBytes = 14
+const vlanTagBytes = 4
+/** A frame may carry two 802.1Q tags beyond the MTU (IEEE 802.1Q §9.6). */
+const mostVlanTags = 2
+
+/** The longest frame that passes a link. */
+export const maxFrameBytes = (limits: Limits): number =>
+  Math.max(limits.mtu, limits.capabilities.maxSegmentBytes) +
+  (limits.medium === "ethernet" ? ethernetHeaderBytes + mostVlanTags * vlanTagBytes : 0)
+
+const isVlanTag = (bytes: Uint8Array, at: number): boolean =>
+  (bytes[at] === 0x81 && bytes[at + 1] === 0x00) || (bytes[at] === 0x88 && bytes[at + 1] === 0xa8)
+
+/** Octets before the IP packet of an Ethernet frame, with its VLAN tags. */
+export const ethernetBytes = (frame: Frame): number => {
+  let length = ethernetHeaderBytes
+  for (let tags = 0; tags < mostVlanTags; tags++) {
+    if (frame.start + length > frame.end || !isVlanTag(frame.bytes, frame.start + length - 2)) break
+    length += vlanTagBytes
+  }
+  return length
+}
+
+/** Why the link can't carry the frame; undefined if it can. */
+export const refusal = (limits: Limits, frame: Frame): Refusal | undefined => {
+  const { capabilities } = limits
+  if (frame.checksum === "partial" && !capabilities.checksumOffload) return "unsupported"
+  if (frame.gso !== undefined && !capabilities.segmentation.has(frame.gso.kind)) return "unsupported"
+  const limit = frame.gso === undefined ? limits.mtu : capabilities.maxSegmentBytes
+  const length = frame.end - frame.start
+  if (length <= limit) return undefined
+  const header = limits.medium === "ethernet" ? ethernetBytes(frame) : 0
+  return length - header > limit ? "tooLong" : undefined
+}

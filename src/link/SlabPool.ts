@@ -1,0 +1,163 @@
+/**
+ * Blocks of memory that received frames lie in, reused without a fresh ArrayBuffer per frame or per batch.
+ *
+ * A slab is filled from the front. It may be reused from the front as soon as every frame cut from it has been released;
+ * until then the pool goes on with another one, up to a named bound. Beyond the bound `reserve` gives nothing, and the
+ * owner stops reading or refuses frames until a slab comes back.
+ *
+ * ```
+ *   | frame | frame | frame |      free      |
+ *     held    released  held   ^ at            a slab that is being filled; back to 0 when nothing of it is held
+ * ```
+ */
+import type { Checksum, Frame, Gso, Slab } from "../wire/Frame.ts"
+
+/** A slab that is being filled. */
+export interface PooledSlab extends Slab {
+  readonly bytes: Uint8Array
+  /** The first free byte. */
+  readonly at: number
+  /** Cuts the frame `bytes[start..end)`, which begins at or behind `at`, and holds the slab until it is released. */
+  readonly cut: (
+    start: number,
+    end: number,
+    checksum: Checksum,
+    checksumStart: number,
+    checksumOffset: number,
+    gso: Gso | undefined
+  ) => Frame
+}
+
+export interface SlabPool {
+  /** The slab to fill next, with `room` bytes free behind `at`; undefined while every slab within the bound is held. */
+  readonly reserve: (room: number) => PooledSlab | undefined
+  readonly slabBytes: number
+  /** Slabs allocated so far; never more than the bound. */
+  readonly allocated: () => number
+  /** Frames that have been cut and not yet released. */
+  readonly held: () => number
+}
+
+export interface Options {
+  /** Bytes of one slab; no frame can be longer. */
+  readonly slabBytes: number
+  /** Bound on the number of slabs. */
+  readonly slabs: number
+  /**
+   * Called when a slab comes back after `reserve` gave nothing. It runs inside somebody's `release`, so it must not do
+   * more than note that there is room.
+   */
+  readonly onRoom?: () => void
+}
+
+/** Frames begin at multiples of this, so that word-wise readers find them aligned. */
+const alignment = 8
+
+interface Pool {
+  current: ReusableSlab | undefined
+  readonly free: Array<ReusableSlab>
+  allocated: number
+  held: number
+  starved: boolean
+  readonly onRoom: () => void
+}
+
+class ReusableSlab implements PooledSlab {
+  readonly bytes: Uint8Array
+  at = 0
+  private held = 0
+  private readonly pool: Pool
+
+  constructor(pool: Pool, slabBytes: number) {
+    this.pool = pool
+    this.bytes = new Uint8Array(slabBytes)
+  }
+
+  cut(
+    start: number,
+    end: number,
+    checksum: Checksum,
+    checksumStart: number,
+    checksumOffset: number,
+    gso: Gso | undefined
+  ): Frame {
+    this.held += 1
+    this.pool.held += 1
+    this.at = (end + alignment - 1) & -alignment
+    return { bytes: this.bytes, start, end, checksum, checksumStart, checksumOffset, gso, slab: this }
+  }
+
+  release(): void {
+    // One release too many must not hand out memory that another frame still uses.
+    if (this.held === 0) return
+    this.held -= 1
+    this.pool.held -= 1
+    if (this.held > 0) return
+    this.at = 0
+    if (this.pool.current === this) return
+    this.pool.free.push(this)
+    if (!this.pool.starved) return
+    this.pool.starved = false
+    this.pool.onRoom()
+  }
+}
+
+export const make = (options: Options): SlabPool => {
+  const { slabBytes, slabs } = options
+  const pool: Pool = {
+    current: undefined,
+    free: [],
+    allocated: 0,
+    held: 0,
+    starved: false,
+    onRoom: options.onRoom ?? (() => {})
+  }
+  const next = (): ReusableSlab | undefined => {
+    const reused = pool.free.pop()
+    if (reused !== undefined) return reused
+    if (pool.allocated === slabs) {
+      pool.starved = true
+      return undefined
+    }
+    pool.allocated += 1
+    return new ReusableSlab(pool, slabBytes)
+  }
+  return {
+    slabBytes,
+    allocated: () => pool.allocated,
+    held: () => pool.held,
+    reserve: (room) => {
+      const current = pool.current
+      if (current !== undefined && current.at + room <= slabBytes) return current
+      if (room > slabBytes) return undefined
+      pool.current = next()
+      return pool.current
+    }
+  }
+}
+
+/** Copies a frame with its offload metadata; undefined while the pool has no room for it. */
+export const copy = (pool: SlabPool, frame: Frame): Frame | undefined => {
+  const length = frame.end - frame.start
+  const slab = pool.reserve(length)
+  if (slab === undefined) return undefined
+  const at = slab.at
+  copyBytes(frame.bytes, frame.start, frame.end, slab.bytes, at)
+  return slab.cut(at, at + length, frame.checksum, frame.checksumStart, frame.checksumOffset, frame.gso)
+}
+
+/** Below this many bytes a loop is faster than making the view that `set` needs. */
+const loopBytes = 64
+
+const copyBytes = (from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void => {
+  if (end - start > loopBytes) {
+    to.set(from.subarray(start, end), at)
+    return
+  }
+  for (let i = start, j = at; i < end; i++, j++) to[j] = from[i]!
+}
+
+/** Releases every frame of a batch. */
+export const release = (batch: ReadonlyArray<Frame>): void => {
+  for (const frame of batch) frame.slab?.release()
+}
