@@ -1,0 +1,162 @@
+/**
+ * The table of bounds: everything that a peer or a program could make grow, its limit, and what happens at the limit.
+ *
+ * The table is code: the configuration takes overrides by these names, the docs are generated from it, and a test hits
+ * each row and looks for its count.
+ */
+import type { DropReason } from "./Drop.ts"
+
+export interface Bound {
+  readonly default: number
+  readonly unit: "entries" | "bytes" | "packets" | "per second" | "milliseconds"
+  /** What is limited, in one sentence. */
+  readonly limits: string
+  /** What happens to what would exceed it: a counted drop, a typed failure of the request, or the eviction named. */
+  readonly atLimit: { readonly drop: DropReason } | { readonly fails: string } | { readonly evicts: string }
+}
+
+export const table = {
+  neighborEntries: {
+    default: 1024,
+    unit: "entries",
+    limits: "Neighbours that a link's cache holds",
+    atLimit: { evicts: "the neighbour unused for longest that is not static and has no parked packet; with none, NeighborCacheFull" }
+  },
+  neighborParkedPackets: {
+    default: 64,
+    unit: "packets",
+    limits: "Packets parked for one neighbour while its address is resolved (RFC 4861 §7.2.2)",
+    atLimit: { drop: "NeighborQueueFull" }
+  },
+  neighborParkedBytes: {
+    default: 256 * 1024,
+    unit: "bytes",
+    limits: "Bytes of parked packets of a link",
+    atLimit: { drop: "NeighborQueueFull" }
+  },
+  reassemblyBytes: {
+    default: 4 * 1024 * 1024,
+    unit: "bytes",
+    limits: "Memory of all incomplete IP packets",
+    atLimit: { evicts: "the oldest incomplete packet" }
+  },
+  reassemblyBytesPerPeer: {
+    default: 1024 * 1024,
+    unit: "bytes",
+    limits: "Memory of the incomplete IP packets of one source",
+    atLimit: { drop: "FragmentLimit" }
+  },
+  reassemblyFragments: {
+    default: 64,
+    unit: "entries",
+    limits: "Fragments of one incomplete packet",
+    atLimit: { drop: "FragmentLimit" }
+  },
+  icmpErrorsPerSecond: {
+    default: 100,
+    unit: "per second",
+    limits: "ICMP errors sent (RFC 1812 §4.3.2.8, RFC 4443 §2.4)",
+    atLimit: { drop: "IcmpRateLimited" }
+  },
+  icmpErrorBurst: {
+    default: 50,
+    unit: "packets",
+    limits: "ICMP errors sent at once after a pause",
+    atLimit: { drop: "IcmpRateLimited" }
+  },
+  transmitQueueBytes: {
+    default: 4 * 1024 * 1024,
+    unit: "bytes",
+    limits: "Bytes of a link's transmit queue beyond which packets without a credit of their own are dropped",
+    atLimit: { drop: "TransmitQueueFull" }
+  },
+  routes: {
+    default: 16384,
+    unit: "entries",
+    limits: "Routes of a stack",
+    atLimit: { fails: "LimitReached" }
+  },
+  sockets: {
+    default: 65536,
+    unit: "entries",
+    limits: "Datagram, ping and raw sockets of a stack",
+    atLimit: { fails: "LimitReached" }
+  },
+  datagramReceiveBytes: {
+    default: 1024 * 1024,
+    unit: "bytes",
+    limits: "Datagrams that wait in one socket, in bytes with their bookkeeping",
+    atLimit: { drop: "UdpReceiveQueueFull" }
+  },
+  datagramSendBytes: {
+    default: 256 * 1024,
+    unit: "bytes",
+    limits: "Bytes of one datagram socket that may wait in a transmit queue; then `send` waits",
+    atLimit: { fails: "WouldBlock, for non-blocking forms" }
+  },
+  parkedRequests: {
+    default: 262144,
+    unit: "entries",
+    limits: "Requests of programs that wait in the core",
+    atLimit: { fails: "LimitReached" }
+  },
+  tcpConnections: {
+    default: 262144,
+    unit: "entries",
+    limits: "TCP connections of a stack, in any state but LISTEN, half-open and TIME-WAIT",
+    atLimit: { drop: "TcpConnectionLimit" }
+  },
+  tcpHalfOpen: {
+    default: 4096,
+    unit: "entries",
+    limits: "Half-open passive connections (SYN-RECEIVED) of a stack",
+    atLimit: { drop: "TcpBacklogFull" }
+  },
+  tcpBacklog: {
+    default: 4096,
+    unit: "entries",
+    limits: "Largest backlog a listener may ask for: established connections that nobody has accepted yet",
+    atLimit: { drop: "TcpBacklogFull" }
+  },
+  tcpTimeWait: {
+    default: 65536,
+    unit: "entries",
+    limits: "Connections in TIME-WAIT",
+    atLimit: { evicts: "the connection longest in TIME-WAIT" }
+  },
+  tcpOutOfOrderRanges: {
+    default: 256,
+    unit: "entries",
+    limits: "Separate ranges of data that wait for a gap to close in one connection",
+    atLimit: { drop: "TcpReassemblyFull" }
+  },
+  tcpChallengeAcksPerSecond: {
+    default: 1000,
+    unit: "per second",
+    limits: "Challenge ACKs of a stack (RFC 5961 §7)",
+    atLimit: { drop: "TcpBadReset" }
+  },
+  demuxChain: {
+    default: 16,
+    unit: "entries",
+    limits: "Connections that may share one hash of the demultiplexing table",
+    atLimit: { drop: "TcpConnectionLimit" }
+  },
+  memoryBytes: {
+    default: 512 * 1024 * 1024,
+    unit: "bytes",
+    limits: "Memory of a stack for data: receive and send buffers, fragments, parked packets, datagrams",
+    atLimit: { drop: "MemoryBudget" }
+  }
+} as const satisfies Record<string, Bound>
+
+export type Name = keyof typeof table
+
+/** The limits in force. */
+export type Limits = { readonly [K in Name]: number }
+
+export const defaults: Limits = Object.freeze(
+  Object.fromEntries(Object.entries(table).map(([name, bound]) => [name, bound.default]))
+) as Limits
+
+export const withOverrides = (overrides: Partial<Limits>): Limits => ({ ...defaults, ...overrides })

@@ -1,0 +1,128 @@
+/**
+ * What a handler gets beside its own state and the packet: the time of the event, the limits and keys, and the only ways to
+ * change anything: the journal's writes and the outbox.
+ */
+import type * as Address from "../wire/Address.ts"
+import type { Outgoing } from "../wire/Gather.ts"
+import type { Config } from "./Config.ts"
+import type { Interface, LinkId } from "./Device.ts"
+import type { DropReason } from "./Drop.ts"
+import type { Keys } from "./Entropy.ts"
+import type { Family } from "./Family.ts"
+import type { Head, IcmpError, Packet, Path, Send } from "./Ip.ts"
+import type { Cell, Table } from "./Journal.ts"
+import type { Change } from "./Notice.ts"
+import type { Reason } from "./Reason.ts"
+import type { Credit, Ticket } from "./Request.ts"
+import type { Instant } from "./Time.ts"
+import type { TimerId } from "./Timer.ts"
+
+export interface Context {
+  /** The time of the event; the only clock there is. */
+  readonly at: Instant
+  readonly config: Config
+  readonly keys: Keys
+
+  // the journal
+  readonly put: <K, V>(table: Table<K, V>, key: K, value: V) => void
+  readonly remove: <K, V>(table: Table<K, V>, key: K) => void
+  readonly set: <T>(cell: Cell<T>, value: T) => void
+
+  // consequences
+  /** Queues a finished frame on a link; accounts it, or drops it with `TransmitQueueFull` when the link's queue is full and nobody pays for it. */
+  readonly transmit: (link: LinkId, packet: Outgoing, credit: Credit | undefined) => void
+  readonly reply: (ticket: Ticket, value: unknown) => void
+  readonly fail: (ticket: Ticket, reason: Reason) => void
+  readonly setTimer: (timer: TimerId, at: Instant) => void
+  readonly notice: (change: Change) => void
+  readonly drop: (reason: DropReason, link: LinkId, detail?: string) => void
+  /** Adds to a counter of `core/Counter.ts` by its index. */
+  readonly count: (counter: number, by?: number) => void
+
+  /** Room for `size` bytes of transport header, with enough free before it for every header below. */
+  readonly reserve: (size: number) => Head
+
+  /** A number never given before in this stack, for records: connections, sockets, interfaces' objects. */
+  readonly nextId: () => number
+
+  /** Remembers who holds a ticket, so that an abandoned one can be found; false when the table of waiting requests is full (`parkedRequests`). */
+  readonly park: (ticket: Ticket, holder: TicketHolder) => boolean
+  readonly unpark: (ticket: Ticket) => void
+
+  /** Charges bytes that outlive the step to the stack's memory budget; false when it is used up. */
+  readonly charge: (pool: Pool, bytes: number) => boolean
+  readonly discharge: (pool: Pool, bytes: number) => void
+
+  // the layers, by role
+  readonly families: { readonly 4: Family; readonly 6: Family }
+  readonly ip: IpLayer
+  readonly links: LinkLayer
+  readonly routes: RouteLayer
+  readonly transports: Transports
+}
+
+/** What data is held for; each is a row of the memory account. */
+export type Pool = "tcpReceive" | "tcpSend" | "tcpOutOfOrder" | "datagrams" | "fragments" | "parkedPackets"
+
+/** Which record a parked ticket waits in. */
+export interface TicketHolder {
+  readonly owner: "Tcp" | "TcpListener" | "Udp" | "Ping" | "Raw" | "Neighbor"
+  readonly id: number
+}
+
+/** IP as the transports use it. */
+export interface IpLayer {
+  /**
+   * Finds the way to a destination: the route, then the source (RFC 1122 §3.3.4.3, RFC 6724 §5), unless one is given.
+   * `link` binds the choice to one interface (needed for link-local and multicast destinations).
+   */
+  readonly path: (
+    ctx: Context,
+    destination: Address.Address,
+    source: Address.Address | undefined,
+    link: LinkId | undefined
+  ) => Path | Reason
+  /** Sends a packet, fragmenting it where that is allowed. Answers a reason when nothing could be sent. */
+  readonly send: (ctx: Context, send: Send) => Reason | undefined
+  /** Remembers a smaller path MTU (RFC 1191 §3, RFC 8201 §4) after the transport has found the error to be genuine. */
+  readonly learnMtu: (ctx: Context, path: Path, mtu: number) => void
+  /** Answers a packet with the ICMP error that its family has for this. Rate limited; never about errors, groups, or fragments but the first. */
+  readonly error: (ctx: Context, kind: "portUnreachable" | "protocolUnreachable", packet: Packet) => void
+  /** Whether the address is one of this stack's and usable. */
+  readonly isOurs: (address: Address.Address) => boolean
+}
+
+/** The routing table as IP uses it. */
+export interface RouteLayer {
+  /** The most specific route, of those out of `link` if one is given (RFC 1122 §3.3.1.2); `gateway` is absent when the destination is on the link. */
+  readonly lookup: (
+    destination: Address.Address,
+    link: LinkId | undefined
+  ) => { readonly link: LinkId; readonly gateway: Address.Address | undefined; readonly source: Address.Address | undefined } | undefined
+}
+
+/** The interfaces and neighbours as IP and the transports use them. */
+export interface LinkLayer {
+  readonly get: (link: LinkId) => Interface | undefined
+  readonly all: () => Iterable<Interface>
+  /** Hands an IP packet to the neighbour: resolves its link-layer address first if need be, and puts the link-layer header before `packet.headStart`. */
+  readonly send: (ctx: Context, link: LinkId, nextHop: Address.Address, packet: Outgoing, credit: Credit | undefined) => void
+  /** Upper-layer confirmation that a neighbour is reachable (RFC 4861 §7.3.1): TCP saw progress. */
+  readonly confirm: (ctx: Context, link: LinkId, nextHop: Address.Address) => void
+}
+
+/** A transport as IP sees it. */
+export interface Transport {
+  readonly protocol: number
+  /** A packet for this host; the handler drops, answers or delivers it. */
+  readonly receive: (ctx: Context, packet: Packet) => void
+  /** An ICMP error about something this transport sent. */
+  readonly error: (ctx: Context, error: IcmpError) => void
+}
+
+/** The dispatch by protocol number, with the sockets that see every packet of a protocol beside the transports. */
+export interface Transports {
+  readonly get: (protocol: number) => Transport | undefined
+  /** Raw sockets; true if one of them took a copy. */
+  readonly raw: (ctx: Context, packet: Packet) => boolean
+}

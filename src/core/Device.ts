@@ -1,0 +1,53 @@
+/**
+ * Interfaces as the core knows them: what a link told about itself when it was attached, and the addresses given to it.
+ * The state machines of addresses (RFC 5227, RFC 4862) live in `device/`; every protocol may read this record.
+ */
+import type * as Address from "../wire/Address.ts"
+import type { GsoKind } from "../wire/Frame.ts"
+import type { Mac } from "../wire/Mac.ts"
+import type { Instant } from "./Time.ts"
+
+/** Numbers an attached link for the life of the stack; never reused. */
+export type LinkId = number
+
+/** The link that is always there: packets to the stack's own addresses go out of it and come in again. */
+export const loopback: LinkId = 0
+
+/** The state of an address: RFC 4862 §2's words, which fit RFC 5227 as well. Only usable ones are sources of new traffic. */
+export type AddressState = "tentative" | "optimistic" | "preferred" | "deprecated" | "duplicated"
+
+/** How an address came to be. */
+export type AddressOrigin = "static" | "dhcp" | "slaac" | "temporary" | "linkLocal" | "loopback"
+
+export interface InterfaceAddress {
+  readonly address: Address.Address
+  readonly prefixLength: number
+  readonly state: AddressState
+  readonly origin: AddressOrigin
+  readonly preferredUntil: Instant
+  readonly validUntil: Instant
+}
+
+export interface Interface {
+  readonly id: LinkId
+  readonly name: string
+  readonly medium: "ethernet" | "ip" | "loopback"
+  /** 0 on links without link-layer addresses. */
+  readonly mac: Mac
+  /** Largest IP packet in bytes. */
+  readonly mtu: number
+  /** The link verifies and completes transport checksums. */
+  readonly checksumOffload: boolean
+  /** Super-segments the link takes; where it takes none the transmit worker cuts them. */
+  readonly segmentation: ReadonlySet<GsoKind>
+  readonly maxSegmentBytes: number
+  readonly up: boolean
+  readonly addresses: ReadonlyArray<InterfaceAddress>
+}
+
+/** Bytes of the link-layer header that the interface's frames carry. */
+export const headerLength = (self: Interface): number => self.medium === "ethernet" ? 14 : 0
+
+/** Whether traffic may use the address (RFC 4862 §5.4: not while it is tentative or a duplicate). */
+export const isUsable = (entry: InterfaceAddress): boolean =>
+  entry.state === "preferred" || entry.state === "deprecated" || entry.state === "optimistic"

@@ -1,0 +1,193 @@
+/**
+ * One event, processed to its end by ordinary function calls.
+ *
+ * `step` is synchronous and deterministic: it reads its arguments and the keys in the state, and touches nothing but the tables that it is handed, through
+ * a journal. It takes no decision of its own; `core/Protocols.ts` knows who takes what.
+ */
+import type { Outgoing } from "../wire/Gather.ts"
+import * as Gather from "../wire/Gather.ts"
+import type { Config } from "./Config.ts"
+import type { Context, IpLayer, LinkLayer, Pool, RouteLayer, TicketHolder, Transports } from "./Context.ts"
+import * as Counter from "./Counter.ts"
+import type { LinkId } from "./Device.ts"
+import * as Drop from "./Drop.ts"
+import type { Keys } from "./Entropy.ts"
+import type { Event } from "./Event.ts"
+import * as Family from "./Family.ts"
+import type { Head } from "./Ip.ts"
+import { type Cell, Journal, type Table } from "./Journal.ts"
+import type { Change } from "./Notice.ts"
+import type { Output } from "./Output.ts"
+import * as Protocols from "./Protocols.ts"
+import type { Reason } from "./Reason.ts"
+import { type Credit, noTicket, type Ticket } from "./Request.ts"
+import { pools, type State } from "./State.ts"
+import { type Instant, instantOf } from "./Time.ts"
+import type { TimerId } from "./Timer.ts"
+
+/** Room before every transport header: the longest IP header we send (IPv4 with options, or IPv6 with a fragment header), Ethernet, a VLAN tag, a virtio-net header. */
+const headroom = 96
+const arenaSize = 64 * 1024
+
+const poolIndex: { readonly [K in Pool]: number } = Object.freeze(
+  Object.fromEntries(pools.map((pool, i) => [pool, i]))
+) as { readonly [K in Pool]: number }
+const total = pools.length
+
+/**
+ * The workbench of a stack's steps: its state with the journal, the outbox and the arena for headers. One exists per stack, and it
+ * implements the context that handlers see.
+ */
+export class Step implements Context {
+  readonly state: State
+  readonly journal: Journal = new Journal()
+  /** What the events since the last {@link takeOutputs} have emitted, in commit order. */
+  outputs: Array<Output> = []
+  at: Instant = instantOf(0)
+  readonly config: Config
+  readonly keys: Keys
+  readonly families = { 4: Family.v4, 6: Family.v6 } as const
+  readonly ip: IpLayer
+  readonly links: LinkLayer
+  readonly routes: RouteLayer
+  readonly transports: Transports
+  private arena: Uint8Array = new Uint8Array(arenaSize)
+  private arenaUsed = 0
+
+  constructor(state: State) {
+    this.state = state
+    this.config = state.config
+    this.keys = state.keys
+    const layers = Protocols.bind(state)
+    this.ip = layers.ip
+    this.links = layers.links
+    this.routes = layers.routes
+    this.transports = layers.transports
+  }
+
+  put<K, V>(table: Table<K, V>, key: K, value: V): void {
+    this.journal.put(table, key, value)
+  }
+
+  remove<K, V>(table: Table<K, V>, key: K): void {
+    this.journal.remove(table, key)
+  }
+
+  set<T>(cell: Cell<T>, value: T): void {
+    this.journal.set(cell, value)
+  }
+
+  transmit(link: LinkId, packet: Outgoing, credit: Credit | undefined): void {
+    const size = Gather.size(packet)
+    const queued = this.state.queued.get(link)
+    if (queued === undefined) return this.drop("DetachedInterface", link)
+    if (credit === undefined && queued + size > this.config.limits.transmitQueueBytes) {
+      return this.drop("TransmitQueueFull", link)
+    }
+    this.put(this.state.queued, link, queued + size)
+    this.count(Counter.index.framesSent)
+    this.count(Counter.index.bytesSent, size)
+    this.outputs.push({ _tag: "Transmit", link, packet, size, credit })
+  }
+
+  reply(ticket: Ticket, value: unknown): void {
+    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason: undefined, value })
+  }
+
+  fail(ticket: Ticket, reason: Reason): void {
+    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason, value: undefined })
+  }
+
+  setTimer(timer: TimerId, at: Instant): void {
+    this.outputs.push({ _tag: "SetTimer", timer, at })
+  }
+
+  notice(change: Change): void {
+    this.outputs.push({ _tag: "Notice", change })
+  }
+
+  drop(reason: Drop.DropReason, link: LinkId, detail?: string): void {
+    this.journal.add(this.state.drops, Drop.index[reason], 1)
+    this.outputs.push({ _tag: "Drop", reason, link, detail })
+  }
+
+  count(counter: number, by = 1): void {
+    this.journal.add(this.state.counters, counter, by)
+  }
+
+  reserve(size: number): Head {
+    const need = headroom + size
+    if (this.arenaUsed + need > this.arena.length) {
+      this.arena = new Uint8Array(Math.max(arenaSize, need))
+      this.arenaUsed = 0
+    }
+    const at = this.arenaUsed + headroom
+    this.arenaUsed += need
+    return { bytes: this.arena, at }
+  }
+
+  nextId(): number {
+    const id = this.state.lastId.value + 1
+    this.set(this.state.lastId, id)
+    return id
+  }
+
+  park(ticket: Ticket, holder: TicketHolder): boolean {
+    if (ticket === noTicket) return true
+    if (this.state.tickets.size >= this.config.limits.parkedRequests) return false
+    this.put(this.state.tickets, ticket, holder)
+    return true
+  }
+
+  unpark(ticket: Ticket): void {
+    this.remove(this.state.tickets, ticket)
+  }
+
+  charge(pool: Pool, bytes: number): boolean {
+    if (this.state.memory.get(total) + bytes > this.config.limits.memoryBytes) return false
+    this.journal.add(this.state.memory, poolIndex[pool], bytes)
+    this.journal.add(this.state.memory, total, bytes)
+    return true
+  }
+
+  discharge(pool: Pool, bytes: number): void {
+    this.journal.add(this.state.memory, poolIndex[pool], -bytes)
+    this.journal.add(this.state.memory, total, -bytes)
+  }
+
+  /** The outputs so far; the outbox is empty afterwards. */
+  takeOutputs(): Array<Output> {
+    const outputs = this.outputs
+    this.outputs = []
+    return outputs
+  }
+}
+
+/** Processes one event. What it changed is in `self.journal` until that is committed or rolled back, what it emits at the end of `self.outputs`. */
+export const step = (self: Step, at: Instant, event: Event): void => {
+  self.at = at
+  switch (event._tag) {
+    case "Frame":
+      return Protocols.onFrame(self, self.state, event)
+    case "Request":
+      return Protocols.onRequest(self, self.state, event.ticket, event.request)
+    case "Timer":
+      return Protocols.onTimer(self, self.state, event.timer, event.due)
+  }
+}
+
+/** What is left to do for an event that threw and was rolled back: nothing may wait for it for ever. */
+export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknown): void => {
+  self.at = at
+  self.count(Counter.index.defects)
+  self.notice({ _tag: "Defect", event: event._tag, cause })
+  switch (event._tag) {
+    case "Frame":
+      return self.drop("Defect", event.link)
+    case "Request":
+      return self.fail(event.ticket, { _tag: "Defect", cause })
+    case "Timer":
+      return Protocols.onLostTimer(self, self.state, event.timer)
+  }
+}
+
