@@ -1,0 +1,248 @@
+/**
+ * The knobs of TCP: one record, with a default, a unit and a source for each. A stack has one; a connection has its own, which is
+ * the stack's but for the {@link Options} that its program gave.
+ */
+import * as Time from "../Time.ts"
+
+/** Whether and how congestion is marked instead of dropped: `passive` agrees when the peer asks, `active` asks, `accurate` asks for AccECN (RFC 9768) and falls back. */
+export type EcnMode = "off" | "passive" | "active" | "accurate"
+
+export interface Config {
+  // What is offered to the peer; in force only when it offers the same
+
+  /** Timestamps (RFC 7323 §3). Default on. */
+  readonly timestamps: boolean
+  /** Window scaling (RFC 7323 §2). Default on. */
+  readonly windowScaling: boolean
+  /** Selective acknowledgements (RFC 2018). Default on. */
+  readonly sack: boolean
+  /** Duplicate SACK blocks (RFC 2883). Default on. */
+  readonly dsack: boolean
+  /** Explicit congestion notification (RFC 3168, RFC 9768). Default `passive`, as deployed stacks have it. */
+  readonly ecn: EcnMode
+  /** TCP Fast Open (RFC 7413): data in the SYN as client, as server, both or neither. Default `off`. */
+  readonly fastOpen: "off" | "client" | "server" | "both"
+
+  // Sizes
+
+  /** Upper limit of the MSS offered and used, in bytes; 0 for what the path carries (RFC 9293 §3.7.1). Default 0. */
+  readonly maxSegment: number
+  /** Receive buffer in bytes: the window offered when nothing waits to be read; where auto-tuning starts. Default 256 KiB. */
+  readonly receiveBuffer: number
+  /** How far auto-tuning may grow the receive buffer, in bytes; equal to `receiveBuffer` switches it off. Default 6 MiB. */
+  readonly receiveBufferLimit: number
+  /** Send buffer in bytes: written but not acknowledged; where auto-sizing starts. Default 256 KiB. */
+  readonly sendBuffer: number
+  /** How far auto-sizing may grow the send buffer, in bytes; equal to `sendBuffer` switches it off. Default 4 MiB. */
+  readonly sendBufferLimit: number
+  /** A write is taken only while fewer bytes than this wait unsent, beside the limit of the send buffer. Default no limit. */
+  readonly notSentLowWater: number
+  /** Bytes that one connection may have in a link's transmit queue. Default 256 KiB. */
+  readonly transmitCreditBytes: number
+
+  // Opening
+
+  /** Retransmissions of a SYN before a connect fails (RFC 9293 §3.8.3 MUST-23: at least 3 minutes; deployed stacks give up after 127 s). Default 6. */
+  readonly synRetries: number
+  /** Retransmissions of a SYN/ACK before a half-open connection is forgotten. Default 5. */
+  readonly synAckRetries: number
+  /** A connect fails with `TimedOut` after this time, whatever `synRetries` says; `Time.never`-long when infinite. Default none (`Infinity`). */
+  readonly connectTimeout: Time.Span
+  /** Ephemeral ports, first and last (RFC 6335 §6). Default 49152 to 65535. */
+  readonly firstEphemeralPort: number
+  readonly lastEphemeralPort: number
+
+  // Retransmission
+
+  /** Before the first measurement (RFC 6298 §2.1). Default 1 s. */
+  readonly initialRto: Time.Span
+  /** Lower limit of the RTO (RFC 6298 §2.4 SHOULD 1 s; deployed stacks 200 ms). Default 200 ms. */
+  readonly minRto: Time.Span
+  /** Upper limit of the RTO (RFC 6298 §2.5: at least 60 s). Default 120 s. */
+  readonly maxRto: Time.Span
+  /** Unanswered retransmissions until a connection is given up (RFC 9293 §3.8.3 R2, at least 100 s). Default 15. */
+  readonly retries: number
+  /** Duplicate ACKs that mean a loss (RFC 5681 §3.2). Default 3. */
+  readonly reordering: number
+  /** Loss detection by time (RFC 8985). Default on; needs SACK. */
+  readonly rack: boolean
+  /** Tail loss probes (RFC 8985 §7). Default on; needs SACK. */
+  readonly tailLossProbe: boolean
+  /** Detection of spurious timeouts by new data (RFC 5682). Default on. */
+  readonly frto: boolean
+  /** Undo of a congestion response that was for nothing, by timestamps (RFC 4015) and D-SACK (RFC 3708). Default on. */
+  readonly undo: boolean
+
+  // Congestion
+
+  /** Name of a controller in `congestion/table.ts`. Default `cubic`. */
+  readonly congestionControl: string
+  /** Initial window in segments (RFC 6928). Default 10. */
+  readonly initialWindow: number
+  /** Restart from the initial window after an idle RTO (RFC 5681 §4.1). Default on. */
+  readonly slowStartAfterIdle: boolean
+  /** Spread segments over the round trip by a timer. Default off; controllers that need pacing pace in any case. */
+  readonly pacing: boolean
+
+  // Acknowledging
+
+  /** How long an ACK may wait for company (RFC 9293 §3.8.6.3 MUST-40: under 500 ms). Default 40 ms. */
+  readonly delayedAck: Time.Span
+  /** Segments at the start of a connection, and after a gap or idle time, that are acknowledged at once. Default 16. */
+  readonly quickAcks: number
+
+  // Listening
+
+  /** SYN cookies (RFC 4987 §3.6): when the table of half-open connections is full, for every SYN, or never. Default `whenFull`. */
+  readonly synCookies: "whenFull" | "always" | "never"
+  /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
+  readonly abortOnOverflow: boolean
+
+  // Paths
+
+  /** Path MTU discovery: don't fragment, obey "too big" (RFC 1191, RFC 8201). Default on. */
+  readonly pathMtuDiscovery: boolean
+  /** Probing for the path MTU without ICMP (RFC 4821): never, after a black hole is suspected, or from the start. Default `blackHole`. */
+  readonly mtuProbing: "off" | "blackHole" | "always"
+  /** A hard ICMP error ends a connect (RFC 5461 §4.1); errors never end established connections. Default on. */
+  readonly icmpMayAbort: boolean
+  /** Hop limit of segments; 0 for the stack's (RFC 9293 §3.9.1.1). Default 0. */
+  readonly hopLimit: number
+  /** DSCP of segments in its place in the traffic class (the two ECN bits belong to TCP). Default 0. */
+  readonly trafficClass: number
+
+  // Closing
+
+  /** How long a closed connection waits for the peer's FIN in FIN-WAIT-2. Default 60 s. */
+  readonly finWait2Timeout: Time.Span
+  /** How long TIME-WAIT lasts (RFC 9293 §3.4.2: 2 MSL, 4 minutes; deployed stacks 60 s). Default 60 s. */
+  readonly timeWait: Time.Span
+  /** `close` waits for so long until all data is acknowledged, then resets (0: resets at once, losing data). Default none (`undefined`: closes in the background). */
+  readonly linger: Time.Span | undefined
+
+  // Watching
+
+  /** Probe silent peers (RFC 9293 §3.8.4 MUST-25: off by default). */
+  readonly keepAlive: boolean
+  /** Silence before the first probe (MUST-28: at least 2 h by default). Default 2 h. */
+  readonly keepAliveIdle: Time.Span
+  /** Between probes. Default 75 s. */
+  readonly keepAliveInterval: Time.Span
+  /** Unanswered probes that end a connection. Default 9. */
+  readonly keepAliveCount: number
+  /** Data unacknowledged for so long ends the connection (RFC 9293 §3.9.1, RFC 5482); 0 leaves it to `retries`. Default 0. */
+  readonly userTimeout: Time.Span
+
+  // Sending
+
+  /** Small segments leave at once (RFC 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
+  readonly noDelay: boolean
+  /** Only full segments leave, for up to 200 ms. Default off. */
+  readonly cork: boolean
+}
+
+/** The knobs that a program may set for one connection, or for the connections of one listener. */
+export type Knob =
+  | "timestamps"
+  | "windowScaling"
+  | "sack"
+  | "dsack"
+  | "ecn"
+  | "fastOpen"
+  | "maxSegment"
+  | "receiveBuffer"
+  | "receiveBufferLimit"
+  | "sendBuffer"
+  | "sendBufferLimit"
+  | "notSentLowWater"
+  | "synRetries"
+  | "synAckRetries"
+  | "connectTimeout"
+  | "initialRto"
+  | "minRto"
+  | "maxRto"
+  | "retries"
+  | "congestionControl"
+  | "initialWindow"
+  | "slowStartAfterIdle"
+  | "pacing"
+  | "delayedAck"
+  | "quickAcks"
+  | "abortOnOverflow"
+  | "pathMtuDiscovery"
+  | "mtuProbing"
+  | "icmpMayAbort"
+  | "hopLimit"
+  | "trafficClass"
+  | "finWait2Timeout"
+  | "timeWait"
+  | "linger"
+  | "keepAlive"
+  | "keepAliveIdle"
+  | "keepAliveInterval"
+  | "keepAliveCount"
+  | "userTimeout"
+  | "noDelay"
+  | "cork"
+
+/** A program's choice for one socket; what it leaves out is the stack's. */
+export type Options = { readonly [K in Knob]?: Config[K] }
+
+export const defaults: Config = Object.freeze({
+  timestamps: true,
+  windowScaling: true,
+  sack: true,
+  dsack: true,
+  ecn: "passive",
+  fastOpen: "off",
+  maxSegment: 0,
+  receiveBuffer: 256 * 1024,
+  receiveBufferLimit: 6 * 1024 * 1024,
+  sendBuffer: 256 * 1024,
+  sendBufferLimit: 4 * 1024 * 1024,
+  notSentLowWater: Infinity,
+  transmitCreditBytes: 256 * 1024,
+  synRetries: 6,
+  synAckRetries: 5,
+  connectTimeout: Infinity as Time.Span,
+  firstEphemeralPort: 49152,
+  lastEphemeralPort: 65535,
+  initialRto: Time.seconds(1),
+  minRto: Time.millis(200),
+  maxRto: Time.seconds(120),
+  retries: 15,
+  reordering: 3,
+  rack: true,
+  tailLossProbe: true,
+  frto: true,
+  undo: true,
+  congestionControl: "cubic",
+  initialWindow: 10,
+  slowStartAfterIdle: true,
+  pacing: false,
+  delayedAck: Time.millis(40),
+  quickAcks: 16,
+  synCookies: "whenFull",
+  abortOnOverflow: false,
+  pathMtuDiscovery: true,
+  mtuProbing: "blackHole",
+  icmpMayAbort: true,
+  hopLimit: 0,
+  trafficClass: 0,
+  finWait2Timeout: Time.seconds(60),
+  timeWait: Time.seconds(60),
+  linger: undefined,
+  keepAlive: false,
+  keepAliveIdle: Time.seconds(7200),
+  keepAliveInterval: Time.seconds(75),
+  keepAliveCount: 9,
+  userTimeout: Time.zero,
+  noDelay: false,
+  cork: false
+})
+
+/** The stack's knobs with a program's choices; the same record when there are none, so that connections share it. */
+export const withOptions = (config: Config, options: Options): Config => {
+  for (const _ in options) return { ...config, ...options }
+  return config
+}

@@ -1,0 +1,155 @@
+/**
+ * What programs ask of TCP (RFC 9293 §3.9.1), as data: one request per verb, each with the type of its answer.
+ *
+ * Blocking is a matter of the ticket: a request that can't be met at once parks it in the connection or the listener, unless
+ * `block` is false, which fails with `WouldBlock` instead. Times are spans, lengths are bytes.
+ */
+import type * as Address from "../../wire/Address.ts"
+import type { Piece } from "../../wire/Piece.ts"
+import type { LinkId } from "../Device.ts"
+import type { Answers } from "../Request.ts"
+import type { Options } from "./Config.ts"
+import type { Info } from "./Info.ts"
+
+/** A connection as a program holds it: its id, and both ends. */
+export interface Endpoint {
+  readonly connection: number
+  readonly local: Address.Address
+  readonly localPort: number
+  readonly remote: Address.Address
+  readonly remotePort: number
+}
+
+/** Active OPEN. Answers when established; with `block` false at once, in SYN-SENT: `TcpAwait` tells the rest. */
+export interface TcpConnect extends Answers<Endpoint> {
+  readonly _tag: "TcpConnect"
+  readonly remote: Address.Address
+  readonly remotePort: number
+  readonly local: Address.Address | undefined
+  /** 0 for an ephemeral one (RFC 6056). */
+  readonly localPort: number
+  /** Binds the connection to one interface; needed for link-local destinations. */
+  readonly link: LinkId | undefined
+  readonly options: Options
+  readonly block: boolean
+}
+
+/** Passive OPEN. */
+export interface TcpListen extends Answers<Listening> {
+  readonly _tag: "TcpListen"
+  /** Absent for any address of the stack. */
+  readonly local: Address.Address | undefined
+  /** Absent for both versions; ignored when `local` is given. */
+  readonly version: Address.Version | undefined
+  /** 0 for an ephemeral one. */
+  readonly port: number
+  /** Connections that may wait to be accepted; at most the bound `tcpBacklog`. */
+  readonly backlog: number
+  readonly options: Options
+  readonly link: LinkId | undefined
+}
+
+export interface Listening {
+  readonly listener: number
+  readonly local: Address.Address | undefined
+  readonly port: number
+}
+
+export interface TcpAccept extends Answers<Endpoint> {
+  readonly _tag: "TcpAccept"
+  readonly listener: number
+  readonly block: boolean
+}
+
+/** Ends a listener: connections nobody has accepted are reset, waiting accepts fail with `Closed`. */
+export interface TcpCloseListener extends Answers<void> {
+  readonly _tag: "TcpCloseListener"
+  readonly listener: number
+}
+
+/** RECEIVE: at least one byte, or the end of the stream. */
+export interface TcpRead extends Answers<Received> {
+  readonly _tag: "TcpRead"
+  readonly connection: number
+  readonly max: number
+  readonly block: boolean
+}
+
+export interface Received {
+  /** Views of immutable memory; the reader may keep them. */
+  readonly pieces: ReadonlyArray<Piece>
+  readonly length: number
+  /** The peer has closed its direction and there are no more bytes; `length` is 0 then. */
+  readonly end: boolean
+}
+
+/** SEND. Blocking: answers the length once the last byte is in the send buffer; otherwise what fits now. */
+export interface TcpWrite extends Answers<number> {
+  readonly _tag: "TcpWrite"
+  readonly connection: number
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  /** The caller hands the bytes over and never touches them again; otherwise they are copied. */
+  readonly owned: boolean
+  readonly block: boolean
+}
+
+/** Ends one direction or both: `write` sends FIN behind the queued data, `read` discards what comes from now on. */
+export interface TcpShutdown extends Answers<void> {
+  readonly _tag: "TcpShutdown"
+  readonly connection: number
+  readonly read: boolean
+  readonly write: boolean
+}
+
+/** CLOSE: the program lets go. Queued data is still delivered; unread data turns the close into a reset (RFC 2525 §2.17). */
+export interface TcpClose extends Answers<void> {
+  readonly _tag: "TcpClose"
+  readonly connection: number
+}
+
+/** ABORT: RST, and everything waiting fails with `ConnectionAborted`. */
+export interface TcpAbort extends Answers<void> {
+  readonly _tag: "TcpAbort"
+  readonly connection: number
+}
+
+/** Waits for a condition: the handshake's end, the acknowledgement of all that was written, or the connection's end. */
+export interface TcpAwait extends Answers<void> {
+  readonly _tag: "TcpAwait"
+  readonly connection: number
+  readonly until: "established" | "drained" | "closed"
+}
+
+export interface TcpSetOptions extends Answers<void> {
+  readonly _tag: "TcpSetOptions"
+  readonly connection: number
+  readonly options: Options
+}
+
+/** STATUS. */
+export interface TcpGetInfo extends Answers<Info> {
+  readonly _tag: "TcpGetInfo"
+  readonly connection: number
+}
+
+/** All connections, for display. */
+export interface TcpList extends Answers<ReadonlyArray<Info>> {
+  readonly _tag: "TcpList"
+}
+
+export type TcpRequest =
+  | TcpConnect
+  | TcpListen
+  | TcpAccept
+  | TcpCloseListener
+  | TcpRead
+  | TcpWrite
+  | TcpShutdown
+  | TcpClose
+  | TcpAbort
+  | TcpAwait
+  | TcpSetOptions
+  | TcpGetInfo
+  | TcpList
