@@ -1,0 +1,381 @@
+/**
+ * TCP options (RFC 9293 §3.2; window scale and timestamps RFC 7323, SACK RFC 2018 and 2883, fast open RFC 7413, user
+ * timeout RFC 5482, accurate ECN RFC 9768).
+ *
+ *     +------+--------+---------- - -
+ *     | kind | length | value           kind 0 ends the list, kind 1 is padding: single octets
+ *     +------+--------+---------- - -
+ *
+ * One flat record says what a segment carries. Of an option that is there twice the last one wins: that is what a plain
+ * loop over the options gives, as in the deployed stacks, and so firewalls in between see what the endpoint sees.
+ * Unknown options are skipped by their length (rfc: 9293 §3.1 MUST-6).
+ */
+import * as Malformed from "./Malformed.ts"
+import * as Piece from "./Piece.ts"
+import type { Sequence } from "./Sequence.ts"
+import * as Word from "./Word.ts"
+
+/** The option-kind octets. */
+export const Kind = {
+  endOfList: 0,
+  noOperation: 1,
+  maximumSegmentSize: 2,
+  windowScale: 3,
+  sackPermitted: 4,
+  sack: 5,
+  timestamps: 8,
+  signature: 19,
+  userTimeout: 28,
+  authentication: 29,
+  fastOpen: 34,
+  accurateEcn0: 172,
+  accurateEcn1: 174,
+  experiment: 254
+} as const
+
+/** Data that arrived out of order: `left` is its first sequence number, `right` the one behind its last (RFC 2018 §3). */
+export interface SackBlock {
+  readonly left: Sequence
+  readonly right: Sequence
+}
+
+/** Byte counters of accurate ECN, 24 bits each; a short option leaves out the last ones (RFC 9768 §3.2.3). */
+export interface AccurateEcn {
+  /** Order of the counters: 0 is ECT(0), CE, ECT(1), 1 the reverse. */
+  readonly order: 0 | 1
+  readonly ect0Bytes: number | undefined
+  readonly ceBytes: number | undefined
+  readonly ect1Bytes: number | undefined
+}
+
+export interface Options {
+  readonly maximumSegmentSize: number | undefined
+  /** The shift as sent, 0 to 255; above 14 counts as 14 (RFC 7323 §2.3). */
+  readonly windowScale: number | undefined
+  readonly sackPermitted: boolean
+  /** TSval as int32; defined exactly if `timestampEcho` is. */
+  readonly timestampValue: number | undefined
+  /** TSecr as int32. */
+  readonly timestampEcho: number | undefined
+  /** At most four (three beside timestamps). */
+  readonly sackBlocks: ReadonlyArray<SackBlock>
+  /** 4 to 16 bytes, or none, which asks for a cookie (RFC 7413 §4.1.1). */
+  readonly fastOpenCookie: Piece.Piece | undefined
+  /** The cookie travels in the experimental option that older peers speak (kind 254, 0xf989). */
+  readonly fastOpenExperimental: boolean
+  readonly accurateEcn: AccurateEcn | undefined
+  /** In seconds; sent in minutes when it is longer than 15 bits hold (RFC 5482 §3.1). */
+  readonly userTimeout: number | undefined
+  /** A signature was there, which this stack does not check (RFC 2385, RFC 5925). Never sent. */
+  readonly signed: boolean
+}
+
+export const noSackBlocks: ReadonlyArray<SackBlock> = Object.freeze([])
+
+/** No option at all. */
+export const none: Options = Object.freeze({
+  maximumSegmentSize: undefined,
+  windowScale: undefined,
+  sackPermitted: false,
+  timestampValue: undefined,
+  timestampEcho: undefined,
+  sackBlocks: noSackBlocks,
+  fastOpenCookie: undefined,
+  fastOpenExperimental: false,
+  accurateEcn: undefined,
+  userTimeout: undefined,
+  signed: false
+})
+
+/** The given options and nothing else. */
+export const make = (given: Partial<Options>): Options => ({ ...none, ...given })
+
+/** Timestamps and nothing else, as nearly every segment has them. */
+export const timestamps = (value: number, echo: number): Options => ({
+  maximumSegmentSize: undefined,
+  windowScale: undefined,
+  sackPermitted: false,
+  timestampValue: value | 0,
+  timestampEcho: echo | 0,
+  sackBlocks: noSackBlocks,
+  fastOpenCookie: undefined,
+  fastOpenExperimental: false,
+  accurateEcn: undefined,
+  userTimeout: undefined,
+  signed: false
+})
+
+/** Room for options in a header. */
+export const maximumLength = 40
+
+const badLength = Malformed.make("Tcp", "BadOption", "length of an option")
+
+const timestampsLength = 12
+/** NOP, NOP, kind 8, length 10: how deployed stacks align timestamps (RFC 7323 appendix A). */
+const alignedTimestamps = 0x0101_080a
+/** RFC 7413 appendix A, from the registry of experiment identifiers. */
+const fastOpenExperiment = 0xf989
+
+type Building = { -readonly [K in keyof Options]: Options[K] }
+
+const readSackBlocks = (bytes: Uint8Array, start: number, end: number): ReadonlyArray<SackBlock> => {
+  const blocks: Array<SackBlock> = []
+  for (let at = start; at < end; at += 8) {
+    blocks.push({ left: Word.read32(bytes, at), right: Word.read32(bytes, at + 4) })
+  }
+  return blocks
+}
+
+const readAccurateEcn = (bytes: Uint8Array, start: number, length: number): AccurateEcn => {
+  const first = length >= 5 ? Word.read24(bytes, start + 2) : undefined
+  const ceBytes = length >= 8 ? Word.read24(bytes, start + 5) : undefined
+  const last = length >= 11 ? Word.read24(bytes, start + 8) : undefined
+  return bytes[start] === Kind.accurateEcn0
+    ? { order: 0, ect0Bytes: first, ceBytes, ect1Bytes: last }
+    : { order: 1, ect0Bytes: last, ceBytes, ect1Bytes: first }
+}
+
+/** RFC 7413 §4.1.1: none, or an even number of bytes from 4 to 16. */
+const isCookieLength = (length: number): boolean => length === 0 || (length >= 4 && length <= 16 && (length & 1) === 0)
+
+const readCookie = (into: Building, bytes: Uint8Array, start: number, end: number, experimental: boolean): void => {
+  if (!isCookieLength(end - start)) return
+  into.fastOpenCookie = { bytes, start, end }
+  into.fastOpenExperimental = experimental
+}
+
+/** RFC 5482 §3.1: the top bit tells minutes from seconds. */
+const readUserTimeout = (field: number): number => (field & 0x8000) === 0 ? field : (field & 0x7fff) * 60
+
+/** Takes one option into the record; false if its length can't be. */
+const read = (into: Building, bytes: Uint8Array, start: number, length: number): boolean => {
+  switch (bytes[start]) {
+    case Kind.maximumSegmentSize:
+      if (length !== 4) return false
+      into.maximumSegmentSize = Word.read16(bytes, start + 2)
+      return true
+    case Kind.windowScale:
+      if (length !== 3) return false
+      into.windowScale = bytes[start + 2]!
+      return true
+    case Kind.sackPermitted:
+      if (length !== 2) return false
+      into.sackPermitted = true
+      return true
+    case Kind.sack:
+      if (length < 10 || (length & 7) !== 2) return false
+      into.sackBlocks = readSackBlocks(bytes, start + 2, start + length)
+      return true
+    case Kind.timestamps:
+      if (length !== 10) return false
+      into.timestampValue = Word.read32(bytes, start + 2)
+      into.timestampEcho = Word.read32(bytes, start + 6)
+      return true
+    case Kind.userTimeout:
+      if (length !== 4) return false
+      into.userTimeout = readUserTimeout(Word.read16(bytes, start + 2))
+      return true
+    case Kind.fastOpen:
+      readCookie(into, bytes, start + 2, start + length, false)
+      return true
+    case Kind.experiment:
+      if (length >= 4 && Word.read16(bytes, start + 2) === fastOpenExperiment) {
+        readCookie(into, bytes, start + 4, start + length, true)
+      }
+      return true
+    case Kind.accurateEcn0:
+    case Kind.accurateEcn1:
+      // RFC 9768 §3.2.3: other lengths are ignored.
+      if (length <= 11 && length % 3 === 2) into.accurateEcn = readAccurateEcn(bytes, start, length)
+      return true
+    case Kind.signature:
+    case Kind.authentication:
+      into.signed = true
+      return true
+    default:
+      return true
+  }
+}
+
+/** Reads the options of a header. A length that can't be spoils the segment (rfc: 9293 §3.1 MUST-7). */
+export const parse = (bytes: Uint8Array, start: number, end: number): Options | Malformed.Malformed => {
+  if (start === end) return none
+  if (end - start === timestampsLength && Word.read32(bytes, start) === alignedTimestamps) {
+    return timestamps(Word.read32(bytes, start + 4), Word.read32(bytes, start + 8))
+  }
+  const options: Building = { ...none }
+  let at = start
+  while (at < end) {
+    const kind = bytes[at]!
+    if (kind === Kind.endOfList) break
+    if (kind === Kind.noOperation) {
+      at++
+      continue
+    }
+    const length = at + 1 < end ? bytes[at + 1]! : 0
+    if (length < 2 || length > end - at || !read(options, bytes, at, length)) return badLength
+    at += length
+  }
+  return options
+}
+
+/** How an option goes out: its bytes with the padding that aligns it, 0 if it is absent, and their content. */
+interface Writer {
+  readonly size: (options: Options, room: number) => number
+  readonly write: (options: Options, bytes: Uint8Array, at: number, length: number) => void
+}
+
+/** Kind and length as the first two octets, padding before them where `pad` says so. */
+const head = (kind: number, length: number, pad: number, bytes: Uint8Array, at: number): number => {
+  bytes.fill(Kind.noOperation, at, at + pad)
+  bytes[at + pad] = kind
+  bytes[at + pad + 1] = length
+  return at + pad + 2
+}
+
+const aligned = (length: number): number => (length + 3) & ~3
+
+const maximumSegmentSizeWriter: Writer = {
+  size: (options) => options.maximumSegmentSize === undefined ? 0 : 4,
+  write: (options, bytes, at) =>
+    Word.write16(options.maximumSegmentSize!, bytes, head(Kind.maximumSegmentSize, 4, 0, bytes, at))
+}
+
+/** SACK permitted takes the place of the padding when both are there. */
+const timestampsWriter: Writer = {
+  size: (options) => options.timestampValue === undefined ? 0 : timestampsLength,
+  write: (options, bytes, at) => {
+    const value = options.sackPermitted
+      ? head(Kind.timestamps, 10, 0, bytes, head(Kind.sackPermitted, 2, 0, bytes, at))
+      : head(Kind.timestamps, 10, 2, bytes, at)
+    Word.write32(options.timestampValue!, bytes, value)
+    Word.write32(options.timestampEcho ?? 0, bytes, value + 4)
+  }
+}
+
+const sackPermittedWriter: Writer = {
+  size: (options) => options.sackPermitted && options.timestampValue === undefined ? 4 : 0,
+  write: (_, bytes, at) => void head(Kind.sackPermitted, 2, 2, bytes, at)
+}
+
+const windowScaleWriter: Writer = {
+  size: (options) => options.windowScale === undefined ? 0 : 4,
+  write: (options, bytes, at) => {
+    bytes[head(Kind.windowScale, 3, 1, bytes, at)] = options.windowScale!
+  }
+}
+
+const userTimeoutWriter: Writer = {
+  size: (options) => options.userTimeout === undefined ? 0 : 4,
+  write: (options, bytes, at) => {
+    const seconds = options.userTimeout!
+    const field = seconds <= 0x7fff ? seconds : 0x8000 | Math.min(0x7fff, Math.ceil(seconds / 60))
+    Word.write16(field, bytes, head(Kind.userTimeout, 4, 0, bytes, at))
+  }
+}
+
+const fastOpenWriter: Writer = {
+  size: ({ fastOpenCookie, fastOpenExperimental }) =>
+    fastOpenCookie === undefined ? 0 : aligned(Piece.size(fastOpenCookie) + (fastOpenExperimental ? 4 : 2)),
+  write: (options, bytes, at, length) => {
+    const cookie = options.fastOpenCookie!
+    let value = at
+    if (options.fastOpenExperimental) {
+      value = head(Kind.experiment, Piece.size(cookie) + 4, 0, bytes, at)
+      Word.write16(fastOpenExperiment, bytes, value)
+      value += 2
+    } else {
+      value = head(Kind.fastOpen, Piece.size(cookie) + 2, 0, bytes, at)
+    }
+    bytes.fill(Kind.noOperation, Piece.into(cookie, bytes, value), at + length)
+  }
+}
+
+const counters = (ecn: AccurateEcn): ReadonlyArray<number | undefined> =>
+  ecn.order === 0 ? [ecn.ect0Bytes, ecn.ceBytes, ecn.ect1Bytes] : [ecn.ect1Bytes, ecn.ceBytes, ecn.ect0Bytes]
+
+/** How many counters go out: those before the first that is absent. */
+const counterCount = (ecn: AccurateEcn): number => {
+  const absent = counters(ecn).indexOf(undefined)
+  return absent < 0 ? 3 : absent
+}
+
+const accurateEcnWriter: Writer = {
+  size: ({ accurateEcn }) => accurateEcn === undefined ? 0 : aligned(2 + 3 * counterCount(accurateEcn)),
+  write: (options, bytes, at, length) => {
+    const ecn = options.accurateEcn!
+    const count = counterCount(ecn)
+    const kind = ecn.order === 0 ? Kind.accurateEcn0 : Kind.accurateEcn1
+    let value = head(kind, 2 + 3 * count, 0, bytes, at)
+    for (const counter of counters(ecn).slice(0, count)) {
+      Word.write24(counter!, bytes, value)
+      value += 3
+    }
+    bytes.fill(Kind.noOperation, value, at + length)
+  }
+}
+
+/** rfc: 2018 §3: as many blocks as there is room for, the first ones first. */
+const sackWriter: Writer = {
+  size: ({ sackBlocks }, room) => {
+    const count = Math.min(sackBlocks.length, (room - 4) >> 3)
+    return count <= 0 ? 0 : 4 + 8 * count
+  },
+  write: (options, bytes, at, length) => {
+    let value = head(Kind.sack, length - 2, 2, bytes, at)
+    for (const block of options.sackBlocks) {
+      if (value === at + length) return
+      Word.write32(block.left, bytes, value)
+      Word.write32(block.right, bytes, value + 4)
+      value += 8
+    }
+  }
+}
+
+/** In the order in which Linux sends them, which fingerprinting firewalls know. */
+const writers: ReadonlyArray<Writer> = [
+  maximumSegmentSizeWriter,
+  timestampsWriter,
+  sackPermittedWriter,
+  windowScaleWriter,
+  userTimeoutWriter,
+  fastOpenWriter,
+  accurateEcnWriter,
+  sackWriter
+]
+
+const onlyTimestamps = (options: Options): boolean =>
+  options.timestampValue !== undefined && options.sackBlocks.length === 0 && !options.sackPermitted &&
+  options.maximumSegmentSize === undefined && options.windowScale === undefined &&
+  options.accurateEcn === undefined && options.fastOpenCookie === undefined && options.userTimeout === undefined
+
+/** In bytes with their padding, a multiple of four, at most 40: what does not fit any more is left out, SACK blocks one by one. */
+export const size = (options: Options): number => {
+  if (options === none) return 0
+  if (onlyTimestamps(options)) return timestampsLength
+  let used = 0
+  for (const writer of writers) {
+    const length = writer.size(options, maximumLength - used)
+    if (used + length <= maximumLength) used += length
+  }
+  return used
+}
+
+/** Writes the options with their padding. */
+export const emit = (options: Options, bytes: Uint8Array, at: number): number => {
+  if (options === none) return at
+  if (onlyTimestamps(options)) {
+    Word.write32(alignedTimestamps, bytes, at)
+    Word.write32(options.timestampValue!, bytes, at + 4)
+    Word.write32(options.timestampEcho ?? 0, bytes, at + 8)
+    return at + timestampsLength
+  }
+  let used = 0
+  for (const writer of writers) {
+    const length = writer.size(options, maximumLength - used)
+    if (length === 0 || used + length > maximumLength) continue
+    writer.write(options, bytes, at + used, length)
+    used += length
+  }
+  return at + used
+}
