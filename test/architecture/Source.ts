@@ -70,7 +70,7 @@ const filesUnder = (root: string, folder: string): ReadonlyArray<string> => {
       if (entry.isDirectory()) return filesUnder(root, path)
       return entry.name.endsWith(".ts") ? [path] : []
     })
-    .sort()
+    .toSorted()
 }
 
 export const readTree = (root: string): ReadonlyArray<Source> =>
