@@ -54,7 +54,9 @@ const runWith = (binary, program) => {
 }
 
 const program = findProgram()
-if (program === undefined) fail("this copy holds no program: run `npm run build` in it, or install the published package.")
+if (program === undefined) {
+  fail("this copy holds no program: run `npm run build` in it, or install the published package.")
+}
 
 if (isNewEnough(process.versions.node)) {
   // The program sees itself as the main script, whichever way it was started.
