@@ -14,7 +14,6 @@ import type * as Frame from "./Frame.ts"
 import * as IpProtocol from "./IpProtocol.ts"
 import * as Piece from "./Piece.ts"
 import * as Tcp from "./Tcp.ts"
-import * as Udp from "./Udp.ts"
 import * as Word from "./Word.ts"
 
 export type { Piece } from "./Piece.ts"
@@ -85,23 +84,36 @@ interface Cursor {
   offset: number
 }
 
-/** Copies the next `length` payload bytes; without `bytes` it only moves on. */
-const take = (outgoing: Outgoing, cursor: Cursor, length: number, bytes: Uint8Array | undefined, at: number): void => {
+/** Moves the cursor to the first byte that it does not stand behind, and tells how many follow in the same piece. */
+const settle = (outgoing: Outgoing, cursor: Cursor): number => {
+  let end = cursor.piece < 0 ? outgoing.headEnd : outgoing.pieces[cursor.piece]!.end
+  while (cursor.offset >= end && cursor.piece + 1 < outgoing.pieces.length) {
+    cursor.piece++
+    const piece = outgoing.pieces[cursor.piece]!
+    cursor.offset = piece.start
+    end = piece.end
+  }
+  return end - cursor.offset
+}
+
+const skip = (outgoing: Outgoing, cursor: Cursor, length: number): void => {
   let left = length
-  let to = at
   while (left > 0) {
-    const piece = outgoing.pieces[cursor.piece]
-    const source = piece === undefined ? outgoing.head : piece.bytes
-    const sourceEnd = piece === undefined ? outgoing.headEnd : piece.end
-    const count = Math.min(left, sourceEnd - cursor.offset)
-    if (bytes !== undefined) Piece.copyRange(source, cursor.offset, cursor.offset + count, bytes, to)
-    to += count
-    left -= count
+    const count = Math.min(left, settle(outgoing, cursor))
     cursor.offset += count
-    if (left > 0) {
-      cursor.piece++
-      cursor.offset = outgoing.pieces[cursor.piece]?.start ?? 0
-    }
+    left -= count
+  }
+}
+
+/** Copies the next `length` payload bytes to `bytes[at..]`. */
+const take = (outgoing: Outgoing, cursor: Cursor, length: number, bytes: Uint8Array, at: number): void => {
+  const end = at + length
+  let to = at
+  while (to < end) {
+    const count = Math.min(end - to, settle(outgoing, cursor))
+    const source = cursor.piece < 0 ? outgoing.head : outgoing.pieces[cursor.piece]!.bytes
+    to = Piece.copyRange(source, cursor.offset, cursor.offset + count, bytes, to)
+    cursor.offset += count
   }
 }
 
@@ -130,6 +142,43 @@ const pseudoWithoutLength = (head: Uint8Array, ip: number, protocol: number): nu
     ? Checksum.sum(head, ip + 8, ip + 40, protocol)
     : Checksum.sum(head, ip + 12, ip + 20, protocol)
 
+/** What all packets of one super-segment have in common. */
+interface Cut {
+  readonly outgoing: Outgoing
+  readonly gso: Frame.Gso
+  readonly linkHeaderLength: number
+  readonly count: number
+  readonly pseudo: number
+  readonly complete: boolean
+}
+
+/** Writes packet number `index`, which fills `bytes[start..end)`. */
+const writeSegment = (cut: Cut, cursor: Cursor, index: number, bytes: Uint8Array, start: number, end: number): void => {
+  const { gso, outgoing } = cut
+  const payload = Piece.copyRange(
+    outgoing.head,
+    outgoing.headStart,
+    outgoing.headStart + gso.headerLength,
+    bytes,
+    start
+  )
+  take(outgoing, cursor, end - payload, bytes, payload)
+  patchIp(bytes, start + cut.linkHeaderLength, end, index)
+  const transport = start + outgoing.checksumStart
+  if (gso.kind === "udp") Word.write16(end - transport, bytes, transport + 4)
+  else patchTcp(bytes, transport, index * gso.size, index === 0, index === cut.count - 1)
+  const field = transport + outgoing.checksumOffset
+  Word.write16(Checksum.fold(cut.pseudo + end - transport), bytes, field)
+  if (cut.complete) Checksum.complete(bytes, transport, end, field)
+}
+
+const single = (outgoing: Outgoing, from: number, room: Room, complete: boolean, bounds: Array<number>): number => {
+  const start = room.at + room.gap
+  if (from > 0 || start + size(outgoing) > room.end) return from
+  bounds.push(start, into(outgoing, room.bytes, start, complete))
+  return 1
+}
+
 /**
  * Cuts a frame into packets, from packet number `from` on, as far as `room` goes, and returns the number of the first
  * packet that found no room: {@link segmentCount} when all are done.
@@ -148,48 +197,20 @@ export const segments = (
   const gso = outgoing.gso
   const count = segmentCount(outgoing)
   if (gso === undefined || count === 1) return single(outgoing, from, room, complete, bounds)
-  const { bytes, gap } = room
-  const { headerLength } = gso
+  const protocol = gso.kind === "udp" ? IpProtocol.udp : IpProtocol.tcp
+  const pseudo = pseudoWithoutLength(outgoing.head, outgoing.headStart + linkHeaderLength, protocol)
+  const cut: Cut = { outgoing, gso, linkHeaderLength, count, pseudo, complete }
   const total = payloadSize(outgoing, gso)
-  const isUdp = gso.kind === "udp"
-  const pseudo = pseudoWithoutLength(
-    outgoing.head,
-    outgoing.headStart + linkHeaderLength,
-    isUdp ? IpProtocol.udp : IpProtocol.tcp
-  )
-  const cursor: Cursor = { piece: -1, offset: outgoing.headStart + headerLength }
-  take(outgoing, cursor, Math.min(total, from * gso.size), undefined, 0)
+  const cursor: Cursor = { piece: -1, offset: outgoing.headStart + gso.headerLength }
+  skip(outgoing, cursor, Math.min(total, from * gso.size))
   let at = room.at
   for (let index = from; index < count; index++) {
-    const start = at + gap
-    const offset = index * gso.size
-    const length = Math.min(gso.size, total - offset)
-    const end = start + headerLength + length
+    const start = at + room.gap
+    const end = start + gso.headerLength + Math.min(gso.size, total - index * gso.size)
     if (end > room.end) return index
-    Piece.copyRange(outgoing.head, outgoing.headStart, outgoing.headStart + headerLength, bytes, start)
-    take(outgoing, cursor, length, bytes, start + headerLength)
-    patchIp(bytes, start + linkHeaderLength, end, index)
-    const transport = start + outgoing.checksumStart
-    if (isUdp) Word.write16(end - transport, bytes, transport + 4)
-    else patchTcp(bytes, transport, offset, index === 0, index === count - 1)
-    const field = transport + (isUdp ? Udp.checksumOffset : Tcp.checksumOffset)
-    Word.write16(Checksum.fold(pseudo + end - transport), bytes, field)
-    if (complete) Checksum.complete(bytes, transport, end, field)
+    writeSegment(cut, cursor, index, room.bytes, start, end)
     bounds.push(start, end)
     at = end
   }
   return count
-}
-
-const single = (
-  outgoing: Outgoing,
-  from: number,
-  room: Room,
-  complete: boolean,
-  bounds: Array<number>
-): number => {
-  const start = room.at + room.gap
-  if (from > 0 || start + size(outgoing) > room.end) return from
-  bounds.push(start, into(outgoing, room.bytes, start, complete))
-  return 1
 }
