@@ -1,0 +1,40 @@
+/**
+ * A link of Ethernet frames to the kernel through a TAP device: a host of its own on the wire that the kernel sees as an
+ * interface.
+ *
+ * @example
+ * ```ts
+ * const link = yield* Tap.make({ name: "tap0" })
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { randomBytes } from "node:crypto"
+import type { Link, LinkError } from "../src/link/Link.ts"
+import * as Mac from "../src/wire/Mac.ts"
+import { type Options as DeviceOptions, TunTapDevice } from "./TunTapDevice.ts"
+import * as TunTapLink from "./TunTapLink.ts"
+
+export interface Options extends Omit<DeviceOptions, "mode">, TunTapLink.Options {
+  /** The stack's own address; a random one if absent. It must differ from that of the kernel's end. */
+  readonly mac?: Mac.Mac
+}
+
+/** The bits of the first octet: locally administered, not a group (IEEE 802-2014 §8.2.2). */
+const localBit = 0x02
+const groupBit = 0x01
+
+/** A locally administered address from the system's generator, so that hosts that are started at once do not collide. */
+export const randomMac = (): Mac.Mac => {
+  const octets = randomBytes(6)
+  octets[0] = (octets[0]! & ~groupBit) | localBit
+  return Mac.read(octets, 0)
+}
+
+/** Opens the device (making it if it may) and gives its link; the device is closed with the scope. */
+export const make = (options: Options): Effect.Effect<Link, LinkError, TunTapDevice | Scope.Scope> =>
+  Effect.gen(function*() {
+    const devices = yield* TunTapDevice
+    const device = yield* devices.open({ ...options, mode: "tap" })
+    return TunTapLink.make(device, options.mac ?? randomMac(), options)
+  })
