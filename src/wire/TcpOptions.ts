@@ -147,6 +147,35 @@ const readCookie = (into: Building, bytes: Uint8Array, start: number, end: numbe
 /** RFC 5482 §3.1: the top bit tells minutes from seconds. */
 const readUserTimeout = (field: number): number => (field & 0x8000) === 0 ? field : (field & 0x7fff) * 60
 
+/** Options that come seldom; those that are unknown pass untouched. */
+const readExtension = (into: Building, bytes: Uint8Array, start: number, length: number): boolean => {
+  switch (bytes[start]) {
+    case Kind.userTimeout:
+      if (length !== 4) return false
+      into.userTimeout = readUserTimeout(Word.read16(bytes, start + 2))
+      return true
+    case Kind.fastOpen:
+      readCookie(into, bytes, start + 2, start + length, false)
+      return true
+    case Kind.experiment:
+      if (length >= 4 && Word.read16(bytes, start + 2) === fastOpenExperiment) {
+        readCookie(into, bytes, start + 4, start + length, true)
+      }
+      return true
+    case Kind.accurateEcn0:
+    case Kind.accurateEcn1:
+      // RFC 9768 §3.2.3: other lengths are ignored.
+      if (length <= 11 && length % 3 === 2) into.accurateEcn = readAccurateEcn(bytes, start, length)
+      return true
+    case Kind.signature:
+    case Kind.authentication:
+      into.signed = true
+      return true
+    default:
+      return true
+  }
+}
+
 /** Takes one option into the record; false if its length can't be. */
 const read = (into: Building, bytes: Uint8Array, start: number, length: number): boolean => {
   switch (bytes[start]) {
@@ -171,29 +200,8 @@ const read = (into: Building, bytes: Uint8Array, start: number, length: number):
       into.timestampValue = Word.read32(bytes, start + 2)
       into.timestampEcho = Word.read32(bytes, start + 6)
       return true
-    case Kind.userTimeout:
-      if (length !== 4) return false
-      into.userTimeout = readUserTimeout(Word.read16(bytes, start + 2))
-      return true
-    case Kind.fastOpen:
-      readCookie(into, bytes, start + 2, start + length, false)
-      return true
-    case Kind.experiment:
-      if (length >= 4 && Word.read16(bytes, start + 2) === fastOpenExperiment) {
-        readCookie(into, bytes, start + 4, start + length, true)
-      }
-      return true
-    case Kind.accurateEcn0:
-    case Kind.accurateEcn1:
-      // RFC 9768 §3.2.3: other lengths are ignored.
-      if (length <= 11 && length % 3 === 2) into.accurateEcn = readAccurateEcn(bytes, start, length)
-      return true
-    case Kind.signature:
-    case Kind.authentication:
-      into.signed = true
-      return true
     default:
-      return true
+      return readExtension(into, bytes, start, length)
   }
 }
 
