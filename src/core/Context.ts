@@ -31,6 +31,8 @@ export interface Context {
   // consequences
   /** Queues a finished frame on a link; accounts it, or drops it with `TransmitQueueFull` when the link's queue is full and nobody pays for it. */
   readonly transmit: (link: LinkId, packet: Outgoing, credit: Credit | undefined) => void
+  /** Gives back the credit of a packet that was dropped before it reached a transmit queue; its payer hears at the end of the event. */
+  readonly refund: (credit: Credit | undefined) => void
   readonly reply: (ticket: Ticket, value: unknown) => void
   readonly fail: (ticket: Ticket, reason: Reason) => void
   readonly setTimer: (timer: TimerId, at: Instant) => void
@@ -70,6 +72,15 @@ export interface TicketHolder {
   readonly id: number
 }
 
+/** What a packet's sender is told by ICMP; each family has its types and codes for them. */
+export type ErrorKind =
+  | "portUnreachable"
+  | "protocolUnreachable"
+  | "reassemblyTimeout"
+  | "hopLimitExceeded"
+  | { readonly _tag: "parameterProblem"; readonly code: number; readonly pointer: number }
+  | { readonly _tag: "tooBig"; readonly mtu: number }
+
 /** IP as the transports use it. */
 export interface IpLayer {
   /**
@@ -87,7 +98,7 @@ export interface IpLayer {
   /** Remembers a smaller path MTU (RFC 1191 §3, RFC 8201 §4) after the transport has found the error to be genuine. */
   readonly learnMtu: (ctx: Context, path: Path, mtu: number) => void
   /** Answers a packet with the ICMP error that its family has for this. Rate limited; never about errors, groups, or fragments but the first. */
-  readonly error: (ctx: Context, kind: "portUnreachable" | "protocolUnreachable", packet: Packet) => void
+  readonly error: (ctx: Context, error: ErrorKind, packet: Packet) => void
   /** Whether the address is one of this stack's and usable. */
   readonly isOurs: (address: Address.Address) => boolean
 }

@@ -20,6 +20,8 @@ export type AddressState = "tentative" | "optimistic" | "preferred" | "deprecate
 export type AddressOrigin = "static" | "dhcp" | "slaac" | "temporary" | "linkLocal" | "loopback"
 
 export interface InterfaceAddress {
+  /** Names the address in timers; never reused. */
+  readonly id: number
   readonly address: Address.Address
   readonly prefixLength: number
   readonly state: AddressState

@@ -91,6 +91,8 @@ export interface IcmpError {
     | "reassembly"
     | "parameterProblem"
     | "tooBig"
+  /** Found out by this stack itself (a next hop does not answer): no message came, `type` and `code` are what a router would have sent. */
+  readonly isLocal: boolean
   readonly type: number
   readonly code: number
   /** For `tooBig`: the next-hop MTU, 0 if the router did not tell (RFC 1191 §4). */

@@ -2,11 +2,16 @@
  * Why a request could not be met, as data. The sockets wrap a reason in a `Schema.TaggedError`; programs match on `_tag`.
  */
 
-/** Where an `Unreachable` came from: the ICMP message's family, type and code (RFC 792, RFC 4443). */
+import type * as Address from "../wire/Address.ts"
+import type { IcmpError } from "./Ip.ts"
+
+/** Where an `Unreachable` came from: the ICMP message's family, type, code and sender (RFC 792, RFC 4443). */
 export interface IcmpOrigin {
   readonly version: 4 | 6
   readonly type: number
   readonly code: number
+  /** The router or host that sent the message. */
+  readonly from: Address.Address
 }
 
 export type Reason =
@@ -52,6 +57,23 @@ export const connectionAborted: Reason = { _tag: "ConnectionAborted" }
 export const timedOut = (what: string): Reason => ({ _tag: "TimedOut", what })
 export const unreachable = (what: UnreachableKind, icmp?: IcmpOrigin): Reason =>
   icmp === undefined ? { _tag: "Unreachable", what } : { _tag: "Unreachable", what, icmp }
+/** What a program is told when an ICMP error ends its operation. `tooBig` is no failure for most, so it takes the payload that would fit. */
+export const ofIcmp = (error: IcmpError, payloadLimit: number): Reason => {
+  const icmp: IcmpOrigin | undefined = error.isLocal
+    ? undefined
+    : { version: error.version, type: error.type, code: error.code, from: error.from }
+  switch (error.kind) {
+    case "tooBig":
+      return messageTooLarge(payloadLimit)
+    case "parameterProblem":
+      return unreachable("protocol", icmp)
+    case "reassembly":
+      return unreachable("hopLimit", icmp)
+    default:
+      return unreachable(error.kind, icmp)
+  }
+}
+
 export const addressInUse: Reason = { _tag: "AddressInUse" }
 export const addressNotAvailable: Reason = { _tag: "AddressNotAvailable" }
 export const portsExhausted: Reason = { _tag: "PortsExhausted" }

@@ -32,12 +32,12 @@ export type ShellRequest =
   | { readonly _tag: "Abandoned"; readonly abandoned: Ticket }
   /** A reply found nobody waiting: its value goes back where it came from, so that nothing is lost. */
   | { readonly _tag: "Returned"; readonly request: Request; readonly value: unknown }
-  /** What left a link's transmit queue: all bytes, and of them those charged to a credit. */
+  /** What left a link's transmit queue, sent or discarded: the sum of the `Transmit.size`s, and their credits. */
   | {
     readonly _tag: "Sent"
     readonly link: LinkId
     readonly bytes: number
-    readonly credits: ReadonlyArray<{ readonly credit: Credit; readonly bytes: number }>
+    readonly credits: ReadonlyArray<Credit>
   }
   | AttachLink
   | { readonly _tag: "DetachLink"; readonly link: LinkId }
@@ -54,10 +54,14 @@ export interface AttachLink extends Answers<LinkId> {
   readonly interface: Interface
 }
 
-/** Who pays for bytes in a transmit queue and hears when they have left: a transport and the id of its record. */
+/**
+ * Who pays for bytes in a transmit queue and hears when they have left: a transport and the id of its record. `bytes` is what the payer itself has
+ * charged for the packet, in whatever it counts (payload, say); exactly that comes back, once, when the packet has left or was dropped on the way.
+ */
 export interface Credit {
   readonly owner: "Tcp" | "Udp" | "Raw" | "Ping"
   readonly id: number
+  readonly bytes: number
 }
 
 export type Request =

@@ -51,6 +51,8 @@ export class Step implements Context {
   readonly links: LinkLayer
   readonly routes: RouteLayer
   readonly transports: Transports
+  /** Credits to give back when the event is done: their payer may be in the middle of a handler now. */
+  private refunds: Array<Credit> = []
   private arena: Uint8Array = new Uint8Array(arenaSize)
   private arenaUsed = 0
 
@@ -80,7 +82,10 @@ export class Step implements Context {
   transmit(link: LinkId, packet: Outgoing, credit: Credit | undefined): void {
     const size = Gather.size(packet)
     const queued = this.state.queued.get(link)
-    if (queued === undefined) return this.drop("DetachedInterface", link)
+    if (queued === undefined) {
+      this.refund(credit)
+      return this.drop("DetachedInterface", link)
+    }
     if (credit === undefined && queued + size > this.config.limits.transmitQueueBytes) {
       return this.drop("TransmitQueueFull", link)
     }
@@ -88,6 +93,10 @@ export class Step implements Context {
     this.count(Counter.index.framesSent)
     this.count(Counter.index.bytesSent, size)
     this.outputs.push({ _tag: "Transmit", link, packet, size, credit })
+  }
+
+  refund(credit: Credit | undefined): void {
+    if (credit !== undefined) this.refunds.push(credit)
   }
 
   reply(ticket: Ticket, value: unknown): void {
@@ -155,6 +164,13 @@ export class Step implements Context {
     this.journal.add(this.state.memory, total, -bytes)
   }
 
+  /** Takes the credits that wait to be given back. */
+  takeRefunds(): Array<Credit> {
+    const refunds = this.refunds
+    if (refunds.length > 0) this.refunds = []
+    return refunds
+  }
+
   /** The outputs so far; the outbox is empty afterwards. */
   takeOutputs(): Array<Output> {
     const outputs = this.outputs
@@ -166,6 +182,15 @@ export class Step implements Context {
 /** Processes one event. What it changed is in `self.journal` until that is committed or rolled back, what it emits at the end of `self.outputs`. */
 export const step = (self: Step, at: Instant, event: Event): void => {
   self.at = at
+  self.takeRefunds()
+  dispatch(self, event)
+  // Giving a credit back may send more, of which something may be dropped again; each round sends only what the last one gave back.
+  for (let refunds = self.takeRefunds(); refunds.length > 0; refunds = self.takeRefunds()) {
+    for (const credit of refunds) Protocols.onCredit(self, self.state, credit)
+  }
+}
+
+const dispatch = (self: Step, event: Event): void => {
   switch (event._tag) {
     case "Frame":
       return Protocols.onFrame(self, self.state, event)

@@ -1,0 +1,152 @@
+/**
+ * The bytes that a program has written and the peer has not acknowledged, by sequence number (RFC 9293 §3.8.6 "send buffer").
+ *
+ *       start             cursor                  end
+ *         │  head ──▶ block ──▶ block ──▶ tail     │
+ *         ▼                                        ▼
+ *         [ sent, not acknowledged │ not sent yet  ]  free room of the tail block
+ *
+ * Blocks are append-only: a copied write goes into the free room of the tail block, then into new blocks that grow with the
+ * traffic; an owned write is a block of its own. A record sees the bytes between its `start` and `end` and nothing else, so an older
+ * record is still right after a rollback, and what a `Transmit` points at never changes.
+ */
+import * as Piece from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+
+/** A stretch of the stream: `bytes[at]` is the byte with the number `from`. */
+interface Block {
+  readonly bytes: Uint8Array
+  readonly at: number
+  readonly from: Sequence.Sequence
+  /** Bytes that the block can hold, from `at` on. */
+  readonly room: number
+  /** The block behind this one, unless this is the tail of the record that reads it. */
+  next: Block | undefined
+}
+
+export interface SendQueue {
+  /** The first byte held: the oldest not acknowledged. */
+  readonly start: Sequence.Sequence
+  /** Behind the last byte. */
+  readonly end: Sequence.Sequence
+  readonly head: Block | undefined
+  readonly tail: Block | undefined
+  /** The block that was read last; reading goes on from there. */
+  readonly cursor: Block | undefined
+  /** Memory of all blocks, as charged. */
+  readonly held: number
+}
+
+const smallestBlock = 512
+const largestBlock = 64 * 1024
+
+/** Owned writes below this are copied: a block each would cost more than the copy. */
+const ownedLimit = 4096
+
+export const empty = (start: Sequence.Sequence): SendQueue => ({
+  start,
+  end: start,
+  head: undefined,
+  tail: undefined,
+  cursor: undefined,
+  held: 0
+})
+
+/** Bytes held, sent or not. */
+export const length = (self: SendQueue): number => Sequence.distance(self.start, self.end)
+
+const append = (self: SendQueue, block: Block, added: number): SendQueue => {
+  if (self.tail !== undefined) self.tail.next = block
+  return {
+    start: self.start,
+    end: Sequence.add(self.end, added),
+    head: self.head ?? block,
+    tail: block,
+    cursor: self.cursor ?? block,
+    held: self.held + block.room
+  }
+}
+
+/** Room for at least `wanted` bytes, more when the queue has needed more before. */
+const blockSize = (self: SendQueue, wanted: number): number => {
+  const grown = self.tail === undefined ? wanted : Math.max(wanted, self.tail.room * 2)
+  return Math.min(Math.max(grown, smallestBlock), largestBlock)
+}
+
+const copyIn = (self: SendQueue, bytes: Uint8Array, start: number, end: number): SendQueue => {
+  let queue = self
+  let at = start
+  const tail = queue.tail
+  if (tail !== undefined) {
+    const used = Sequence.distance(tail.from, queue.end)
+    const count = Math.min(tail.room - used, end - at)
+    if (count > 0) {
+      Piece.copyRange(bytes, at, at + count, tail.bytes, tail.at + used)
+      at += count
+      queue = { ...queue, end: Sequence.add(queue.end, count) }
+    }
+  }
+  while (at < end) {
+    const room = blockSize(queue, end - at)
+    const count = Math.min(room, end - at)
+    const block: Block = { bytes: new Uint8Array(room), at: 0, from: queue.end, room, next: undefined }
+    Piece.copyRange(bytes, at, at + count, block.bytes, 0)
+    at += count
+    queue = append(queue, block, count)
+  }
+  return queue
+}
+
+/** Appends `bytes[start..end)`; without a copy when they are `owned` and worth it. */
+export const write = (self: SendQueue, bytes: Uint8Array, start: number, end: number, owned: boolean): SendQueue => {
+  if (!owned || end - start < ownedLimit) return copyIn(self, bytes, start, end)
+  // A tail block with free room ends here: numbers of the next block follow the last byte, not the room.
+  return append(self, { bytes, at: start, from: self.end, room: end - start, next: undefined }, end - start)
+}
+
+/** Forgets everything before `una`; blocks wholly acknowledged are let go. */
+export const acknowledge = (self: SendQueue, una: Sequence.Sequence): SendQueue => {
+  if (!Sequence.after(una, self.start)) return self
+  if (!Sequence.before(una, self.end)) return empty(self.end)
+  let head = self.head!
+  let held = self.held
+  let cursor = self.cursor
+  while (head !== self.tail && !Sequence.after(head.next!.from, una)) {
+    if (cursor === head) cursor = head.next
+    held -= head.room
+    head = head.next!
+  }
+  return { start: una, end: self.end, head, tail: self.tail, cursor, held }
+}
+
+/** The block that holds the byte `from`, which lies in the queue. */
+const find = (self: SendQueue, from: Sequence.Sequence): Block => {
+  const cursor = self.cursor!
+  let block = Sequence.beforeOrEqual(cursor.from, from) ? cursor : self.head!
+  while (block !== self.tail && !Sequence.after(block.next!.from, from)) block = block.next!
+  return block
+}
+
+/** Puts the views of `count` bytes from `from` on into `pieces`; all of them lie in the queue. Answers the queue with its cursor moved there. */
+export const read = (
+  self: SendQueue,
+  from: Sequence.Sequence,
+  count: number,
+  pieces: Array<Piece.Piece>
+): SendQueue => {
+  if (count === 0) return self
+  let block = find(self, from)
+  let at = from
+  let left = count
+  for (;;) {
+    const last = block === self.tail
+    const used = Sequence.distance(block.from, last ? self.end : block.next!.from)
+    const skipped = Sequence.distance(block.from, at)
+    const taken = Math.min(used - skipped, left)
+    pieces.push({ bytes: block.bytes, start: block.at + skipped, end: block.at + skipped + taken })
+    left -= taken
+    if (left === 0 || last) return block === self.cursor ? self : { ...self, cursor: block }
+    at = Sequence.add(at, taken)
+    block = block.next!
+  }
+}

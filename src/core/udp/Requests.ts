@@ -1,0 +1,135 @@
+/**
+ * What programs ask of UDP (RFC 768, RFC 1122 §4.1, RFC 8085), as data: one request per verb, each with the type of its answer.
+ */
+import type * as Address from "../../wire/Address.ts"
+import type { LinkId } from "../Device.ts"
+import type { Answers } from "../Request.ts"
+import type { Instant } from "../Time.ts"
+
+/** What a program may set per socket. */
+export interface UdpOptions {
+  /** Others with the same option may bind the same port; each group datagram goes to all, any other to the last bound. */
+  readonly reuseAddress: boolean
+  /** Sending to broadcast addresses is allowed (RFC 8085 §3.7: not by accident). */
+  readonly broadcast: boolean
+  /** Absent for the stack's (RFC 1122 §4.1.4). */
+  readonly hopLimit: number | undefined
+  /** DSCP and ECN (RFC 1122 §4.1.4). */
+  readonly trafficClass: number
+  /** Sets DF: what exceeds the path MTU fails with `MessageTooLarge` and is never cut (RFC 8085 §3.2). */
+  readonly dontFragment: boolean
+}
+
+export interface UdpBind extends Answers<UdpBound> {
+  readonly _tag: "UdpBind"
+  /** Absent for any address of the stack. */
+  readonly local: Address.Address | undefined
+  /** Absent for both versions; ignored when `local` is given. */
+  readonly version: Address.Version | undefined
+  /** 0 for an ephemeral one (RFC 6056). */
+  readonly port: number
+  /** Takes and sends datagrams over this interface only. */
+  readonly link: LinkId | undefined
+  readonly options: Partial<UdpOptions>
+}
+
+export interface UdpBound {
+  readonly socket: number
+  readonly local: Address.Address | undefined
+  readonly port: number
+}
+
+/** Fixes the far side: datagrams of others don't come in any more, and ICMP errors end calls (RFC 1122 §4.1.3.3). */
+export interface UdpConnect extends Answers<UdpConnected> {
+  readonly _tag: "UdpConnect"
+  readonly socket: number
+  readonly remote: Address.Address
+  readonly remotePort: number
+}
+
+export interface UdpConnected {
+  readonly local: Address.Address
+  readonly port: number
+}
+
+export interface UdpDisconnect extends Answers<void> {
+  readonly _tag: "UdpDisconnect"
+  readonly socket: number
+}
+
+/** Sends one datagram. The bytes are copied before the request is done. */
+export interface UdpSend extends Answers<void> {
+  readonly _tag: "UdpSend"
+  readonly socket: number
+  /** Absent for the connected far side. */
+  readonly remote: Address.Address | undefined
+  readonly remotePort: number
+  /** Up to 65,507 over IPv4. The program leaves them alone until the answer. */
+  readonly bytes: Uint8Array
+  /** What to send from; absent for the bound address, or the best one. */
+  readonly source?: Address.Address | undefined
+  /** Fails with `WouldBlock` instead of waiting for room in the link's queue. */
+  readonly block: boolean
+}
+
+/** Takes datagrams: at least one, at most `max`. */
+export interface UdpReceive extends Answers<ReadonlyArray<Datagram>> {
+  readonly _tag: "UdpReceive"
+  readonly socket: number
+  readonly max: number
+  readonly block: boolean
+}
+
+/** A received datagram. `bytes` belongs to the reader. */
+export interface Datagram {
+  readonly bytes: Uint8Array
+  readonly source: Address.Address
+  readonly sourcePort: number
+  readonly destination: Address.Address
+  readonly link: LinkId
+  readonly hopLimit: number
+  readonly trafficClass: number
+  readonly receivedAt: Instant
+}
+
+export interface UdpSetOptions extends Answers<void> {
+  readonly _tag: "UdpSetOptions"
+  readonly socket: number
+  readonly options: Partial<UdpOptions>
+}
+
+/** What a socket holds, for inspection. */
+export interface UdpGetInfo extends Answers<UdpInfo> {
+  readonly _tag: "UdpGetInfo"
+  readonly socket: number
+}
+
+export interface UdpInfo {
+  readonly local: Address.Address | undefined
+  readonly port: number
+  readonly remote: Address.Address | undefined
+  readonly remotePort: number
+  readonly options: UdpOptions
+  readonly datagramsWaiting: number
+  readonly bytesWaiting: number
+  /** Datagrams that found the receive queue full. */
+  readonly datagramsDropped: number
+  /** Bytes that wait in a transmit queue. */
+  readonly bytesUnsent: number
+}
+
+/** Closes the socket; what waits fails with `Closed`, what is queued to send still goes. */
+export interface UdpClose extends Answers<void> {
+  readonly _tag: "UdpClose"
+  readonly socket: number
+}
+
+export type UdpRequest =
+  | UdpBind
+  | UdpConnect
+  | UdpDisconnect
+  | UdpSend
+  | UdpReceive
+  | UdpSetOptions
+  | UdpGetInfo
+  | UdpClose
