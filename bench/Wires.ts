@@ -1,0 +1,117 @@
+/**
+ * The wires on which the kernel measures a peer: a kernel over veth, or the stack over TAP. All are made alike: the client on
+ * one core, the server on the other, the same addresses, services and client program.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fileURLToPath } from "node:url"
+import * as Namespace from "../test/interop/Namespace.ts"
+import type * as Process from "../test/interop/Process.ts"
+
+export const clientAddress = "10.99.0.1"
+export const serverAddress = "10.99.0.2"
+const prefix = "/24"
+
+/** The classic ports, on every server. */
+export const ports = { echo: 7, discard: 9, source: 19 } as const
+const services = Object.entries(ports).map(([kind, port]) => `${kind}:${port}`)
+
+const peerProgram = fileURLToPath(new URL("kernel/peer.py", import.meta.url))
+const stackProgram = fileURLToPath(new URL("../bin/netstack.ts", import.meta.url))
+
+/** The cores of the two sides. */
+const clientCore = "0"
+const serverCore = "1"
+
+/** What the kernel's client reports; which fields depends on the command. */
+export interface Report {
+  readonly bytes: number
+  readonly count: number
+  readonly nanos: number
+  readonly p50: number
+  readonly p99: number
+}
+
+export type Command = "send" | "receive" | "latency" | "connects"
+
+const portOf: { readonly [K in Command]: number } = {
+  send: ports.discard,
+  receive: ports.source,
+  latency: ports.echo,
+  connects: ports.echo
+}
+
+/** A server and the kernel that measures it. */
+export interface Wire {
+  readonly name: string
+  readonly client: Namespace.Namespace
+  readonly server: Process.Running
+}
+
+type Made = Effect.Effect<Wire, Process.ProcessError, Scope.Scope>
+
+const preparedNamespace = Effect.gen(function*() {
+  const namespace = yield* Namespace.make
+  // Thousands of short connections to one port: their ends must not run out of ports for the next.
+  yield* Namespace.setKernel(namespace, "net.ipv4.ip_local_port_range", "1024 65535")
+  yield* Namespace.setKernel(namespace, "net.ipv4.tcp_tw_reuse", "1")
+  return namespace
+})
+
+/** Two kernels and a veth pair. */
+export const veth = (offloads: boolean): Made =>
+  Effect.gen(function*() {
+    const client = yield* preparedNamespace
+    const server = yield* preparedNamespace
+    yield* Namespace.addCable(
+      { namespace: client, device: "eth0", address: clientAddress + prefix },
+      { namespace: server, device: "eth0", address: serverAddress + prefix }
+    )
+    for (const namespace of [client, server]) yield* Namespace.setOffloads(namespace, "eth0", offloads)
+    const args = ["-c", serverCore, "python3", peerProgram, "serve", serverAddress, ...services]
+    const running = yield* server.start("taskset", args)
+    yield* running.line(/^ready$/)
+    return { name: offloads ? "veth" : "veth, offloads off", client, server: running }
+  })
+
+/** A kernel, a TAP device, and the stack as the program `netstack up`. */
+export const tap = (flags: ReadonlyArray<string> = []): Made =>
+  Effect.gen(function*() {
+    const client = yield* preparedNamespace
+    yield* Namespace.addTap(client, { address: clientAddress + prefix })
+    const up = ["up", "--tap", "tap0", "--address", serverAddress + prefix]
+    const wanted = services.flatMap((service) => ["--service", service])
+    const node = [process.execPath, ...flags, stackProgram]
+    const running = yield* client.start("taskset", ["-c", serverCore, ...node, ...up, ...wanted])
+    yield* running.line(/ready/i)
+    return { name: "stack over TAP", client, server: running }
+  })
+
+const clientArgs = (command: string, port: number, count: number): ReadonlyArray<string> => [
+  "-c",
+  clientCore,
+  "python3",
+  peerProgram,
+  command,
+  serverAddress,
+  String(port),
+  String(count)
+]
+
+/** Runs one measurement of the kernel's client. */
+export const measure = (wire: Wire, command: Command, count: number): Effect.Effect<Report, Process.ProcessError> =>
+  Effect.map(
+    wire.client.succeed("taskset", clientArgs(command, portOf[command], count), { limit: "5 minutes" }),
+    ({ stdout }): Report => JSON.parse(stdout) as Report
+  )
+
+/** Opens connections that do nothing, until the scope closes. */
+export const holdIdle = (
+  wire: Wire,
+  count: number
+): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const running = yield* wire.client.start("taskset", clientArgs("idle", ports.echo, count))
+    yield* running.line(/^open$/, "2 minutes")
+    return running
+  })

@@ -1,0 +1,99 @@
+/**
+ * Runs the benchmarks and prints one table.
+ *
+ *     node bench/run.ts [ROW…] [--runs N] [--scale N] [--json FILE] [--list]
+ *
+ * A ROW is the name of a row or the beginning of several names. Each row is measured by a Node of its own, so that no row
+ * meets the heap and the compiled code that another left. `bench/README.md` says what each number means.
+ */
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import * as Row from "./Row.ts"
+import { rows as wire } from "./rows/Wire.ts"
+
+const rows: ReadonlyArray<Row.Row> = [...wire]
+
+/** Marks the line of a measuring Node's output that holds its figures. */
+const mark = "figures: "
+
+const { positionals, values: flags } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: "string", default: "5" },
+    scale: { type: "string", default: "1" },
+    json: { type: "string" },
+    list: { type: "boolean", default: false },
+    measure: { type: "string" }
+  }
+})
+
+const fail = (line: string): never => {
+  process.stderr.write(`bench: ${line}\n`)
+  process.exit(2)
+}
+
+const positive = (name: string, text: string): number => {
+  const value = Number(text)
+  return Number.isInteger(value) && value > 0 ? value : fail(`--${name} is a whole number above 0, and not ${text}`)
+}
+
+const settings: Row.Settings = { runs: positive("runs", flags.runs), scale: positive("scale", flags.scale) }
+
+/** Measures a row in a Node of its own. */
+const measure = (row: Row.Row): ReadonlyArray<Row.Figure> | undefined => {
+  const { runs, scale } = flags
+  const args = [
+    ...row.flags ?? [],
+    fileURLToPath(import.meta.url),
+    "--measure",
+    row.name,
+    "--runs",
+    runs,
+    "--scale",
+    scale
+  ]
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const line = stdout.split("\n").find((text) => text.startsWith(mark))
+  return status === 0 && line !== undefined
+    ? JSON.parse(line.slice(mark.length)) as ReadonlyArray<Row.Figure>
+    : undefined
+}
+
+const chosen = (): ReadonlyArray<Row.Row> => {
+  const unknown = positionals.find((name) => !rows.some((row) => row.name.startsWith(name)))
+  if (unknown !== undefined) fail(`no row is called ${unknown}; --list shows their names`)
+  return positionals.length === 0 ? rows : rows.filter((row) => positionals.some((name) => row.name.startsWith(name)))
+}
+
+const runAll = (): void => {
+  const measured: Array<readonly [string, ReadonlyArray<Row.Figure>]> = []
+  const failed: Array<string> = []
+  for (const row of chosen()) {
+    process.stderr.write(`${row.name}: ${row.about}\n`)
+    const figures = measure(row)
+    if (figures === undefined) failed.push(row.name)
+    else measured.push([row.name, figures])
+  }
+  process.stdout.write(`${Row.table(measured)}\n`)
+  if (flags.json !== undefined) {
+    writeFileSync(flags.json, JSON.stringify({ settings, rows: Object.fromEntries(measured) }))
+  }
+  if (failed.length > 0) process.stderr.write(`bench: could not measure ${failed.join(", ")}\n`)
+  process.exitCode = failed.length > 0 ? 1 : 0
+}
+
+if (flags.list) {
+  for (const { about, name } of rows) process.stdout.write(`${name.padEnd(16)}${about}\n`)
+} else if (flags.measure !== undefined) {
+  const row = rows.find(({ name }) => name === flags.measure) ?? fail(`no row is called ${flags.measure}`)
+  const figures = await Effect.runPromise(row.measure(settings))
+  process.stdout.write(`${mark}${JSON.stringify(figures)}\n`)
+} else {
+  runAll()
+}
