@@ -1,0 +1,82 @@
+/**
+ * Holds the documentation to what it says: its programs compile and run, its links lead somewhere.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { compileErrors, documents, extract, read, root, runErrors } from "./docs/Programs.ts"
+
+const programs = documents().flatMap((document) => extract(document, read(document)))
+
+const link = /\]\((?!https?:|#)([^)#\s]+)(?:#L(\d+))?[^)]*\)/g
+
+/** The links of a document to files that do not exist, or to lines past their end. */
+const brokenLinks = (document: string, text: string): ReadonlyArray<string> =>
+  Array.from(text.matchAll(link)).flatMap(([, target, line]) => {
+    const path = join(dirname(document), target!)
+    if (!existsSync(join(root, path))) return [`${document}: ${path} does not exist`]
+    if (line !== undefined && read(path).split("\n").length < Number(line)) {
+      return [`${document}: ${path} has no line ${line}`]
+    }
+    return []
+  })
+
+const planted = `# A page
+
+\`\`\`ts run
+import * as Option from "effect/Option"
+export const one: string = Option.some(1)
+throw new Error("at once")
+\`\`\`
+
+\`\`\`ts
+export const two: number = 2
+\`\`\`
+
+\`\`\`text
+not a program
+\`\`\`
+`
+
+describe("the documentation", () => {
+  it("has programs that compile", () => {
+    assert.deepStrictEqual(compileErrors(programs), [])
+  })
+
+  it("has programs that run to their end", () => {
+    assert.deepStrictEqual(runErrors(programs), [])
+  })
+
+  it("has no link that leads nowhere", () => {
+    assert.deepStrictEqual(documents().flatMap((document) => brokenLinks(document, read(document))), [])
+  })
+})
+
+describe("the check of the documentation", () => {
+  const found = extract("docs/page.md", planted)
+
+  it("takes the blocks fenced as ts, with the lines they stand on", () => {
+    assert.deepStrictEqual(found.map(({ line, runs }) => ({ line, runs })), [{ line: 4, runs: true }, {
+      line: 10,
+      runs: false
+    }])
+  })
+
+  it("finds a program that does not compile, at its line", () => {
+    const errors = compileErrors(found)
+    assert.strictEqual(errors.length, 1)
+    assert.match(errors[0]!.message, /^\(5,14\): error TS2322/)
+  })
+
+  it("finds a program that fails", () => {
+    const errors = runErrors(found)
+    assert.strictEqual(errors.length, 1)
+    assert.match(errors[0]!.message, /at once/)
+  })
+
+  it("finds a link to a file or a line that does not exist", () => {
+    const text =
+      "[a](nowhere.md) [b](../package.json#L99999) [c](../package.json#L1) [d](https://example.com) [e](#here)"
+    assert.strictEqual(brokenLinks("docs/page.md", text).length, 2)
+  })
+})
