@@ -97,8 +97,19 @@ const open = (sink: Sink) =>
     return yield* link.open(sink)
   })
 
-const perSecond = (count: number, since: number): string =>
-  `${(count / (performance.now() - since)).toFixed(0)} k frames/s`
+/**
+ * Frames by the wall clock and by the processor time of this process: the latter is what a link could do if the far side
+ * were fast enough and had a core of its own.
+ */
+const meter = (): (count: number) => string => {
+  const began = performance.now()
+  const cpu = process.cpuUsage()
+  return (count) => {
+    const { system, user } = process.cpuUsage(cpu)
+    const wall = (count / (performance.now() - began)).toFixed(0)
+    return `${wall} k frames/s, ${(1000 * count / (system + user)).toFixed(0)} k per processor second`
+  }
+}
 
 const receive = Effect.scoped(Effect.gen(function*() {
   let count = 0
@@ -115,9 +126,9 @@ const receive = Effect.scoped(Effect.gen(function*() {
   while (count < 10_000) yield* Effect.sleep("10 millis")
   count = 0
   batches = 0
-  const began = performance.now()
+  const read = meter()
   yield* Effect.sleep(`${seconds} seconds`)
-  console.log(`receive              ${perSecond(count, began)}, ${(count / batches).toFixed(0)} a batch`)
+  console.log(`receive              ${read(count)}, ${(count / batches).toFixed(0)} a batch`)
   yield* ended(child)
 }))
 
@@ -135,13 +146,15 @@ const send = Effect.scoped(Effect.gen(function*() {
   const port = yield* open({ frames: (batch) => batch.forEach((frame) => frame.slab!.release()), changed: () => {} })
   const batch = makeBatch(options.vnet ? 10 : 0)
   let count = 0
-  const began = performance.now()
-  while (performance.now() - began < seconds * 1000) {
+  const read = meter()
+  const until = performance.now() + seconds * 1000
+  while (performance.now() < until) {
     const took = port.send(batch, 0)
     count += took
     if (took < batch.length) yield* port.writable
   }
-  console.log(`send                 ${perSecond(count, began)}`, JSON.stringify(port.counters()))
+  const lost = Object.values(port.counters()).reduce((sum, each) => sum + each, 0)
+  console.log(`send                 ${read(count)}, ${lost} lost`)
 }))
 
 const echo = Effect.scoped(Effect.gen(function*() {
