@@ -75,7 +75,7 @@ const watch = (child: ChildProcess, command: string, log: string | undefined): W
     watchers: new Set()
   }
   const wake = () => {
-    for (const watcher of [...self.watchers]) watcher()
+    for (const watcher of self.watchers) watcher()
   }
   const onText = (stream: "stdout" | "stderr") => (text: string) => {
     self[stream] += text

@@ -1,0 +1,42 @@
+/**
+ * The stack under nmap: half-open scans, UDP probes, the odd segments by which it tells systems apart. It must take all of it for
+ * what it is and go on.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Machine from "./Machine.ts"
+import { suite } from "./Requirements.ts"
+
+const services = ["echo:7", "discard:9", "daytime:13", "http:80"]
+
+suite("scan", ["nmap", "ping", "curl", "tcpdump"], () => {
+  it.live("nmap -sS -sU -O finds what is open and closed, and the stack still answers", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("scan nmap")
+      const stack = yield* Machine.up(machine, services)
+      const ports = "T:1-40,80,443,8080,U:1-20,53,123"
+      const args = ["-n", "-Pn", "-sS", "-sU", "-O", "-p", ports, "--max-retries", "2", Machine.stackAddress]
+      const { stdout } = yield* machine.namespace.succeed("nmap", args, { limit: "2 minutes" })
+      for (const port of [7, 9, 13, 80]) assert.match(stdout, new RegExp(`^${port}/tcp +open `, "m"))
+      assert.match(stdout, /^443\/tcp +closed /m)
+      assert.notMatch(stdout, /^443\/tcp +filtered/m)
+      assert.notInclude(stack.printed(), "Defect")
+
+      const ping = yield* machine.namespace.succeed("ping", ["-c", "3", "-i", "0.05", Machine.stackAddress])
+      assert.match(ping.stdout, /3 received/)
+      yield* machine.namespace.succeed("curl", ["-sSf", "-o", "/dev/null", `http://${Machine.stackAddress}/`])
+    }))
+
+  it.live("nmap's other scans, segments without a flag, with all, with FIN alone, get the answers of a closed port", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("scan flags")
+      yield* Machine.up(machine, services)
+      for (const scan of ["-sN", "-sF", "-sX", "-sA"]) {
+        const args = ["-n", "-Pn", scan, "-p", "7,81", Machine.stackAddress]
+        const { stdout } = yield* machine.namespace.succeed("nmap", args)
+        // RFC 9293 §3.10.7.2: LISTEN drops what has neither ACK nor RST nor SYN; §3.10.7.1: CLOSED answers RST.
+        assert.match(stdout, scan === "-sA" ? /^7\/tcp +unfiltered/m : /^7\/tcp +open\|filtered/m, scan)
+        assert.match(stdout, scan === "-sA" ? /^81\/tcp +unfiltered/m : /^81\/tcp +closed/m, scan)
+      }
+    }))
+})
