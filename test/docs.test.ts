@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
+import * as Bounds from "../scripts/bounds.ts"
 import { compileErrors, documents, extract, read, root, runErrors } from "./docs/Programs.ts"
 
 const programs = documents().flatMap((document) => extract(document, read(document)))
@@ -45,6 +46,10 @@ describe("the documentation", () => {
 
   it("has programs that run to their end", () => {
     assert.deepStrictEqual(runErrors(programs), [])
+  })
+
+  it("lists the bounds as the core has them (npm run docs)", () => {
+    assert.strictEqual(read("docs/bounds.md"), Bounds.page)
   })
 
   it("has no link that leads nowhere", () => {

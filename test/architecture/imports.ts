@@ -101,7 +101,7 @@ const table: Record<Area, Partial<Record<Area, Reach>>> = {
   bin: everything,
   examples: everything,
   bench: { ...everything, test: interopHarness },
-  scripts: {},
+  scripts: everything,
   test: { ...everything, bin: "all", bench: "all", examples: "all", scripts: "all" }
 }
 
