@@ -13,8 +13,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/interop/**"],
-          // Threads that keep the modules they loaded: the core has no module state that one test could leave to another.
-          pool: "threads",
+          // Processes that keep the modules they loaded: there is no module state that one test could leave to another.
+          pool: "forks",
           isolate: false,
           testTimeout: 30_000
         }
