@@ -70,6 +70,24 @@ export const table = {
     limits: "Bytes of a link's transmit queue beyond which packets without a credit of their own are dropped",
     atLimit: { drop: "TransmitQueueFull" }
   },
+  pathMtus: {
+    default: 4096,
+    unit: "entries",
+    limits: "Destinations of which a path MTU below the link's is remembered (RFC 1191 §3, RFC 8201 §4)",
+    atLimit: { evicts: "the path MTU learnt first" }
+  },
+  addresses: {
+    default: 256,
+    unit: "entries",
+    limits: "Addresses of one interface",
+    atLimit: { fails: "LimitReached" }
+  },
+  interfaces: {
+    default: 1024,
+    unit: "entries",
+    limits: "Interfaces of a stack",
+    atLimit: { fails: "LimitReached" }
+  },
   routes: {
     default: 16384,
     unit: "entries",
@@ -87,6 +105,12 @@ export const table = {
     unit: "bytes",
     limits: "Datagrams that wait in one socket, in bytes with their bookkeeping",
     atLimit: { drop: "UdpReceiveQueueFull" }
+  },
+  datagramFailures: {
+    default: 16,
+    unit: "entries",
+    limits: "Destinations of one unconnected UDP socket whose ICMP errors wait for the next send to them (RFC 1122 §4.1.3.3)",
+    atLimit: { evicts: "the oldest failure" }
   },
   datagramSendBytes: {
     default: 256 * 1024,

@@ -17,6 +17,7 @@ export const names = [
   "arpSent",
   "neighborResolved",
   "neighborFailed",
+  "neighborEvicted",
   "addressConflicts",
   // ip
   "ipReceived",

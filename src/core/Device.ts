@@ -2,7 +2,7 @@
  * Interfaces as the core knows them: what a link told about itself when it was attached, and the addresses given to it.
  * The state machines of addresses (RFC 5227, RFC 4862) live in `device/`; every protocol may read this record.
  */
-import type * as Address from "../wire/Address.ts"
+import * as Address from "../wire/Address.ts"
 import type { GsoKind } from "../wire/Frame.ts"
 import type { Mac } from "../wire/Mac.ts"
 import type { Instant } from "./Time.ts"
@@ -47,8 +47,44 @@ export interface Interface {
   readonly addresses: ReadonlyArray<InterfaceAddress>
 }
 
+/** What a frame carried, behind its link-layer header. The bytes are borrowed. */
+export interface Inbound {
+  readonly link: LinkId
+  readonly interface: Interface
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  /** What the link vouches for. */
+  readonly checksum: "none" | "verified"
+  /** Payload bytes per original packet when the link merged several; 0 otherwise. */
+  readonly segmentSize: number
+  /** The frame was sent to a link-layer group or broadcast address. */
+  readonly isLinkGroup: boolean
+  readonly receivedAt: Instant
+}
+
 /** Bytes of the link-layer header that the interface's frames carry. */
 export const headerLength = (self: Interface): number => self.medium === "ethernet" ? 14 : 0
+
+/** The entry of an address, usable or not. */
+export const find = (self: Interface, address: Address.Address): InterfaceAddress | undefined => {
+  for (const entry of self.addresses) if (Address.equals(entry.address, address)) return entry
+  return undefined
+}
+
+/**
+ * Whether the address means everybody on the link: the limited broadcast, or all ones in the host part of a prefix of the interface
+ * (RFC 919 §7, RFC 922 §7). Prefixes of 31 and 32 bits have none (RFC 3021 §2.2).
+ */
+export const isBroadcast = (self: Interface, address: Address.Address): boolean => {
+  if (!Address.isV4(address)) return false
+  if (address === Address.broadcastV4) return true
+  for (const entry of self.addresses) {
+    if (entry.prefixLength >= 31 || !Address.samePrefix(entry.address, address, entry.prefixLength)) continue
+    if ((address | Address.mask32(entry.prefixLength)) === Address.broadcastV4) return true
+  }
+  return false
+}
 
 /** Whether traffic may use the address (RFC 4862 §5.4: not while it is tentative or a duplicate). */
 export const isUsable = (entry: InterfaceAddress): boolean =>

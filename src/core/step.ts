@@ -182,9 +182,12 @@ export class Step implements Context {
 /** Processes one event. What it changed is in `self.journal` until that is committed or rolled back, what it emits at the end of `self.outputs`. */
 export const step = (self: Step, at: Instant, event: Event): void => {
   self.at = at
-  self.takeRefunds()
   dispatch(self, event)
-  // Giving a credit back may send more, of which something may be dropped again; each round sends only what the last one gave back.
+  settle(self)
+}
+
+/** Gives back the credits of what was dropped. That may send more, of which something may be dropped again, but only as much as came back. */
+const settle = (self: Step): void => {
   for (let refunds = self.takeRefunds(); refunds.length > 0; refunds = self.takeRefunds()) {
     for (const credit of refunds) Protocols.onCredit(self, self.state, credit)
   }
@@ -204,15 +207,20 @@ const dispatch = (self: Step, event: Event): void => {
 /** What is left to do for an event that threw and was rolled back: nothing may wait for it for ever. */
 export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknown): void => {
   self.at = at
+  self.takeRefunds()
   self.count(Counter.index.defects)
   self.notice({ _tag: "Defect", event: event._tag, cause })
   switch (event._tag) {
     case "Frame":
-      return self.drop("Defect", event.link)
+      self.drop("Defect", event.link)
+      break
     case "Request":
-      return self.fail(event.ticket, { _tag: "Defect", cause })
+      self.fail(event.ticket, { _tag: "Defect", cause })
+      break
     case "Timer":
-      return Protocols.onLostTimer(self, self.state, event.timer)
+      Protocols.onLostTimer(self, self.state, event.timer)
+      break
   }
+  settle(self)
 }
 

@@ -1,10 +1,15 @@
 /**
  * What programs ask of the interfaces: addresses to add and to take away. Links come and go by the shell's own requests.
  */
-import type * as Address from "../../wire/Address.ts"
-import type { AddressOrigin, LinkId } from "../Device.ts"
-import type { Answers } from "../Request.ts"
-import type { Instant } from "../Time.ts"
+import * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
+import { type AddressOrigin, find, type Interface, type InterfaceAddress, type LinkId } from "../Device.ts"
+import * as Reason from "../Reason.ts"
+import type { Answers, Ticket } from "../Request.ts"
+import * as Time from "../Time.ts"
+import * as Addresses from "./Addresses.ts"
+import type { Effects } from "./Effects.ts"
+import type { State } from "./State.ts"
 
 /** Gives an interface an address, or new lifetimes to one that it has. Answers at once, perhaps while the address is still being probed. */
 export interface AddAddress extends Answers<void> {
@@ -14,9 +19,9 @@ export interface AddAddress extends Answers<void> {
   readonly prefixLength: number
   readonly origin: AddressOrigin
   /** After this, no new traffic starts from it (RFC 4862 §5.5.4); never if absent. */
-  readonly preferredUntil?: Instant
+  readonly preferredUntil?: Time.Instant
   /** After this, it is gone; never if absent. */
-  readonly validUntil?: Instant
+  readonly validUntil?: Time.Instant
 }
 
 /** Takes an address away. What was bound to it can't send any more. */
@@ -27,3 +32,78 @@ export interface RemoveAddress extends Answers<void> {
 }
 
 export type DeviceRequest = AddAddress | RemoveAddress
+
+export const handle = (ctx: Context, state: State, effects: Effects, ticket: Ticket, request: DeviceRequest): void => {
+  const self = state.interfaces.get(request.link)
+  if (self === undefined) return ctx.fail(ticket, Reason.notFound("interface"))
+  switch (request._tag) {
+    case "AddAddress":
+      return add(ctx, state, effects, ticket, self, request)
+    case "RemoveAddress": {
+      const entry = find(self, request.address)
+      if (entry === undefined) return ctx.fail(ticket, Reason.notFound("address"))
+      Addresses.unassign(ctx, state, effects, self.id, entry)
+      return ctx.reply(ticket, undefined)
+    }
+  }
+}
+
+const add = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  ticket: Ticket,
+  self: Interface,
+  request: AddAddress
+): void => {
+  const refusal = refusalOf(ctx, state, self, request)
+  if (refusal !== undefined) return ctx.fail(ticket, refusal)
+  const preferredUntil = request.preferredUntil ?? Time.never
+  const validUntil = request.validUntil ?? Time.never
+  const { address, origin, prefixLength } = request
+  const before = find(self, address)
+  if (before !== undefined && before.prefixLength === prefixLength) {
+    const revived = before.state === "deprecated" && preferredUntil > ctx.at ? "preferred" : before.state
+    Addresses.renew(ctx, state, self.id, { ...before, origin, state: revived, preferredUntil, validUntil })
+    return ctx.reply(ticket, undefined)
+  }
+  // Another prefix means other routes, so the old entry goes first.
+  if (before !== undefined) Addresses.unassign(ctx, state, effects, self.id, before)
+  const current = state.interfaces.get(self.id) ?? self
+  const entry: InterfaceAddress = {
+    id: ctx.nextId(),
+    address,
+    prefixLength,
+    state: preferredUntil > ctx.at ? "preferred" : "deprecated",
+    origin,
+    preferredUntil,
+    validUntil
+  }
+  Addresses.assign(ctx, state, effects, current, entry)
+  ctx.reply(ticket, undefined)
+}
+
+const refusalOf = (ctx: Context, state: State, self: Interface, request: AddAddress): Reason.Reason | undefined => {
+  const { address, prefixLength } = request
+  if (!Address.isV4(address)) return Reason.invalidArgument("this stack speaks IPv4 only")
+  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > 32) {
+    return Reason.invalidArgument(`prefix length ${prefixLength}`)
+  }
+  if (!isHostAddress(address, prefixLength)) return Reason.invalidArgument("not the address of a single host")
+  if (Address.isLoopback(address) && self.medium !== "loopback") {
+    return Reason.invalidArgument("a loopback address on a link")
+  }
+  const owners = state.owners.get(Address.key(address))
+  if (owners !== undefined && !owners.includes(self.id)) return Reason.addressInUse
+  if (owners === undefined && self.addresses.length >= ctx.config.limits.addresses) {
+    return Reason.limitReached("addresses")
+  }
+  return undefined
+}
+
+/** rfc: 1122 §3.2.1.3; with 31 and 32 bits there is no broadcast address to be confused with (RFC 3021 §2.1). */
+const isHostAddress = (address: Address.Ipv4, prefixLength: number): boolean => {
+  if (address >>> 24 === 0 || address >>> 28 >= 14) return false
+  const hostBits = ~Address.mask32(prefixLength)
+  return prefixLength >= 31 || ((address & hostBits) !== 0 && (address & hostBits) !== hostBits)
+}

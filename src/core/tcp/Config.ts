@@ -60,6 +60,8 @@ export interface Config {
   readonly minRto: Time.Span
   /** Upper limit of the RTO (RFC 6298 §2.5: at least 60 s). Default 120 s. */
   readonly maxRto: Time.Span
+  /** Least that the variance adds to the RTO (G of RFC 6298 §2.3). Default 200 ms, as deployed stacks have it, which spares delayed ACKs. */
+  readonly granularity: Time.Span
   /** Unanswered retransmissions until a connection is given up (RFC 9293 §3.8.3 R2, at least 100 s). Default 15. */
   readonly retries: number
   /** Duplicate ACKs that mean a loss (RFC 5681 §3.2). Default 3. */
@@ -210,6 +212,7 @@ export const defaults: Config = Object.freeze({
   initialRto: Time.seconds(1),
   minRto: Time.millis(200),
   maxRto: Time.seconds(120),
+  granularity: Time.millis(200),
   retries: 15,
   reordering: 3,
   rack: true,

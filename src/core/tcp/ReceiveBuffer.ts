@@ -36,3 +36,209 @@ export interface ReceiveBuffer {
   /** Memory of all blocks, as charged. */
   readonly held: number
 }
+
+const smallestBlock = 512
+const largestBlock = 64 * 1024
+
+export const empty = (nxt: Sequence.Sequence): ReceiveBuffer => ({
+  read: nxt,
+  nxt,
+  head: undefined,
+  tail: undefined,
+  current: undefined,
+  ahead: RangeSet.empty,
+  held: 0
+})
+
+/** Bytes ready to be read. */
+export const ready = (self: ReceiveBuffer): number => Sequence.distance(self.read, self.nxt)
+
+/** Where the blocks end. */
+const covered = (self: ReceiveBuffer): Sequence.Sequence =>
+  self.tail === undefined ? self.nxt : Sequence.add(self.tail.from, self.tail.room)
+
+/** Memory that the numbers up to `end` need beside what is held; what a budget is asked for before {@link insert}. */
+export const needed = (self: ReceiveBuffer, end: Sequence.Sequence): number => {
+  const from = covered(self)
+  const missing = Sequence.distance(from, end)
+  return missing <= 0 ? 0 : roomFor(self, missing)
+}
+
+/** Room of what is allocated to hold `missing` more bytes: small at first, doubling with the traffic, so that an idle connection costs nothing. */
+const roomFor = (self: ReceiveBuffer, missing: number): number => {
+  const grown = self.tail === undefined ? missing : Math.max(missing, self.tail.room * 2)
+  const first = Math.min(Math.max(grown, smallestBlock), largestBlock)
+  return missing <= first ? first : first + Math.ceil((missing - first) / largestBlock) * largestBlock
+}
+
+/** The buffer with blocks up to `end`; as much memory as {@link needed} told. */
+const extend = (self: ReceiveBuffer, end: Sequence.Sequence): ReceiveBuffer => {
+  let from = covered(self)
+  const missing = Sequence.distance(from, end)
+  if (missing <= 0) return self
+  let left = roomFor(self, missing)
+  let { current, head, tail } = self
+  const held = self.held + left
+  while (left > 0) {
+    const room = left > largestBlock ? left - Math.floor((left - 1) / largestBlock) * largestBlock : left
+    const block: Block = { bytes: new Uint8Array(room), at: 0, from, room, next: undefined }
+    if (tail !== undefined) tail.next = block
+    head ??= block
+    current ??= block
+    tail = block
+    from = Sequence.add(from, room)
+    left -= room
+  }
+  return { read: self.read, nxt: self.nxt, head, tail, current, ahead: self.ahead, held }
+}
+
+/** Copies the bytes to the places of the numbers from `seq` on, which the blocks from `block` on cover; answers the block reached. */
+const copyTo = (
+  block: Block,
+  seq: Sequence.Sequence,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): Block => {
+  let reached = block
+  let at = seq
+  let from = start
+  while (from < end) {
+    let offset = Sequence.distance(reached.from, at)
+    while (offset >= reached.room) {
+      reached = reached.next!
+      offset = Sequence.distance(reached.from, at)
+    }
+    const count = Math.min(reached.room - offset, end - from)
+    Piece.copyRange(bytes, from, from + count, reached.bytes, reached.at + offset)
+    from += count
+    at = Sequence.add(at, count)
+  }
+  return reached
+}
+
+/** Takes text that begins at `nxt`, with what waited right behind it. */
+export const append = (self: ReceiveBuffer, bytes: Uint8Array, start: number, end: number): ReceiveBuffer => {
+  const stop = Sequence.add(self.nxt, end - start)
+  if (!RangeSet.isEmpty(self.ahead)) return close(insert(self, self.nxt, bytes, start, end))
+  const grown = extend(self, stop)
+  const current = copyTo(grown.current!, self.nxt, bytes, start, end)
+  return {
+    read: grown.read,
+    nxt: stop,
+    head: grown.head,
+    tail: grown.tail,
+    current,
+    ahead: grown.ahead,
+    held: grown.held
+  }
+}
+
+/** Takes text from `seq` on, at or behind `nxt`; bytes that are there already keep their first content. */
+export const insert = (
+  self: ReceiveBuffer,
+  seq: Sequence.Sequence,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): ReceiveBuffer => {
+  const stop = Sequence.add(seq, end - start)
+  const grown = extend(self, stop)
+  let block = grown.current!
+  let at = seq
+  while (at !== stop) {
+    const present = RangeSet.containing(self.ahead, at)
+    if (present !== undefined) {
+      at = Sequence.earlier(present.end, stop)
+      continue
+    }
+    const gapEnd = RangeSet.nextStart(self.ahead, at, stop)
+    const from = start + Sequence.distance(seq, at)
+    block = copyTo(block, at, bytes, from, from + Sequence.distance(at, gapEnd))
+    at = gapEnd
+  }
+  return { ...grown, ahead: RangeSet.add(grown.ahead, seq, stop) }
+}
+
+/** Moves `nxt` over what has become contiguous. */
+const close = (self: ReceiveBuffer): ReceiveBuffer => {
+  const first = RangeSet.first(self.ahead)
+  if (first === undefined || first.start !== self.nxt) return self
+  let current = self.current!
+  const nxt = first.end
+  while (current !== self.tail && Sequence.distance(current.from, nxt) >= current.room) current = current.next!
+  return { ...self, nxt, current, ahead: RangeSet.trim(self.ahead, nxt) }
+}
+
+/** Puts views of up to `max` bytes that are ready into `pieces`. */
+export const read = (self: ReceiveBuffer, max: number, pieces: Array<Piece.Piece>): ReceiveBuffer => {
+  let left = Math.min(max, ready(self))
+  if (left <= 0) return self
+  let head = self.head!
+  let at = self.read
+  let held = self.held
+  while (left > 0) {
+    const offset = Sequence.distance(head.from, at)
+    if (offset >= head.room) {
+      held -= head.room
+      head = head.next!
+      continue
+    }
+    const count = Math.min(head.room - offset, left)
+    pieces.push({ bytes: head.bytes, start: head.at + offset, end: head.at + offset + count })
+    at = Sequence.add(at, count)
+    left -= count
+  }
+  return afterRead(self, at, head, held)
+}
+
+/** Lets blocks go that nothing more can be read from or written to. */
+const afterRead = (self: ReceiveBuffer, read: Sequence.Sequence, reached: Block, reachedHeld: number): ReceiveBuffer => {
+  let head = reached
+  let held = reachedHeld
+  while (head !== self.tail && Sequence.distance(head.from, read) >= head.room) {
+    held -= head.room
+    head = head.next!
+  }
+  if (head === self.tail && Sequence.distance(head.from, read) >= head.room) return { ...empty(read), nxt: self.nxt }
+  const current = Sequence.before(self.current!.from, head.from) ? head : self.current
+  return { read, nxt: self.nxt, head, tail: self.tail, current, ahead: self.ahead, held }
+}
+
+/** Drops what is ready without reading it, for a program that no longer wants it. */
+export const discard = (self: ReceiveBuffer): ReceiveBuffer => read(self, ready(self), [])
+
+/** Lets the free room of the last block go when nothing waits in it. */
+export const trim = (self: ReceiveBuffer): ReceiveBuffer =>
+  self.read === self.nxt && RangeSet.isEmpty(self.ahead) ? empty(self.nxt) : self
+
+/** Puts pieces that were read back in front; they are numbered backwards from the first byte there is. */
+export const unread = (self: ReceiveBuffer, pieces: ReadonlyArray<Piece.Piece>): ReceiveBuffer => {
+  let { current, head, held, read, tail } = self
+  // A head block that has been read in part is cut off there, so that the blocks stay without holes.
+  if (head !== undefined && head.from !== read) {
+    const offset = Sequence.distance(head.from, read)
+    const rest: Block = {
+      bytes: head.bytes,
+      at: head.at + offset,
+      from: read,
+      room: head.room - offset,
+      next: head === tail ? undefined : head.next
+    }
+    held -= offset
+    if (current === head) current = rest
+    if (tail === head) tail = rest
+    head = rest
+  }
+  for (let i = pieces.length - 1; i >= 0; i--) {
+    const piece = pieces[i]!
+    const room = Piece.size(piece)
+    read = Sequence.add(read, -room)
+    const block: Block = { bytes: piece.bytes, at: piece.start, from: read, room, next: head }
+    head = block
+    tail ??= block
+    current ??= block
+    held += room
+  }
+  return { read, nxt: self.nxt, head, tail, current, ahead: self.ahead, held }
+}

@@ -1,0 +1,20 @@
+/**
+ * What interfaces and addresses mean for other protocols, as functions that `core/Protocols.ts` binds: this folder knows none of them.
+ */
+import type * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
+import type { Interface, InterfaceAddress, LinkId } from "../Device.ts"
+
+export interface Effects {
+  /** Asks the link whether anybody has the address. */
+  readonly probe: (ctx: Context, self: Interface, address: Address.Address) => void
+  /** Tells the link that this host has it. */
+  readonly announce: (ctx: Context, self: Interface, address: Address.Address) => void
+  /** Traffic may use the address from now on. */
+  readonly assigned: (ctx: Context, link: LinkId, entry: InterfaceAddress) => void
+  /** Traffic may not use it any more. */
+  readonly unassigned: (ctx: Context, link: LinkId, entry: InterfaceAddress) => void
+  readonly attached: (ctx: Context, self: Interface) => void
+  /** The link is gone, and all its addresses before it. */
+  readonly detached: (ctx: Context, link: LinkId) => void
+}

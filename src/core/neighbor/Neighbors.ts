@@ -1,0 +1,328 @@
+/**
+ * The neighbour caches (RFC 4861 §5.1, §7.2, §7.3): who gets a packet on an Ethernet link, and what waits until that is known.
+ *
+ *     send ─▶ a group? its mapped address ─▶ known? the cached address ─▶ else park, and solicit
+ *
+ * `Neighbor.ts` decides; this file keeps the packets, the bounds and the timers. How to ask is the family's own, by {@link Hooks}.
+ */
+import * as Address from "../../wire/Address.ts"
+import * as Ethernet from "../../wire/Ethernet.ts"
+import * as Gather from "../../wire/Gather.ts"
+import * as Mac from "../../wire/Mac.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as HashIndex from "../data/HashIndex.ts"
+import * as Demux from "../Demux.ts"
+import { type Interface, isBroadcast, type LinkId } from "../Device.ts"
+import * as Entropy from "../Entropy.ts"
+import type { Credit } from "../Request.ts"
+import * as Time from "../Time.ts"
+import * as Timer from "../Timer.ts"
+import * as Neighbor from "./Neighbor.ts"
+import type { Entry, Parked, State, Usage } from "./State.ts"
+
+/** What differs between ARP and NDP, and what concerns others. */
+export interface Hooks {
+  /** Asks for a neighbour's address: everybody, or the one address that is believed to be its own. */
+  readonly solicit: (ctx: Context, self: Interface, address: Address.Address, to: Mac.Mac | "everybody") => void
+  /** An IP packet of this stack can't be delivered, since its next hop does not answer. */
+  readonly unreachable: (ctx: Context, link: LinkId, packet: Gather.Outgoing) => void
+}
+
+/** Beside its bytes, what a parked packet costs. */
+const parkedOverhead = 256
+/** How exact the order of eviction is; saves a write for every packet. */
+const usageStep = Time.seconds(1)
+const noUsage: Usage = Object.freeze({ entries: 0, parkedBytes: 0 })
+
+const hashOf = (ctx: Context, link: LinkId, address: Address.Address): number =>
+  Demux.hash(ctx.keys.demux, address, link, Address.unspecifiedV4, 0)
+
+export const find = (ctx: Context, state: State, link: LinkId, address: Address.Address): Entry | undefined => {
+  for (const id of HashIndex.get(state.index, hashOf(ctx, link, address))) {
+    const entry = state.entries.get(id)
+    if (entry !== undefined && entry.link === link && Address.equals(entry.address, address)) return entry
+  }
+  return undefined
+}
+
+/** Hands an IP packet to the link, for a neighbour or a group. */
+export const send = (
+  ctx: Context,
+  state: State,
+  hooks: Hooks,
+  link: LinkId,
+  nextHop: Address.Address,
+  packet: Gather.Outgoing,
+  credit: Credit | undefined
+): void => {
+  const self = ctx.links.get(link)
+  if (self === undefined || !self.up) {
+    ctx.refund(credit)
+    return ctx.drop(self === undefined ? "DetachedInterface" : "InterfaceDown", link)
+  }
+  if (self.medium !== "ethernet") return ctx.transmit(link, packet, credit)
+  const group = groupMac(self, nextHop)
+  if (group !== undefined) return transmit(ctx, self, group, packet, credit)
+  const entry = find(ctx, state, link, nextHop) ?? create(ctx, state, hooks, self, nextHop)
+  if (entry === undefined) {
+    ctx.refund(credit)
+    return ctx.drop("NeighborCacheFull", link)
+  }
+  const used = markUsed(ctx, state, apply(ctx, state, hooks, entry, { _tag: "Send" }))
+  const mac = Neighbor.macOf(used.neighbor)
+  if (mac !== undefined) return transmit(ctx, self, mac, packet, credit)
+  park(ctx, state, used, packet, credit)
+}
+
+/** The link-layer address that a group or broadcast address maps to (RFC 1112 §6.4, RFC 894, RFC 2464 §7). */
+const groupMac = (self: Interface, address: Address.Address): Mac.Mac | undefined => {
+  if (Address.isMulticast(address)) {
+    return Address.isV4(address) ? Mac.ofMulticastV4(address) : Mac.ofMulticastV6(address.w3)
+  }
+  return isBroadcast(self, address) ? Mac.broadcast : undefined
+}
+
+/** Puts the Ethernet header into the room before the IP header. */
+const transmit = (
+  ctx: Context,
+  self: Interface,
+  destination: Mac.Mac,
+  packet: Gather.Outgoing,
+  credit: Credit | undefined
+): void => {
+  const headStart = packet.headStart - Ethernet.headerLength
+  const type = packet.head[packet.headStart]! >>> 4 === 4 ? Ethernet.EtherType.ipv4 : Ethernet.EtherType.ipv6
+  Ethernet.emit({ destination, source: self.mac, type }, packet.head, headStart)
+  const { gso } = packet
+  ctx.transmit(self.id, {
+    ...packet,
+    headStart,
+    checksumStart: packet.checksum === "partial" ? packet.checksumStart + Ethernet.headerLength : 0,
+    gso: gso === undefined ? undefined : { ...gso, headerLength: gso.headerLength + Ethernet.headerLength }
+  }, credit)
+}
+
+const usageOf = (state: State, link: LinkId): Usage => state.usage.get(link) ?? noUsage
+
+/** A new entry of which nothing is known; `undefined` when the cache is full of entries that may not go. */
+const create = (
+  ctx: Context,
+  state: State,
+  hooks: Hooks,
+  self: Interface,
+  address: Address.Address
+): Entry | undefined => {
+  if (usageOf(state, self.id).entries >= ctx.config.limits.neighborEntries && !evict(ctx, state, hooks, self.id)) {
+    return undefined
+  }
+  const entry: Entry = {
+    id: ctx.nextId(),
+    link: self.id,
+    address,
+    neighbor: Neighbor.unknown,
+    usedAt: ctx.at,
+    parked: Fifo.empty(),
+    timer: Timer.idle
+  }
+  ctx.put(state.entries, entry.id, entry)
+  HashIndex.add(ctx, state.index, hashOf(ctx, self.id, address), entry.id)
+  const usage = usageOf(state, self.id)
+  ctx.put(state.usage, self.id, { ...usage, entries: usage.entries + 1 })
+  return entry
+}
+
+/** Forgets the entry of the link that was unused for longest, of those that nothing holds. */
+const evict = (ctx: Context, state: State, hooks: Hooks, link: LinkId): boolean => {
+  let oldest: Entry | undefined = undefined
+  for (const entry of state.entries.values()) {
+    if (entry.link !== link || entry.neighbor.state._tag === "Static" || !Fifo.isEmpty(entry.parked)) continue
+    if (oldest === undefined || entry.usedAt < oldest.usedAt || (entry.usedAt === oldest.usedAt && entry.id < oldest.id)) {
+      oldest = entry
+    }
+  }
+  if (oldest === undefined) return false
+  ctx.count(Counter.index.neighborEvicted)
+  forget(ctx, state, hooks, oldest)
+  return true
+}
+
+/** Takes an entry out; what waits for it is dropped. */
+export const forget = (ctx: Context, state: State, hooks: Hooks, entry: Entry): void => {
+  HashIndex.remove(ctx, state.index, hashOf(ctx, entry.link, entry.address), entry.id)
+  ctx.remove(state.entries, entry.id)
+  const usage = usageOf(state, entry.link)
+  if (usage.entries <= 1) ctx.remove(state.usage, entry.link)
+  else ctx.put(state.usage, entry.link, { ...usage, entries: usage.entries - 1 })
+  giveUp(ctx, state, hooks, entry.link, entry.parked)
+}
+
+/** Feeds the machine, stores what became of the entry, and does what the machine asks for. Answers the stored entry. */
+export const apply = (ctx: Context, state: State, hooks: Hooks, entry: Entry, input: Neighbor.Input): Entry => {
+  const [neighbor, actions] = Neighbor.step(entry.neighbor, input, ctx.at, timing(ctx, entry, input))
+  if (neighbor === entry.neighbor) return entry
+  const isReleased = actions.some((action) => action._tag !== "Solicit")
+  const timer = Timer.arm(ctx, { _tag: "Neighbor", key: entry.id }, entry.timer, neighbor.deadline)
+  const changed: Entry = { ...entry, neighbor, timer, parked: isReleased ? Fifo.empty() : entry.parked }
+  ctx.put(state.entries, entry.id, changed)
+  noticeChange(ctx, entry, changed)
+  const self = ctx.links.get(entry.link)
+  for (const action of actions) {
+    if (action._tag === "Solicit") {
+      if (self !== undefined && self.up) hooks.solicit(ctx, self, entry.address, action.to)
+    } else if (action._tag === "GiveUp") {
+      ctx.count(Counter.index.neighborFailed)
+      giveUp(ctx, state, hooks, entry.link, entry.parked)
+    } else {
+      ctx.count(Counter.index.neighborResolved)
+      release(ctx, state, self, Neighbor.macOf(neighbor), entry)
+    }
+  }
+  return changed
+}
+
+/** RFC 4861 §6.3.2: the reachable time is drawn anew from half to one and a half times its base. */
+const timing = (ctx: Context, entry: Entry, input: Neighbor.Input): Neighbor.Timing => {
+  const factor = input._tag === "Send" ? 1 : 0.5 + Entropy.fraction(ctx.keys.jitter, [entry.id, ctx.at % 0x1_0000_0000])
+  return {
+    retransmit: Neighbor.retransmitTime,
+    reachable: Time.micros(Math.round(Neighbor.baseReachableTime * factor))
+  }
+}
+
+const noticeChange = (ctx: Context, before: Entry, after: Entry): void => {
+  const mac = Neighbor.macOf(after.neighbor)
+  const state = after.neighbor.state._tag
+  if (state === before.neighbor.state._tag && mac === Neighbor.macOf(before.neighbor)) return
+  ctx.notice({ _tag: "NeighborChanged", link: after.link, address: after.address, state, mac })
+}
+
+const markUsed = (ctx: Context, state: State, entry: Entry): Entry => {
+  if (Time.between(entry.usedAt, ctx.at) < usageStep) return entry
+  const used: Entry = { ...entry, usedAt: ctx.at }
+  ctx.put(state.entries, entry.id, used)
+  return used
+}
+
+/** Keeps a packet until the neighbour's address is known (RFC 1122 §2.3.2.2, RFC 4861 §7.2.2). */
+const park = (ctx: Context, state: State, entry: Entry, packet: Gather.Outgoing, credit: Credit | undefined): void => {
+  const { limits } = ctx.config
+  const charged = Gather.size(packet) + parkedOverhead
+  let parked = entry.parked
+  if (Fifo.size(parked) >= limits.neighborParkedPackets) {
+    // rfc: 4861 §7.2.2: when the queue overflows, the new packet takes the place of the oldest.
+    const oldest = Fifo.head(parked)
+    if (oldest !== undefined) discard(ctx, state, entry.link, oldest)
+    parked = Fifo.shift(parked)
+  }
+  const usage = usageOf(state, entry.link)
+  const fits = usage.parkedBytes + charged <= limits.neighborParkedBytes && limits.neighborParkedPackets > 0
+  if (!fits || !ctx.charge("parkedPackets", charged)) {
+    ctx.refund(credit)
+    ctx.drop(fits ? "MemoryBudget" : "NeighborQueueFull", entry.link)
+  } else {
+    ctx.put(state.usage, entry.link, { ...usage, parkedBytes: usage.parkedBytes + charged })
+    parked = Fifo.push(parked, { packet: keep(packet), charged, credit })
+  }
+  if (parked !== entry.parked) ctx.put(state.entries, entry.id, { ...entry, parked })
+}
+
+/** The packet with a header of its own, so that it does not hold on to the step's arena. */
+const keep = (packet: Gather.Outgoing): Gather.Outgoing => {
+  const room = Ethernet.headerLength
+  const head = new Uint8Array(room + packet.headEnd - packet.headStart)
+  head.set(packet.head.subarray(packet.headStart, packet.headEnd), room)
+  return { ...packet, head, headStart: room, headEnd: head.length }
+}
+
+const uncharge = (ctx: Context, state: State, link: LinkId, bytes: number): void => {
+  ctx.discharge("parkedPackets", bytes)
+  const usage = state.usage.get(link)
+  if (usage !== undefined) ctx.put(state.usage, link, { ...usage, parkedBytes: usage.parkedBytes - bytes })
+}
+
+const discard = (ctx: Context, state: State, link: LinkId, parked: Parked): void => {
+  uncharge(ctx, state, link, parked.charged)
+  ctx.refund(parked.credit)
+  ctx.drop("NeighborQueueFull", link)
+}
+
+const release = (
+  ctx: Context,
+  state: State,
+  self: Interface | undefined,
+  mac: Mac.Mac | undefined,
+  entry: Entry
+): void => {
+  for (const { charged, credit, packet } of Fifo.toArray(entry.parked)) {
+    uncharge(ctx, state, entry.link, charged)
+    if (self !== undefined && mac !== undefined) transmit(ctx, self, mac, packet, credit)
+  }
+}
+
+const giveUp = (ctx: Context, state: State, hooks: Hooks, link: LinkId, parked: Fifo.Fifo<Parked>): void => {
+  for (const { charged, credit, packet } of Fifo.toArray(parked)) {
+    uncharge(ctx, state, link, charged)
+    ctx.refund(credit)
+    ctx.drop("NeighborUnreachable", link)
+    hooks.unreachable(ctx, link, packet)
+  }
+}
+
+/** Somebody on the link told its address: updates its entry, makes one if `isForUs` says that it is about to talk to this host. */
+export const hear = (
+  ctx: Context,
+  state: State,
+  hooks: Hooks,
+  self: Interface,
+  address: Address.Address,
+  input: Extract<Neighbor.Input, { readonly _tag: "Heard" | "Advertised" }>,
+  isForUs: boolean
+): boolean => {
+  const entry = find(ctx, state, self.id, address) ?? (isForUs ? create(ctx, state, hooks, self, address) : undefined)
+  if (entry === undefined) return false
+  apply(ctx, state, hooks, entry, input)
+  return true
+}
+
+/** A transport saw progress through this neighbour (RFC 4861 §7.3.1). Costs nothing while it is known to be reachable for long. */
+export const confirm = (ctx: Context, state: State, hooks: Hooks, link: LinkId, nextHop: Address.Address): void => {
+  const entry = find(ctx, state, link, nextHop)
+  if (entry === undefined) return
+  const { deadline, state: { _tag } } = entry.neighbor
+  if (_tag === "Reachable" && Time.between(ctx.at, deadline) > Neighbor.baseReachableTime / 4) return
+  apply(ctx, state, hooks, entry, { _tag: "Confirmed" })
+}
+
+export const alarm = (ctx: Context, state: State, hooks: Hooks, id: number, due: Time.Instant): void => {
+  const entry = state.entries.get(id)
+  if (entry === undefined) return
+  const { armed, isDue } = Timer.fired(ctx, { _tag: "Neighbor", key: id }, entry.timer, due)
+  const rung: Entry = { ...entry, timer: armed }
+  ctx.put(state.entries, id, rung)
+  if (isDue) apply(ctx, state, hooks, rung, { _tag: "Alarm" })
+}
+
+/** Forgets the neighbours of a link; the static ones too if `isGone`. Answers how many. */
+export const flush = (ctx: Context, state: State, hooks: Hooks, link: LinkId, isGone: boolean): number => {
+  const entries = Array.from(state.entries.values())
+    .filter((entry) => entry.link === link && (isGone || entry.neighbor.state._tag !== "Static"))
+  for (const entry of entries) forget(ctx, state, hooks, entry)
+  return entries.length
+}
+
+/** Fixes a neighbour's address; false when there is no room for it. */
+export const fix = (
+  ctx: Context,
+  state: State,
+  hooks: Hooks,
+  self: Interface,
+  address: Address.Address,
+  mac: Mac.Mac
+): boolean => {
+  const entry = find(ctx, state, self.id, address) ?? create(ctx, state, hooks, self, address)
+  if (entry === undefined) return false
+  apply(ctx, state, hooks, entry, { _tag: "Fixed", mac })
+  return true
+}

@@ -1,0 +1,100 @@
+/**
+ * What the two SYNs agree on (RFC 9293 §3.7.1, RFC 7323 §2 and §3, RFC 2018 §2): each option is in force only when both carried it.
+ */
+import * as Tcp from "../../wire/Tcp.ts"
+import * as TcpOptions from "../../wire/TcpOptions.ts"
+import type { Context } from "../Context.ts"
+import * as Family from "../Family.ts"
+import type { Path } from "../Ip.ts"
+import type { Config } from "./Config.ts"
+import type { Agreed } from "./Connection.ts"
+
+/** RFC 7323 §2.3: a shift above 14 counts as 14. */
+const largestShift = 14
+const largestUnscaled = 0xffff
+
+/** Bytes of the timestamps option with its padding. */
+export const timestampsLength = 12
+
+/** The least shift with which the whole receive buffer, grown as far as it may, can be offered. */
+export const receiveShift = (config: Config): number => {
+  const largest = Math.max(config.receiveBuffer, config.receiveBufferLimit)
+  let shift = 0
+  while (shift < largestShift && largestUnscaled << shift < largest) shift++
+  return shift
+}
+
+const headersOf = (path: Path): number => (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.minimumHeaderLength
+
+/**
+ * The MSS option (RFC 9293 §3.7.1): what the interface can receive less the two headers without options, whatever the path to the
+ * peer carries; at least what each path does.
+ */
+// rfc: 9293 §3.7.1 MUST-14 MUST-67
+export const receiveMss = (ctx: Context, path: Path, config: Config): number => {
+  const mtu = ctx.links.get(path.link)?.mtu ?? path.mtu
+  const mss = Math.min(mtu - headersOf(path), 0xffff)
+  return config.maxSegment > 0 ? Math.min(mss, config.maxSegment) : mss
+}
+
+/** Text bytes of the segments we send: the least of what the peer takes, the path carries and the program allows, less the options of each segment. */
+// rfc: 9293 §3.7.1 MUST-16
+export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config: Config): number => {
+  const carried = Math.min(peerMss, path.mtu - headersOf(path))
+  const allowed = config.maxSegment > 0 ? Math.min(carried, config.maxSegment) : carried
+  return Math.max(1, allowed - (timestamps ? timestampsLength : 0))
+}
+
+/** The peer's MSS: what its SYN says, or the family's default (rfc: 9293 §3.7.1 MUST-15). A zero counts as absent. */
+export const peerMss = (path: Path, options: TcpOptions.Options): number =>
+  options.maximumSegmentSize || (path.version === 4 ? Family.v4 : Family.v6).defaultMss
+
+/** What both SYNs offer. `options` are the peer's, `config` is ours. */
+export const agree = (config: Config, options: TcpOptions.Options): Agreed => {
+  const scaling = config.windowScaling && options.windowScale !== undefined
+  return {
+    timestamps: config.timestamps && options.timestampValue !== undefined,
+    sack: config.sack && options.sackPermitted,
+    scaling,
+    sendScale: scaling ? Math.min(options.windowScale!, largestShift) : 0,
+    receiveScale: scaling ? receiveShift(config) : 0,
+    ecn: false
+  }
+}
+
+/** Before the peer has said anything. */
+export const nothingAgreed: Agreed = Object.freeze({
+  timestamps: false,
+  sack: false,
+  scaling: false,
+  sendScale: 0,
+  receiveScale: 0,
+  ecn: false
+})
+
+/** The options of our SYN. */
+export const offer = (ctx: Context, path: Path, config: Config, tsval: number): TcpOptions.Options => ({
+  ...TcpOptions.none,
+  maximumSegmentSize: receiveMss(ctx, path, config),
+  windowScale: config.windowScaling ? receiveShift(config) : undefined,
+  sackPermitted: config.sack,
+  timestampValue: config.timestamps ? tsval : undefined,
+  timestampEcho: config.timestamps ? 0 : undefined
+})
+
+/** The options of our SYN/ACK: only what the SYN offered (rfc: 7323 §2.2, §3.2). */
+export const accept = (
+  ctx: Context,
+  path: Path,
+  config: Config,
+  agreed: Agreed,
+  tsval: number,
+  tsecr: number
+): TcpOptions.Options => ({
+  ...TcpOptions.none,
+  maximumSegmentSize: receiveMss(ctx, path, config),
+  windowScale: agreed.scaling ? agreed.receiveScale : undefined,
+  sackPermitted: agreed.sack,
+  timestampValue: agreed.timestamps ? tsval : undefined,
+  timestampEcho: agreed.timestamps ? tsecr : undefined
+})

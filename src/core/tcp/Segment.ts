@@ -1,0 +1,88 @@
+/**
+ * A received segment as the checks of RFC 9293 §3.10.7 speak of it: SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, and where its text lies.
+ *
+ *        SEG.SEQ                                   SEG.SEQ + SEG.LEN
+ *           │ SYN │ text                      │ FIN │
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Options } from "../../wire/TcpOptions.ts"
+import type { Packet } from "../Ip.ts"
+
+export interface Segment {
+  readonly seq: Sequence.Sequence
+  readonly ack: Sequence.Sequence
+  readonly flags: number
+  /** As it stands in the header, not scaled. */
+  readonly window: number
+  readonly options: Options
+  /** The text: `packet.bytes[start..end)`, borrowed. */
+  readonly start: number
+  readonly end: number
+  readonly packet: Packet
+}
+
+export const make = (header: Tcp.Header, packet: Packet): Segment => ({
+  seq: header.sequence,
+  ack: header.acknowledgment,
+  flags: header.flags,
+  window: header.window,
+  options: header.options,
+  start: header.payloadStart,
+  end: header.payloadEnd,
+  packet
+})
+
+export const has = (self: Segment, flag: number): boolean => (self.flags & flag) !== 0
+
+export const textLength = (self: Segment): number => self.end - self.start
+
+/** SEG.LEN: the text, and one each for SYN and FIN. */
+export const length = (self: Segment): number =>
+  self.end - self.start + ((self.flags & Tcp.SYN) >>> 1) + (self.flags & Tcp.FIN)
+
+/** The first number of the text. */
+export const textStart = (self: Segment): Sequence.Sequence =>
+  (self.flags & Tcp.SYN) === 0 ? self.seq : Sequence.add(self.seq, 1)
+
+/** Behind the text; the number of the FIN if there is one. */
+export const textEnd = (self: Segment): Sequence.Sequence => Sequence.add(textStart(self), self.end - self.start)
+
+/**
+ * The four acceptability tests (RFC 9293 §3.10.7.4, table 6), against the window `nxt ≤ … < edge`.
+ *
+ *                nxt            edge
+ *      ───────────┼──────────────┼───────
+ *            [=======)                      its last number is in the window
+ *                      [=====)              its first number is
+ *       [=======)                  [====)   neither: not acceptable
+ *
+ * A segment without length may also stand on the right edge, as an ACK of a peer does that has filled the window: RFC 9293 §3.10.7.4 asks
+ * for a special allowance to take valid ACKs when the window is zero, and deployed stacks extend it to this.
+ */
+export const isAcceptable = (self: Segment, nxt: Sequence.Sequence, edge: Sequence.Sequence): boolean => {
+  const seq = self.seq
+  const size = length(self)
+  if (size === 0) return seq === nxt || Sequence.between(nxt, seq, edge) || seq === edge
+  return nxt !== edge &&
+    (Sequence.between(nxt, seq, edge) || Sequence.between(nxt, Sequence.add(seq, size - 1), edge) ||
+      // longer than the window: it covers all of it
+      (Sequence.before(seq, nxt) && Sequence.afterOrEqual(Sequence.add(seq, size), edge)))
+}
+
+/** The same without what lies before `nxt` (RFC 9293 §3.10.7.4: only the new parts are processed). */
+export const trimFront = (self: Segment, nxt: Sequence.Sequence): Segment => {
+  const old = Sequence.distance(self.seq, nxt)
+  if (old <= 0) return self
+  const syn = (self.flags & Tcp.SYN) >>> 1
+  const start = Math.min(self.end, self.start + old - syn)
+  return { ...self, seq: nxt, flags: self.flags & ~Tcp.SYN, start }
+}
+
+/** The same without what lies at or behind `edge`; a FIN there goes too. */
+export const trimBack = (self: Segment, edge: Sequence.Sequence): Segment => {
+  const over = Sequence.distance(edge, Sequence.add(self.seq, length(self)))
+  if (over <= 0) return self
+  const text = Math.max(0, textLength(self) - (over - (self.flags & Tcp.FIN)))
+  return { ...self, flags: self.flags & ~Tcp.FIN, end: self.start + text }
+}
