@@ -5,6 +5,7 @@
  */
 import type { Event } from "../core/Event.ts"
 import type { Output } from "../core/Output.ts"
+import * as Reason from "../core/Reason.ts"
 import { afterDefect, Step, step } from "../core/step.ts"
 import type { Instant } from "../core/Time.ts"
 
@@ -37,7 +38,10 @@ export const runBatch = (self: Step, at: Instant, events: ReadonlyArray<Event>):
       self.journal.rollback()
       self.outputs.length = emitted
       // The answer is a step of its own: should even that throw, the state still is the one before the event.
-      attempt(self, () => afterDefect(self, at, event, cause))
+      const unanswered = attempt(self, () => afterDefect(self, at, event, cause))
+      if (unanswered !== undefined && event._tag === "Request") {
+        self.outputs.push({ _tag: "Reply", ticket: event.ticket, reason: Reason.defect(cause), value: undefined })
+      }
     }
   }
   return self.takeOutputs()

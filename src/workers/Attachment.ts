@@ -1,0 +1,173 @@
+/**
+ * One link of a running stack: a ring of received frames, a queue of frames to send, and a worker for each.
+ *
+ * ```
+ *   sink.frames ─▶ ring (drops when full, as a card would) ─▶ receive worker ─▶ core
+ *   core ─▶ queue (bounded by credit) ─▶ transmit worker ─▶ port.send … port.writable …
+ * ```
+ *
+ * A slow link holds up its own transmit worker and nobody else.
+ */
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { LinkId } from "../core/Device.ts"
+import type { Event } from "../core/Event.ts"
+import type { Transmit } from "../core/Output.ts"
+import type { Link, LinkChange, Port, Sink } from "../link/Link.ts"
+import type { Frame } from "../wire/Frame.ts"
+import type { Core } from "./Core.ts"
+import type { Ledger } from "./Ledger.ts"
+import * as Packer from "./Packer.ts"
+
+/** Received frames that may wait, as in the ring of a network card. */
+export const ringFrames = 1024
+/** Frames of one batch, so that no other worker waits for long. */
+const batchSize = 64
+
+type FrameEvent = Extract<Event, { readonly _tag: "Frame" }>
+
+export interface Attachment {
+  readonly id: LinkId
+  readonly link: Link
+  /** Where the link delivers. */
+  readonly sink: Sink
+  /** Appends a frame to send; under the permit. */
+  readonly enqueue: (transmit: Transmit) => void
+  /** Lets the transmit worker run if there is something to send. */
+  readonly flush: () => void
+  readonly receiveWorker: Effect.Effect<never>
+  readonly transmitWorker: (port: Port) => Effect.Effect<never>
+  /** Gives back what still waits: slabs to the link, unsent bytes to the ledger. */
+  readonly close: Effect.Effect<void>
+  /** Frames that found the ring full. */
+  readonly overflowed: () => number
+}
+
+export interface Options {
+  readonly id: LinkId
+  readonly link: Link
+  readonly core: Core
+  readonly ledger: Ledger
+  /** What the link tells of itself while it is open. */
+  readonly changed: (change: LinkChange) => void
+}
+
+const noEvents: ReadonlyArray<Event> = Object.freeze([])
+
+const release = (events: ReadonlyArray<FrameEvent>): void => {
+  for (const { frame } of events) frame.slab?.release()
+}
+
+class QueuedAttachment implements Attachment {
+  readonly id: LinkId
+  readonly link: Link
+  readonly sink: Sink
+  private readonly core: Core
+  private readonly ledger: Ledger
+  private readonly ring: Queue.Queue<FrameEvent>
+  private readonly outgoing: Queue.Queue<Transmit>
+  private readonly packer: Packer.Packer
+  /** What the transmit worker has taken from its queue and not yet reported: `batch[reported..]`. */
+  private batch: ReadonlyArray<Transmit> = []
+  private reported = 0
+  private lost = 0
+
+  constructor(options: Options, ring: Queue.Queue<FrameEvent>, outgoing: Queue.Queue<Transmit>) {
+    this.id = options.id
+    this.link = options.link
+    this.core = options.core
+    this.ledger = options.ledger
+    this.ring = ring
+    this.outgoing = outgoing
+    this.packer = Packer.make(options.link)
+    this.sink = { frames: (frames) => this.receive(frames), changed: options.changed }
+  }
+
+  private receive(frames: ReadonlyArray<Frame>): void {
+    const receivedAt = this.core.now()
+    for (const frame of frames) {
+      const taken = Queue.offerUnsafe(this.ring, { _tag: "Frame", link: this.id, frame, receivedAt })
+      if (taken) continue
+      this.lost += 1
+      frame.slab?.release()
+    }
+    Queue.flushUnsafe(this.ring)
+  }
+
+  get receiveWorker(): Effect.Effect<never> {
+    const { core, ring } = this
+    return Effect.gen(function*() {
+      while (true) {
+        const batch = yield* Queue.takeBetween(ring, 1, batchSize)
+        yield* core.run(batch, () => release(batch))
+      }
+    })
+  }
+
+  enqueue(transmit: Transmit): void {
+    Queue.offerUnsafe(this.outgoing, transmit)
+  }
+
+  flush(): void {
+    Queue.flushUnsafe(this.outgoing)
+  }
+
+  transmitWorker(port: Port): Effect.Effect<never> {
+    const { core, outgoing } = this
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        this.batch = yield* Queue.takeBetween(outgoing, 1, batchSize)
+        this.reported = 0
+        yield* this.send(port)
+        // Nobody waits for frames without a credit: the next batch takes their bytes along.
+        if (this.report(this.batch.length)) yield* core.run(noEvents)
+      }
+    })
+  }
+
+  private send(port: Port): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      let next = 0
+      while (next < this.batch.length) {
+        const packed = this.packer.pack(this.batch, next)
+        let sent = port.send(packed.frames, 0)
+        while (sent < packed.frames.length) {
+          yield* port.writable
+          sent += port.send(packed.frames, sent)
+        }
+        next = packed.next
+      }
+    })
+  }
+
+  /** Tells the ledger of the batch up to `end`; true if somebody waits to hear of it. */
+  private report(end: number): boolean {
+    let isAwaited = false
+    for (; this.reported < end; this.reported++) {
+      isAwaited = this.ledger.add(this.batch[this.reported]!) || isAwaited
+    }
+    return isAwaited
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.report(this.batch.length)
+    return Effect.gen({ self: this }, function*() {
+      release(yield* Queue.clear(this.ring))
+      this.batch = yield* Queue.clear(this.outgoing)
+      this.reported = 0
+      this.report(this.batch.length)
+      yield* Queue.shutdown(this.ring)
+      yield* Queue.shutdown(this.outgoing)
+    })
+  })
+
+  overflowed(): number {
+    return this.lost
+  }
+}
+
+export const make = (options: Options): Effect.Effect<Attachment> =>
+  Effect.map(
+    Effect.all([Queue.dropping<FrameEvent>(ringFrames), Queue.unbounded<Transmit>()]),
+    ([ring, outgoing]) => new QueuedAttachment(options, ring, outgoing)
+  )

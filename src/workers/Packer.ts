@@ -1,0 +1,103 @@
+/**
+ * Turns what the core wants sent into frames that a link takes: joined in one reused slab, with the headroom that the link
+ * wants before each, checksums completed and super-segments cut where the link does not do it.
+ *
+ * ```
+ *   Transmit, Transmit, Transmit …  ──▶  | room | frame | room | frame | room | segment | room | segment |
+ * ```
+ */
+import type { Transmit } from "../core/Output.ts"
+import type { Link } from "../link/Link.ts"
+import * as Frame from "../wire/Frame.ts"
+import * as Gather from "../wire/Gather.ts"
+
+/** The slab holds at least this many bytes, so that a batch of full frames fits. */
+const leastSlabBytes = 128 * 1024
+/** The longest link header with its tags. */
+const linkHeaderBytes = 64
+
+export interface Packer {
+  /** Packs as much of the batch as the slab holds, from Transmit `from` on; call again with the answer after the frames have been sent. */
+  readonly pack: (batch: ReadonlyArray<Transmit>, from: number) => Packed
+}
+
+export interface Packed {
+  readonly frames: ReadonlyArray<Frame.Frame>
+  /** The Transmits before this one are packed whole. */
+  readonly next: number
+}
+
+/** Frames that lie whole in a slab, as the link gets them. */
+const frameOf = (
+  outgoing: Gather.Outgoing,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  complete: boolean,
+  gso: Frame.Gso | undefined
+): Frame.Frame => {
+  if (complete || outgoing.checksum !== "partial") return Frame.plain(bytes, start, end)
+  const { checksum, checksumOffset, checksumStart } = outgoing
+  return { bytes, start, end, checksum, checksumStart, checksumOffset, gso, slab: undefined }
+}
+
+class SlabPacker implements Packer {
+  private readonly slab: Uint8Array
+  private readonly link: Link
+  private readonly complete: boolean
+  private readonly linkHeaderLength: number
+  /** Packets already packed of a super-segment that did not fit whole. */
+  private segment = 0
+  private readonly bounds: Array<number> = []
+
+  constructor(link: Link) {
+    this.link = link
+    this.complete = !link.capabilities.checksumOffload
+    this.linkHeaderLength = link.medium === "ethernet" ? 14 : 0
+    const longest = Math.max(link.mtu, link.capabilities.maxSegmentBytes) + linkHeaderBytes + link.headroom
+    this.slab = new Uint8Array(Math.max(leastSlabBytes, longest))
+  }
+
+  pack(batch: ReadonlyArray<Transmit>, from: number): Packed {
+    const frames: Array<Frame.Frame> = []
+    let at = 0
+    let next = from
+    while (next < batch.length) {
+      const outgoing = batch[next]!.packet
+      const end = this.isCut(outgoing) ? this.cut(outgoing, at, frames) : this.join(outgoing, at, frames)
+      if (end < 0) break
+      at = end
+      next += 1
+    }
+    return { frames, next }
+  }
+
+  private isCut(outgoing: Gather.Outgoing): boolean {
+    return outgoing.gso !== undefined && !this.link.capabilities.segmentation.has(outgoing.gso.kind)
+  }
+
+  /** Packs one frame; the offset behind it, or -1 if it does not fit. */
+  private join(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>): number {
+    const start = at + this.link.headroom
+    if (start + Gather.size(outgoing) > this.slab.length) return -1
+    const end = Gather.into(outgoing, this.slab, start, this.complete)
+    frames.push(frameOf(outgoing, this.slab, start, end, this.complete, outgoing.gso))
+    return end
+  }
+
+  /** Packs as many packets of a super-segment as fit; the offset behind the last, or -1 if more are to come. */
+  private cut(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>): number {
+    const { bounds, complete, slab } = this
+    bounds.length = 0
+    const room: Gather.Room = { bytes: slab, at, end: slab.length, gap: this.link.headroom }
+    const packed = Gather.segments(outgoing, this.linkHeaderLength, this.segment, room, complete, bounds)
+    for (let i = 0; i < bounds.length; i += 2) {
+      frames.push(frameOf(outgoing, slab, bounds[i]!, bounds[i + 1]!, complete, undefined))
+    }
+    const isWhole = packed === Gather.segmentCount(outgoing)
+    this.segment = isWhole ? 0 : packed
+    return isWhole ? bounds.at(-1)! : -1
+  }
+}
+
+export const make = (link: Link): Packer => new SlabPacker(link)

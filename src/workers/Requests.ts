@@ -1,0 +1,205 @@
+/**
+ * The way of a request: a ticket, a place in the queue, and a fiber that waits until the reply comes or it is interrupted.
+ *
+ * ```
+ *   caller ── Request{ticket} ──▶ queue ──▶ worker ──▶ core ──▶ Reply{ticket} ──▶ queue ──▶ worker ──▶ caller
+ *      └──── interrupted: Abandoned{ticket} ──▶                                            └─ nobody there: Returned ──▶ core
+ * ```
+ *
+ * The usual request is answered inside the call that makes it: the offer is flushed, the worker runs, the reply is there
+ * before the caller would have to suspend. Only when the queue is full does the caller wait for a place in it.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import type { Event } from "../core/Event.ts"
+import type { Reply } from "../core/Output.ts"
+import * as Reason from "../core/Reason.ts"
+import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Request.ts"
+import type { Core } from "./Core.ts"
+
+/** Requests that may wait for the worker; further callers wait for a place. */
+export const queueCapacity = 1024
+/** Events of one batch, so that no other worker waits for long. */
+const batchSize = 64
+
+type RequestEvent = Extract<Event, { readonly _tag: "Request" }>
+
+/** How a request ended. */
+type Answer = Exit.Exit<unknown, Reason.Reason>
+
+interface Waiter {
+  readonly ticket: Ticket
+  readonly request: Request
+  /** Resumes the fiber; absent until it waits. */
+  resume: ((answer: Answer) => void) | undefined
+  answer: Answer | undefined
+  /** The fiber was interrupted and wants no answer any more. */
+  isGone: boolean
+}
+
+/** A reply on its way to its caller, or the word that none can come any more for a ticket that was abandoned. */
+type Delivery = Reply | { readonly _tag: "Forgotten"; readonly ticket: Ticket }
+
+export interface Requests {
+  /** Asks the core and waits for the answer. Interruption takes back what the request has parked. */
+  readonly ask: <R extends Request>(request: R) => Effect.Effect<AnswerOf<R>, Reason.Reason>
+  /** Tells the core something that has no answer. */
+  readonly tell: (request: Request) => Effect.Effect<void>
+  /** Appends a reply for its caller; under the permit. */
+  readonly deliver: (reply: Reply) => void
+  /** Resumes those whose replies have been appended. */
+  readonly flush: () => void
+  /** Takes requests to the core. */
+  readonly worker: (core: Core) => Effect.Effect<never>
+  /** Takes replies to their callers. */
+  readonly replyWorker: Effect.Effect<never>
+  /** Fails everybody who waits, and everybody who asks from now on, with `StackClosed`. */
+  readonly close: Effect.Effect<void>
+  /** Callers that wait. */
+  readonly waiting: () => number
+}
+
+const answerOf = (reply: Reply): Answer =>
+  reply.reason === undefined ? Exit.succeed(reply.value) : Exit.fail(reply.reason)
+
+const closedAnswer: Answer = Exit.fail(Reason.stackClosed)
+
+class Desk implements Requests {
+  private readonly queue: Queue.Queue<RequestEvent>
+  private readonly deliveries: Queue.Queue<Delivery>
+  private readonly waiters: Map<Ticket, Waiter> = new Map()
+  private lastTicket: Ticket = noTicket
+  private isClosed = false
+
+  constructor(queue: Queue.Queue<RequestEvent>, deliveries: Queue.Queue<Delivery>) {
+    this.queue = queue
+    this.deliveries = deliveries
+  }
+
+  ask<R extends Request>(request: R): Effect.Effect<AnswerOf<R>, Reason.Reason> {
+    return Effect.uninterruptibleMask((restore) => {
+      if (this.isClosed) return Exit.fail(Reason.stackClosed)
+      const waiter: Waiter = {
+        ticket: ++this.lastTicket,
+        request,
+        resume: undefined,
+        answer: undefined,
+        isGone: false
+      }
+      this.waiters.set(waiter.ticket, waiter)
+      return Effect.onInterrupt(restore(this.wait(waiter)), () => this.giveUp(waiter))
+    }) as Effect.Effect<AnswerOf<R>, Reason.Reason>
+  }
+
+  private wait(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
+    const event: RequestEvent = { _tag: "Request", ticket: waiter.ticket, request: waiter.request }
+    const answered = Effect.callback<unknown, Reason.Reason>((resume) => {
+      if (waiter.answer !== undefined) resume(waiter.answer)
+      else waiter.resume = resume
+    })
+    if (Queue.isFullUnsafe(this.queue)) return Effect.andThen(Queue.offer(this.queue, event), answered)
+    return Effect.callback<unknown, Reason.Reason>((resume) => {
+      waiter.resume = resume
+      Queue.offerUnsafe(this.queue, event)
+      Queue.flushUnsafe(this.queue)
+    })
+  }
+
+  /**
+   * The caller was interrupted. Either its ticket still waits and is abandoned, or the answer has come and nobody took it. In a closed stack there
+   * is nothing to take back.
+   */
+  private giveUp(waiter: Waiter): Effect.Effect<void> {
+    if (this.isClosed) return Effect.void
+    if (waiter.answer === undefined) {
+      waiter.isGone = true
+      return this.tell({ _tag: "Abandoned", abandoned: waiter.ticket })
+    }
+    return this.giveBack(waiter, waiter.answer)
+  }
+
+  private giveBack(waiter: Waiter, answer: Answer): Effect.Effect<void> {
+    return Exit.isSuccess(answer)
+      ? this.tell({ _tag: "Returned", request: waiter.request, value: answer.value })
+      : Effect.void
+  }
+
+  tell(request: Request): Effect.Effect<void> {
+    const event: RequestEvent = { _tag: "Request", ticket: noTicket, request }
+    return Effect.map(Queue.offer(this.queue, event), () => Queue.flushUnsafe(this.queue))
+  }
+
+  deliver(reply: Reply): void {
+    Queue.offerUnsafe(this.deliveries, reply)
+  }
+
+  flush(): void {
+    Queue.flushUnsafe(this.deliveries)
+  }
+
+  worker(core: Core): Effect.Effect<never> {
+    const { queue } = this
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        const batch = yield* Queue.takeBetween(queue, 1, batchSize)
+        yield* core.run(batch, () => this.forgetAbandoned(batch))
+      }
+    })
+  }
+
+  /** Behind every reply that the core still had for an abandoned ticket, so that a value among them is given back. */
+  private forgetAbandoned(batch: ReadonlyArray<RequestEvent>): void {
+    for (const { request } of batch) {
+      if (request._tag === "Abandoned") {
+        Queue.offerUnsafe(this.deliveries, { _tag: "Forgotten", ticket: request.abandoned })
+      }
+    }
+  }
+
+  get replyWorker(): Effect.Effect<never> {
+    const { deliveries } = this
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        const batch = yield* Queue.takeBetween(deliveries, 1, batchSize)
+        for (const delivery of batch) {
+          const lost = this.handOver(delivery)
+          if (lost !== undefined) yield* lost
+        }
+      }
+    })
+  }
+
+  /** Resumes the caller; if it is gone, answers what has to be given back. */
+  private handOver(delivery: Delivery): Effect.Effect<void> | undefined {
+    const waiter = this.waiters.get(delivery.ticket)
+    if (waiter === undefined) return undefined
+    this.waiters.delete(delivery.ticket)
+    if (delivery._tag === "Forgotten") return undefined
+    const answer = answerOf(delivery)
+    if (waiter.isGone) return this.giveBack(waiter, answer)
+    waiter.answer = answer
+    waiter.resume?.(answer)
+    return undefined
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.isClosed = true
+    const waiters = Array.from(this.waiters.values())
+    this.waiters.clear()
+    for (const waiter of waiters) {
+      waiter.answer = closedAnswer
+      waiter.resume?.(closedAnswer)
+    }
+    return Effect.andThen(Queue.shutdown(this.queue), Queue.shutdown(this.deliveries))
+  })
+
+  waiting(): number {
+    return this.waiters.size
+  }
+}
+
+export const make: Effect.Effect<Requests> = Effect.map(
+  Effect.all([Queue.bounded<RequestEvent>(queueCapacity), Queue.unbounded<Delivery>()]),
+  ([queue, deliveries]) => new Desk(queue, deliveries)
+)

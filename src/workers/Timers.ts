@@ -1,0 +1,60 @@
+/**
+ * The timer worker: one heap of alarms, one sleep on the `Clock`, and a queue that tells when the sleep has become too long.
+ *
+ * Setting an alarm behind the earliest one, which is nearly every alarm there is, costs an entry in the heap; the worker hears
+ * of it only when it has to get up earlier.
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { SetTimer } from "../core/Output.ts"
+import * as Time from "../core/Time.ts"
+import * as Alarms from "./Alarms.ts"
+import type { Core } from "./Core.ts"
+
+/** Alarms of one batch, so that no other worker waits for long. */
+const batchSize = 64
+
+export interface Timers {
+  /** Sets an alarm; under the permit. */
+  readonly set: (output: SetTimer) => void
+  /** Has the worker get up earlier if it must. */
+  readonly flush: () => void
+  /** Takes alarms that ring to the core. */
+  readonly worker: (core: Core) => Effect.Effect<never>
+  /** Forgets all alarms. */
+  readonly close: Effect.Effect<void>
+  /** Alarms that are set. */
+  readonly size: () => number
+}
+
+export const make = (clock: Clock.Clock): Effect.Effect<Timers> =>
+  Effect.map(Queue.sliding<Time.Instant>(1), (earlier) => {
+    const alarms = Alarms.make()
+    /** A clock that counts milliseconds may wake too early: then there is nothing due, and the next round sleeps for the rest. */
+    const sleep = (span: Time.Span): Effect.Effect<unknown> =>
+      Effect.raceFirst(clock.sleep(Duration.millis(Time.toMillis(span))), Queue.take(earlier))
+    const worker = (core: Core): Effect.Effect<never> =>
+      Effect.gen(function*() {
+        while (true) {
+          const next = alarms.earliest()
+          const now = core.now()
+          if (next === Time.never) yield* Queue.take(earlier)
+          else if (next > now) yield* sleep(Time.between(now, next))
+          else yield* core.run(alarms.takeDue(now, batchSize))
+        }
+      })
+    return {
+      worker,
+      set: ({ at, timer }) => {
+        if (alarms.add(timer, at)) Queue.offerUnsafe(earlier, at)
+      },
+      flush: () => Queue.flushUnsafe(earlier),
+      close: Effect.suspend(() => {
+        alarms.clear()
+        return Effect.asVoid(Queue.shutdown(earlier))
+      }),
+      size: alarms.size
+    }
+  })
