@@ -71,6 +71,9 @@ const addressOf = (koffi: Koffi): (bytes: Uint8Array) => number => {
   }
 }
 
+const inside = (bytes: Uint8Array, start: number, end: number): boolean =>
+  start >= 0 && start <= end && end <= bytes.length
+
 const errorNames = (koffi: Koffi): (errno: number) => string => {
   const names = new Map<number, string>()
   for (const [name, value] of Object.entries(koffi.os.errno)) {
@@ -125,8 +128,6 @@ const bind = (koffi: Koffi): System => {
   }
   const address = addressOf(koffi)
   const checked = (result: number): number => result < 0 ? -koffi.errno() : result
-  const inside = (bytes: Uint8Array, start: number, end: number): boolean =>
-    start >= 0 && start <= end && end <= bytes.length
   return {
     open: (path) => checked(c.open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0)),
     close: (fd) => void c.close(fd),
@@ -146,10 +147,11 @@ const bind = (koffi: Koffi): System => {
   }
 }
 
+const failure = (hint: string, cause?: unknown): LinkError =>
+  new LinkError({ link: "TunTapDevice", operation: "load", hint, ...(cause === undefined ? {} : { cause }) })
+
 /** The calls of this system; fails on anything but Linux, and where koffi can't be loaded. */
 export const load: Effect.Effect<System, LinkError> = Effect.suspend(() => {
-  const failure = (hint: string, cause?: unknown) =>
-    new LinkError({ link: "TunTapDevice", operation: "load", hint, ...(cause === undefined ? {} : { cause }) })
   if (process.platform !== "linux") {
     return Effect.fail(
       failure(`TAP and TUN devices need Linux, this is ${process.platform}; use an in-memory link here`)

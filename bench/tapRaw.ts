@@ -2,7 +2,7 @@
  * How many frames of 1514 octets a second cross a TAP link, without any stack: received while the kernel sends without
  * pause, sent without pause, and echoed one by one.
  *
- *     sudo node bench/tap-raw.ts [--vnet] [--seconds N]
+ *     sudo node bench/tapRaw.ts [--vnet] [--seconds N]
  *
  * It runs in a network namespace of its own, which is gone afterwards. The far side is a second process on a packet socket.
  */
@@ -174,10 +174,11 @@ const measure = Effect.gen(function*() {
   yield* echo
 })
 
+const ip = (...args: ReadonlyArray<string>) => execFileSync("ip", args, { stdio: "inherit" })
+
 /** Goes on in a namespace without IPv6, whose own packets would be counted. */
 const start = (): void => {
   const namespace = `rawbench-${process.pid}`
-  const ip = (...args: ReadonlyArray<string>) => execFileSync("ip", args, { stdio: "inherit" })
   ip("netns", "add", namespace)
   try {
     ip("netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")

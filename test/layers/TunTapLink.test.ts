@@ -1,0 +1,209 @@
+/** The pump of a TAP link over a device whose every answer is given, for what a real kernel can't be made to do at will. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Device } from "../../layers/TunTapDevice.ts"
+import * as TunTapLink from "../../layers/TunTapLink.ts"
+import { EAGAIN, EIO, type Readiness } from "../../layers/TunTapSystem.ts"
+import * as Frame from "../../src/wire/Frame.ts"
+import * as Collector from "../link/Collector.ts"
+
+const { frame, frames, range, tags } = Collector
+
+interface Scripted extends Device {
+  /** Frames that `read` gives, then EAGAIN. */
+  readonly incoming: Array<Uint8Array>
+  readonly written: Array<Uint8Array>
+  /** What `write` answers instead of taking the frame; 0 to take it. */
+  refuseWith: number
+  wants: string
+  readonly tell: (readiness: Partial<Readiness>) => void
+}
+
+const scripted = (options: Partial<Device> = {}): Scripted => {
+  let listener: (readiness: Readiness) => void = () => {}
+  const self: Scripted = {
+    fd: 0,
+    name: "tap0",
+    mode: "tap",
+    vnetHeaderBytes: 0,
+    segmentation: new Set(),
+    mtu: 1500,
+    kernelMac: undefined,
+    isUp: () => 1,
+    errorName: (errno) => `error ${Math.abs(errno)}`,
+    ...options,
+    incoming: [],
+    written: [],
+    refuseWith: 0,
+    wants: "closed",
+    tell: (readiness) => listener({ readable: false, writable: false, failed: false, ...readiness }),
+    read: (into, at, length) => {
+      const next = self.incoming.shift()
+      if (next === undefined) return -EAGAIN
+      into.set(next.subarray(0, length), at)
+      return Math.min(next.length, length)
+    },
+    write: (bytes, start, end) => {
+      if (self.refuseWith !== 0) return -self.refuseWith
+      self.written.push(bytes.slice(start, end))
+      return end - start
+    },
+    poll: (onReady) => {
+      listener = onReady
+      self.wants = "r"
+      return {
+        want: (readable, writable) => {
+          self.wants = `${readable ? "r" : ""}${writable ? "w" : ""}`
+        },
+        close: () => {
+          self.wants = "closed"
+        }
+      }
+    }
+  }
+  return self
+}
+
+const receive = (device: Scripted, count: number, from = 0, length = 64) => {
+  device.incoming.push(...range(count, from).map((i) => frame(i, length).bytes))
+  device.tell({ readable: true })
+}
+
+describe("TunTapLink", () => {
+  it.effect("delivers what one wake-up finds as one batch, up to its bound, and the rest at the next", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const sink = Collector.make()
+      yield* TunTapLink.make(device, undefined, { batchFrames: 8 }).open(sink)
+      receive(device, 10)
+      device.tell({ readable: true })
+      assert.deepStrictEqual(sink.batches, [8, 2])
+      assert.deepStrictEqual(tags(sink), range(10))
+      device.tell({ readable: true })
+      assert.deepStrictEqual(sink.batches, [8, 2])
+    }))
+
+  it.effect("sends short when the device is full, and is writable again when the device is", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const port = yield* TunTapLink.make(device, undefined, {}).open(Collector.make())
+      device.refuseWith = EAGAIN
+      assert.strictEqual(port.send(frames(3), 0), 0)
+      assert.strictEqual(device.wants, "rw")
+      const waiting = yield* Effect.forkChild(port.writable, { startImmediately: true })
+      assert.isUndefined(waiting.pollUnsafe())
+      device.refuseWith = 0
+      device.tell({ writable: true })
+      assert.isDefined(waiting.pollUnsafe())
+      assert.strictEqual(device.wants, "r")
+      assert.strictEqual(port.send(frames(3), 0), 3)
+      assert.strictEqual(device.written.length, 3)
+    }))
+
+  it.effect("goes down at EIO, asks no more of the device, and is up when it is writable", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const sink = Collector.make()
+      const port = yield* TunTapLink.make(device, undefined, {}).open(sink)
+      device.refuseWith = EIO
+      assert.strictEqual(port.send(frames(3), 0), 3)
+      device.refuseWith = 0
+      port.send(frames(2), 0)
+      assert.strictEqual(device.written.length, 0)
+      assert.strictEqual(port.counters()["down"], 5)
+      device.tell({ writable: true })
+      assert.deepStrictEqual(sink.changes, [{ _tag: "Down" }, { _tag: "Up" }])
+      port.send(frames(2), 0)
+      assert.strictEqual(device.written.length, 2)
+    }))
+
+  it.effect("counts a frame that the kernel refuses, and sends the others", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const port = yield* TunTapLink.make(device, undefined, {}).open(Collector.make())
+      device.refuseWith = 22
+      assert.strictEqual(port.send([frame(1)], 0), 1)
+      device.refuseWith = 0
+      assert.strictEqual(port.send([frame(2)], 0), 1)
+      assert.strictEqual(port.counters()["writeError"], 1)
+    }))
+
+  it.effect("is gone at a read error that waiting does not mend", () =>
+    Effect.gen(function*() {
+      const device: Scripted = { ...scripted(), read: () => -77 }
+      const sink = Collector.make()
+      let tell: (readiness: Readiness) => void = () => {}
+      const closed: Array<string> = []
+      const poll: Device["poll"] = (listener) => {
+        tell = listener
+        return { want: () => {}, close: () => closed.push("closed") }
+      }
+      yield* TunTapLink.make({ ...device, poll }, undefined, {}).open(sink)
+      tell({ readable: true, writable: false, failed: false })
+      tell({ readable: true, writable: false, failed: false })
+      assert.strictEqual(sink.changes.length, 1)
+      assert.strictEqual(sink.changes[0]!._tag, "Gone")
+      assert.deepStrictEqual(closed, ["closed"])
+    }))
+
+  it.effect("counts frames that the kernel had to cut, and delivers the longest that is whole", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const sink = Collector.make()
+      const port = yield* TunTapLink.make(device, undefined, {}).open(sink)
+      receive(device, 1, 0, 1522)
+      receive(device, 1, 1, 1523)
+      receive(device, 1, 2, 9014)
+      assert.deepStrictEqual(tags(sink), [0])
+      assert.strictEqual(port.counters()["tooLong"], 2)
+    }))
+
+  it.effect("writes the virtio-net header into the headroom, and copies where there is none", () =>
+    Effect.gen(function*() {
+      const device = scripted({ vnetHeaderBytes: 10, segmentation: new Set(["tcp4"]) })
+      const link = TunTapLink.make(device, undefined, {})
+      assert.strictEqual(link.headroom, 10)
+      const port = yield* link.open(Collector.make())
+      const roomy = new Uint8Array(74)
+      roomy.set(frame(5).bytes, 10)
+      const partial = { checksum: "partial" as const, checksumStart: 34, checksumOffset: 16 }
+      port.send([{ ...Frame.plain(roomy, 10), ...partial }, { ...frame(5), ...partial }], 0)
+      assert.deepStrictEqual(device.written[0], device.written[1])
+      assert.deepStrictEqual([...device.written[0]!.subarray(0, 10)], [1, 0, 0, 0, 0, 0, 34, 0, 16, 0])
+      assert.deepStrictEqual(device.written[0]!.subarray(10), frame(5).bytes)
+      assert.deepStrictEqual(roomy.subarray(10), frame(5).bytes)
+    }))
+
+  it.effect("drops and counts frames whose virtio-net header is wrong", () =>
+    Effect.gen(function*() {
+      const device = scripted({ vnetHeaderBytes: 10 })
+      const sink = Collector.make()
+      const port = yield* TunTapLink.make(device, undefined, {}).open(sink)
+      const wrong = new Uint8Array(70)
+      wrong[1] = 0x7f
+      device.incoming.push(wrong, new Uint8Array(70), new Uint8Array(4))
+      device.tell({ readable: true })
+      assert.strictEqual(sink.received.length, 1)
+      assert.strictEqual(port.counters()["malformed"], 2)
+    }))
+
+  it.effect("delivers nothing after it was closed, and can be opened again", () =>
+    Effect.gen(function*() {
+      const device = scripted()
+      const link = TunTapLink.make(device, undefined, {})
+      const sink = Collector.make()
+      const port = yield* Effect.scoped(Effect.gen(function*() {
+        const port = yield* link.open(sink)
+        assert.strictEqual((yield* Effect.flip(link.open(sink))).code, "EBUSY")
+        return port
+      }))
+      assert.strictEqual(device.wants, "closed")
+      receive(device, 1)
+      assert.strictEqual(sink.received.length, 0)
+      port.send(frames(1), 0)
+      assert.strictEqual(device.written.length, 0)
+      yield* link.open(sink)
+      device.tell({ readable: true })
+      assert.strictEqual(sink.received.length, 1)
+    }))
+})
