@@ -1,0 +1,32 @@
+/**
+ * All kinds of frames with their shares, and the one function that makes the next frame of a run.
+ */
+import type * as Frames from "./Frames.ts"
+import { mutate } from "./mutate.ts"
+import * as Other from "./otherFrames.ts"
+import type { Scene } from "./Scene.ts"
+import * as TcpFrames from "./tcpFrames.ts"
+
+type Maker = (target: Frames.Buffer, scene: Scene) => void
+
+const makers: ReadonlyArray<readonly [share: number, Maker]> = [
+  [40, TcpFrames.segment],
+  [10, TcpFrames.syn],
+  [6, Other.fragment],
+  [5, Other.icmpError],
+  [5, Other.icmpQuery],
+  [6, Other.udp],
+  [4, Other.arp],
+  [2, Other.arpFlood],
+  [4, Other.misplaced],
+  [3, Other.optioned],
+  [3, Other.garbage]
+]
+
+const damagedShare = 0.35
+
+/** Writes the next frame into `target`. */
+export const make = (target: Frames.Buffer, scene: Scene): void => {
+  scene.random.weighted(makers)(target, scene)
+  if (scene.random.chance(damagedShare)) mutate(target, scene.random)
+}
