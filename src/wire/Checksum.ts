@@ -1,8 +1,8 @@
 /**
  * The Internet checksum: the one's complement of the one's complement sum of 16-bit words (RFC 1071, RFC 1624).
  *
- * A *sum* here is a non-negative integer that is congruent to the words' sum modulo 0xffff and not yet folded to 16 bits.
- * Sums of pieces are added by passing one as the `initial` of the next. A piece that begins at an odd offset of the whole
+ * A *sum* here is a non-negative integer below 2^32 that stands for the words' one's complement sum; {@link fold} makes 16
+ * bits of it. Sums of pieces are added by passing one as the `initial` of the next. A piece that begins at an odd offset of the whole
  * goes through {@link sumOdd}: swapping the bytes of a sum is the same as shifting its words by one byte (RFC 1071 §2 (B)).
  *
  *     finish(sumOdd(b, 0, 7, sum(a, 0, 5, pseudo(source, destination, 6, 12))))
@@ -83,18 +83,18 @@ const sumWords = (bytes: Uint8Array, start: number, end: number): number => {
 
 /** Adds the words of `bytes[start..end)` to `initial`. An odd last byte counts as the high half of a word (RFC 1071 §4.1). */
 export const sum = (bytes: Uint8Array, start: number, end: number, initial: number): number =>
-  fold(initial) + (end - start < viewLimit ? sumBytes(bytes, start, end) : sumWords(bytes, start, end))
+  fold(fold(initial) + (end - start < viewLimit ? sumBytes(bytes, start, end) : sumWords(bytes, start, end)))
 
 /** The same for a piece whose first byte is the low half of a word of the whole. */
 export const sumOdd = (bytes: Uint8Array, start: number, end: number, initial: number): number =>
-  fold(initial) + swap(fold(sum(bytes, start, end, 0)))
+  fold(fold(initial) + swap(sum(bytes, start, end, 0)))
 
 /** What goes into a checksum field: the complement of the folded sum. */
 export const finish = (sum: number): number => fold(sum) ^ 0xffff
 
 /** Whether a range that includes its checksum field is intact; `initial` is the pseudo-header's sum, or 0. */
 export const verify = (bytes: Uint8Array, start: number, end: number, initial: number): boolean =>
-  fold(sum(bytes, start, end, initial)) === 0xffff
+  sum(bytes, start, end, initial) === 0xffff
 
 /**
  * Completes a partial checksum: adds `bytes[start..end)`, whose field at `fieldAt` holds what was added so far (the
