@@ -9,8 +9,8 @@
  *                        │         └▶ undo, when the loss turns out to be none
  *                        └▶ onTimeout ─▶ onAck (recovery: "timeout") ─▶ onAck ─▶ …
  */
-import type * as DeliveryRate from "../DeliveryRate.ts"
 import type { Instant, Span } from "../../Time.ts"
+import type * as DeliveryRate from "../DeliveryRate.ts"
 
 export interface Start {
   readonly now: Instant
@@ -49,14 +49,14 @@ export interface AckSample {
 }
 
 /** A congestion event, as it is when it is noticed. */
-export interface Congestion {
+export interface CongestionEvent {
   readonly now: Instant
   /** FlightSize (RFC 5681 §2): SND.NXT - SND.UNA, without what limited transmit sent (§3.2 step 2). */
   readonly flightSize: number
 }
 
 /** A retransmission timeout. */
-export interface Timeout extends Congestion {
+export interface Timeout extends CongestionEvent {
   /** The segment had timed out before (RFC 5681 §3.1: then ssthresh is held constant). */
   readonly isRepeated: boolean
 }
@@ -84,10 +84,10 @@ export interface Controller<S> {
   readonly start: (params: Start) => S
   readonly onAck: (self: S, ack: AckSample) => S
   /** Fast recovery begins: the window afterwards is the one to come out with. Once per recovery. */
-  readonly onLoss: (self: S, loss: Congestion) => S
+  readonly onLoss: (self: S, loss: CongestionEvent) => S
   readonly onTimeout: (self: S, timeout: Timeout) => S
   /** The peer echoed congestion marks (RFC 3168 §6.1.2). At most once per round trip. */
-  readonly onEcn: (self: S, mark: Congestion) => S
+  readonly onEcn: (self: S, mark: CongestionEvent) => S
   readonly onRecoveryExit: (self: S, now: Instant) => S
   /** The last loss or timeout was none: put back what it changed. */
   readonly undo: (self: S, now: Instant) => S

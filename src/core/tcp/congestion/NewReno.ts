@@ -7,10 +7,10 @@
  *       │    ╱    └╴   ╱    └╴      halved by a loss
  *       │  ╱ slow start
  */
-import type { AckSample, Congestion, Controller, Idle, Start, Timeout } from "./Controller.ts"
+import type { Span } from "../../Time.ts"
+import type { AckSample, CongestionEvent, Controller, Idle, Start, Timeout } from "./Controller.ts"
 import { pace } from "./Controller.ts"
 import * as SlowStart from "./SlowStart.ts"
-import type { Span } from "../../Time.ts"
 
 export interface NewReno extends SlowStart.Windowed {
   /** Bytes acknowledged towards the next segment of window (RFC 3465 §2.1). */
@@ -48,7 +48,7 @@ const onAck = (self: NewReno, ack: AckSample): NewReno => {
 /** rfc: 5681 §3.1 MUST, equation 4 */
 const half = (self: NewReno, flightSize: number): number => Math.max(flightSize / 2, 2 * self.mss)
 
-const onLoss = (self: NewReno, loss: Congestion): NewReno => {
+const onLoss = (self: NewReno, loss: CongestionEvent): NewReno => {
   const ssthresh = half(self, loss.flightSize)
   return {
     ...self,
@@ -83,9 +83,9 @@ const undo = (self: NewReno): NewReno =>
 
 /** rfc: 5681 §4.1 SHOULD, with the rate that was sustained kept as the threshold (RFC 7661 §4.4.3). */
 const onIdle = (self: NewReno, idle: Idle): NewReno =>
-  idle.idleFor <= idle.rto ? self : {
+  idle.idleFor <= idle.rto || self.window <= self.restartWindow ? self : {
     ...self,
-    window: Math.min(self.window, self.restartWindow),
+    window: self.restartWindow,
     ssthresh: Math.max(self.ssthresh, self.window * 3 / 4),
     counted: 0
   }
