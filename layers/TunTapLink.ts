@@ -11,7 +11,15 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type Capabilities, type Link, LinkError, noCapabilities, type Port, type Sink } from "../src/link/Link.ts"
+import {
+  type Capabilities,
+  inUse,
+  type Link,
+  LinkError,
+  noCapabilities,
+  type Port,
+  type Sink
+} from "../src/link/Link.ts"
 import * as Offload from "../src/link/Offload.ts"
 import * as Signal from "../src/link/Signal.ts"
 import * as SlabPool from "../src/link/SlabPool.ts"
@@ -256,10 +264,7 @@ export const make = (device: Device, mac: Mac | undefined, options: Options): Li
   let open = false
   const acquire = (sink: Sink): Effect.Effect<Pump, LinkError> =>
     Effect.suspend(() => {
-      if (open) {
-        const hint = "a link has one opener at a time"
-        return Effect.fail(new LinkError({ link: device.name, operation: "open", code: "EBUSY", hint }))
-      }
+      if (open) return Effect.fail(inUse(device.name))
       open = true
       const pump = new Pump(device, limits, sink, options)
       pump.start()

@@ -9,9 +9,11 @@
  *   A.send ─ put ─▶ B's queue ─ flush ─▶ B's sink ─ B.send ─ put ─▶ A's queue … next turn … ─ flush ─▶ A's sink
  * ```
  */
-import type * as Scheduler from "effect/Scheduler"
+import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
 import type { Frame } from "../wire/Frame.ts"
-import type { Sink } from "./Link.ts"
+import { inUse, type LinkError, type Sink } from "./Link.ts"
 import * as Signal from "./Signal.ts"
 import * as SlabPool from "./SlabPool.ts"
 
@@ -27,9 +29,11 @@ export type Verdict = "Taken" | "Full" | "Closed"
 
 export interface Inbox {
   readonly attach: (sink: Sink, dispatcher: Scheduler.SchedulerDispatcher) => void
-  /** Forgets the sink and what is queued for it; returns the number of frames lost by that. */
-  readonly detach: () => number
-  readonly sink: () => Sink | undefined
+  /** Forgets the sink and what is queued for it. */
+  readonly detach: () => void
+  readonly isOpen: () => boolean
+  /** Frames that were queued when their receiver closed. */
+  readonly abandoned: () => number
   /** Copies the frame into the queue. */
   readonly put: (frame: Frame) => Verdict
   /** Delivers what is queued: now, or in the next turn if the medium is delivering already. */
@@ -67,6 +71,7 @@ export const make = (options: Options): Inbox => {
   let queue: Array<Frame> = []
   let scheduled = false
   let full = false
+  let abandoned = 0
   const room = Signal.make()
 
   const openUp = () => {
@@ -131,7 +136,8 @@ export const make = (options: Options): Inbox => {
 
   return {
     room,
-    sink: () => sink,
+    isOpen: () => sink !== undefined,
+    abandoned: () => abandoned,
     attach: (to, on) => {
       sink = to
       dispatcher = on
@@ -140,10 +146,10 @@ export const make = (options: Options): Inbox => {
       const lost = queue
       queue = []
       sink = undefined
+      abandoned += lost.length
       SlabPool.release(lost)
       announceRoom()
       dispatcher = undefined
-      return lost.length
     },
     put,
     flush,
@@ -153,3 +159,15 @@ export const make = (options: Options): Inbox => {
     isFull: () => full
   }
 }
+
+/** Delivers to `sink` until the scope closes. */
+export const open = (inbox: Inbox, link: string, sink: Sink): Effect.Effect<void, LinkError, Scope.Scope> =>
+  Effect.flatMap(Scheduler.Scheduler, (scheduler) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        if (inbox.isOpen()) return Effect.fail(inUse(link))
+        inbox.attach(sink, scheduler.makeDispatcher())
+        return Effect.void
+      }),
+      () => Effect.sync(inbox.detach)
+    ))

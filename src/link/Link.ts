@@ -88,3 +88,7 @@ export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
     return `${this.link}: ${this.operation} failed${code}${hint}`
   }
 }
+
+/** A link that is open already. */
+export const inUse = (link: string): LinkError =>
+  new LinkError({ link, operation: "open", code: "EBUSY", hint: "a link has one opener at a time" })

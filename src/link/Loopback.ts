@@ -4,10 +4,9 @@
  * Nothing can be damaged on the way, so the frames arrive as verified, and checksums need not be computed.
  */
 import * as Effect from "effect/Effect"
-import * as Scheduler from "effect/Scheduler"
 import type { Frame } from "../wire/Frame.ts"
 import * as Inbox from "./Inbox.ts"
-import { type Link, LinkError, type Port } from "./Link.ts"
+import type { Link, Port } from "./Link.ts"
 import * as Offload from "./Offload.ts"
 
 export interface Options {
@@ -60,9 +59,8 @@ export const make = (options: Options = {}): Link => {
       return at - from
     },
     writable: Effect.suspend(() => inbox.isFull() ? inbox.room.wait : Effect.void),
-    counters: () => ({ ...lost })
+    counters: () => ({ ...lost, closed: lost.closed + inbox.abandoned() })
   }
-  const inUse = new LinkError({ link: name, operation: "open", code: "EBUSY", hint: "a link has one opener at a time" })
   return {
     name,
     mac: undefined,
@@ -70,18 +68,6 @@ export const make = (options: Options = {}): Link => {
     mtu,
     capabilities,
     headroom: 0,
-    open: (sink) =>
-      Effect.flatMap(Scheduler.Scheduler, (scheduler) =>
-        Effect.acquireRelease(
-          Effect.suspend(() => {
-            if (inbox.sink() !== undefined) return Effect.fail(inUse)
-            inbox.attach(sink, scheduler.makeDispatcher())
-            return Effect.succeed(port)
-          }),
-          () =>
-            Effect.sync(() => {
-              lost.closed += inbox.detach()
-            })
-        ))
+    open: (sink) => Effect.as(Inbox.open(inbox, name, sink), port)
   }
 }

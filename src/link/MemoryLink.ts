@@ -8,13 +8,12 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { Frame, GsoKind } from "../wire/Frame.ts"
 import type { Mac } from "../wire/Mac.ts"
 import * as Delay from "./Delay.ts"
 import * as Inbox from "./Inbox.ts"
-import { type Capabilities, type Link, LinkError, type Port, type Sink } from "./Link.ts"
+import type { Capabilities, Link, LinkError, Port, Sink } from "./Link.ts"
 import * as Offload from "./Offload.ts"
 import * as SlabPool from "./SlabPool.ts"
 
@@ -122,7 +121,7 @@ const put = (wire: Wire, direction: Direction, frame: Frame): Inbox.Verdict => {
     direction.lost[refusal] += 1
     return "Taken"
   }
-  const verdict = direction.delay === undefined
+  const verdict = direction.delay === undefined || !direction.inbox.isOpen()
     ? direction.inbox.put(frame)
     : putDelayed(wire, direction, direction.delay, frame)
   if (verdict === "Closed") direction.lost.peerClosed += 1
@@ -142,10 +141,10 @@ const makePort = (wire: Wire, outbound: Direction): Port => ({
   writable: Effect.suspend(() =>
     wire.overflow === "wait" && outbound.inbox.isFull() ? outbound.inbox.room.wait : Effect.void
   ),
-  counters: () => ({ ...outbound.lost })
+  counters: () => ({ ...outbound.lost, peerClosed: outbound.lost.peerClosed + outbound.inbox.abandoned() })
 })
 
-/** Begins and ends the life of a direction's receiver. Who closes first stops taking frames before those under way are lost. */
+/** Opens the receiving end of a direction. When it closes it takes no frames before those under way are lost. */
 const attach = (
   wire: Wire,
   inbound: Direction,
@@ -153,7 +152,6 @@ const attach = (
   name: string
 ): Effect.Effect<void, LinkError, Scope.Scope> =>
   Effect.gen(function*() {
-    const scheduler = yield* Scheduler.Scheduler
     const delay = wire.latencyNanos + wire.nanosPerByte === 0 ? undefined : yield* Delay.make<Frame>({
       deliver: inbound.inbox.deliver,
       discard: (frames) => {
@@ -161,24 +159,10 @@ const attach = (
         inbound.lost.peerClosed += frames.length
       }
     })
-    yield* Effect.acquireRelease(
-      Effect.suspend(() => {
-        if (inbound.inbox.sink() !== undefined) return Effect.fail(inUse(name))
-        inbound.inbox.attach(sink, scheduler.makeDispatcher())
-        inbound.delay = delay
-        inbound.lineFree = 0
-        return Effect.void
-      }),
-      () =>
-        Effect.sync(() => {
-          inbound.delay = undefined
-          inbound.lost.peerClosed += inbound.inbox.detach()
-        })
-    )
+    yield* Inbox.open(inbound.inbox, name, sink)
+    inbound.delay = delay
+    inbound.lineFree = 0
   })
-
-const inUse = (name: string): LinkError =>
-  new LinkError({ link: name, operation: "open", code: "EBUSY", hint: "a link has one opener at a time" })
 
 /** A wire and its two ends. */
 export const pair = (options: Options = {}): readonly [Link, Link] => {
