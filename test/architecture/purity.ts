@@ -86,6 +86,17 @@ const boundNames = (pattern: unknown): ReadonlyArray<string> => {
   }
 }
 
+/** The variable declarations of the module itself, exported or not. */
+const moduleDeclarations = (program: Node): ReadonlyArray<Node> =>
+  (program["body"] as ReadonlyArray<Node>)
+    .map((statement) => isNode(statement["declaration"]) ? statement["declaration"] : statement)
+    .filter(({ type }) => type === "VariableDeclaration")
+
+const declarators = (declaration: Node): ReadonlyArray<Node> => declaration["declarations"] as ReadonlyArray<Node>
+
+const moduleNames = (program: Node): ReadonlyArray<string> =>
+  moduleDeclarations(program).flatMap(declarators).flatMap((declarator) => boundNames(declarator["id"]))
+
 /** Whether a function around the node has a parameter or a local variable of that name. */
 const isLocal = (name: string, ancestors: ReadonlyArray<Node>): boolean =>
   ancestors.some((ancestor) => {
@@ -101,7 +112,7 @@ const isLocal = (name: string, ancestors: ReadonlyArray<Node>): boolean =>
 const globalOf = (node: Node, ancestors: ReadonlyArray<Node>): string | undefined => {
   const name = nameOf(node)
   if (name === undefined || isLabel(node, ancestors) || isLocal(name, ancestors)) return undefined
-  if (forbiddenGlobals.has(name)) return name
+  if (forbiddenGlobals.has(name)) return moduleNames(ancestors[0]!).includes(name) ? undefined : name
   // Only `Math.something`: a bare `Math` could hand `random` on under another name.
   const parent = ancestors.at(-1)!
   const member = memberOf(parent)
@@ -160,6 +171,10 @@ export const globals: Rule = {
     { "src/core/X.ts": `export const f = (timer: Timer) => Math.max(timer.Date, timer.process(1))` },
     { "src/core/X.ts": `export interface X { readonly console: string; readonly at: Date }` },
     { "src/core/X.ts": `export const f = (process: () => void) => process()` },
+    {
+      "src/core/X.ts":
+        `export const window = (self: Cubic) => self.cwnd; export const w = (self: Cubic) => window(self)`
+    },
     { "src/core/X.ts": `export const x = { console: 1, process() { return 2 } }` },
     { "layers/X.ts": `export const x = Date.now()` }
   ]
@@ -241,12 +256,6 @@ const writtenBy = (node: Node): string | undefined => {
   }
 }
 
-/** The variable declarations of the module itself, exported or not. */
-const moduleDeclarations = (source: Source): ReadonlyArray<Node> =>
-  (source.program["body"] as ReadonlyArray<Node>)
-    .map((statement) => isNode(statement["declaration"]) ? statement["declaration"] : statement)
-    .filter(({ type }) => type === "VariableDeclaration")
-
 const buffers = /^(ArrayBuffer|DataView|(Big)?(Int|Uint|Float)\d+(Clamped)?Array)$/
 
 /** `new Uint8Array(n)`: memory that has no use but to be written; `new Uint8Array(0)` and one made from values are data. */
@@ -256,13 +265,10 @@ const isScratch = (init: unknown): boolean => {
   return size !== undefined && size.type !== "ArrayExpression" && size["value"] !== 0
 }
 
-const declarators = (declaration: Node): ReadonlyArray<Node> => declaration["declarations"] as ReadonlyArray<Node>
-
 const mutableIn = (source: Source): ReadonlyArray<Violation> => {
-  const declarations = moduleDeclarations(source)
-  const names = new Set(declarations.flatMap(declarators).flatMap((declarator) => boundNames(declarator["id"])))
+  const names = new Set(moduleNames(source.program))
   const found: Array<Violation> = []
-  for (const declaration of declarations) {
+  for (const declaration of moduleDeclarations(source.program)) {
     if (declaration["kind"] !== "const" && declaration["declare"] !== true) {
       found.push(
         violation(source, declaration, `holds module state: a ${String(declaration["kind"])} at the top level`)
