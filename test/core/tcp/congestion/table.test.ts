@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Controller from "../../../../src/core/tcp/congestion/Controller.ts"
-import * as Running from "../../../../src/core/tcp/congestion/Running.ts"
 import * as Table from "../../../../src/core/tcp/congestion/table.ts"
 import * as Time from "../../../../src/core/Time.ts"
 import * as Seeded from "../../Seeded.ts"
 import { ack, mss, start } from "./Acks.ts"
+import * as Running from "./Running.ts"
 import * as Toy from "./Toy.ts"
 
 /** The table as it would be with one more line. */

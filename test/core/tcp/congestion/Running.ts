@@ -1,9 +1,17 @@
 /**
- * A controller and its state in one value: what a connection holds. Each function hands on to the controller's own, and answers the
+ * A controller and its state in one value, as a connection holds them. Each function hands on to the controller's own, and answers the
  * value it was given when nothing changed.
  */
-import type { Instant } from "../../Time.ts"
-import type { AckSample, CongestionEvent, Controller, Idle, Lost, Start, Timeout } from "./Controller.ts"
+import type {
+  AckSample,
+  CongestionEvent,
+  Controller,
+  Idle,
+  Lost,
+  Start,
+  Timeout
+} from "../../../../src/core/tcp/congestion/Controller.ts"
+import type { Instant } from "../../../../src/core/Time.ts"
 
 export interface Running {
   readonly controller: Controller<any>
