@@ -64,11 +64,16 @@ describe("RangeSet", () => {
   })
 
   it("works across the wrap of sequence numbers", () => {
-    const around = of([0x7fff_fff0, Sequence.add(0x7fff_fff0, 32)], [-10, 10])
+    const base = 0x7fff_fff0
+    const around = of([base, Sequence.add(base, 32)], [Sequence.add(base, 40), Sequence.add(base, 60)])
     assert.strictEqual(around.total, 52)
-    assert.isTrue(RangeSet.has(around, Sequence.add(0x7fff_fff0, 31)))
-    assert.isFalse(RangeSet.has(around, Sequence.add(0x7fff_fff0, 32)))
-    assert.isTrue(RangeSet.covers(around, 0x7fff_fff0, -0x8000_0000))
+    assert.isTrue(RangeSet.has(around, Sequence.add(base, 31)))
+    assert.isFalse(RangeSet.has(around, Sequence.add(base, 32)))
+    assert.isTrue(RangeSet.covers(around, base, -0x8000_0000))
+    assert.deepStrictEqual(pairs(RangeSet.trim(around, Sequence.add(base, 20))), [
+      [Sequence.add(base, 20), Sequence.add(base, 32)],
+      [Sequence.add(base, 40), Sequence.add(base, 60)]
+    ])
   })
 
   it("agrees with a boolean for each number, over random actions", () => {
