@@ -1,0 +1,120 @@
+/**
+ * Throws mutated and random frames at a running stack for as long as is asked.
+ *
+ *     node --expose-gc test/fuzz/run.ts [--frames N | --seconds N] [--seed S] [--round R]
+ *
+ * The frames come in rounds, each with a fresh stack and a seed of its own made from S and the round's number. Whatever goes
+ * wrong ends the run: the frames of that round up to then are written to `test-artifacts/` as a capture, and the command
+ * is printed that runs this round again. A run by frames is the same every time; a run by seconds only ends elsewhere.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import * as Pcapng from "../../src/wire/Pcapng.ts"
+import * as Piece from "../../src/wire/Piece.ts"
+import { Session, type Witness } from "./Session.ts"
+
+const framesPerRound = 200_000
+/** What the heap may have grown by between the first round's end and a later one's. */
+const mostGrowth = 64 * 1024 * 1024
+
+const { values: flags } = parseArgs({
+  options: {
+    frames: { type: "string" },
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    round: { type: "string" }
+  }
+})
+
+const whole = (name: string, text: string | undefined, otherwise: number): number => {
+  const value = text === undefined ? otherwise : Number(text)
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  process.stderr.write(`fuzz: --${name} is a whole number, and not ${text}\n`)
+  process.exit(2)
+}
+
+const seed = whole("seed", flags.seed, Math.floor(Math.random() * 2 ** 31))
+const seconds = flags.seconds === undefined ? Infinity : whole("seconds", flags.seconds, 0)
+const frames = whole("frames", flags.frames, seconds === Infinity ? 1_000_000 : Number.MAX_SAFE_INTEGER)
+const only = flags.round === undefined ? undefined : whole("round", flags.round, 0)
+const begin = performance.now()
+const inTime = () => performance.now() - begin < seconds * 1000
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const usedHeap = (): number => {
+  globalThis.gc?.()
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/** The frames of a round as a capture, up to the one at which it fails. */
+const record = (round: number, length: number): string => {
+  const blocks: Array<Uint8Array> = [
+    Pcapng.sectionHeader({ application: "effect-netstack fuzz", comment: `seed ${seed}, round ${round}` }),
+    Pcapng.interfaceDescription({ linkType: Pcapng.LinkType.ethernet, name: "fuzz" })
+  ]
+  const witness: Witness = (bytes, at) =>
+    void blocks.push(Pcapng.enhancedPacket({ interface: 0, at, data: Piece.make(bytes), direction: "in" }))
+  try {
+    new Session(seed, round, witness).run(length)
+  } catch {
+    // It fails as it did before, and the frames are all there.
+  }
+  const folder = fileURLToPath(new URL("../../test-artifacts", import.meta.url))
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `fuzz-${seed}-${round}.pcapng`)
+  writeFileSync(file, Buffer.concat(blocks))
+  return file
+}
+
+const fail = (round: number, session: Session | undefined, length: number, error: unknown): never => {
+  const at = session === undefined ? "at its start" : `at frame ${session.delivered}`
+  say(`round ${round} failed ${at}: ${error instanceof Error ? error.stack : String(error)}`)
+  say(`frames: ${record(round, length)}`)
+  say(`again:  node --expose-gc test/fuzz/run.ts --seed ${seed} --round ${round} --frames ${length}`)
+  process.exit(1)
+}
+
+let done = 0
+
+const runRound = (round: number, length: number): void => {
+  let session: Session | undefined = undefined
+  try {
+    const since = performance.now()
+    session = new Session(seed, round)
+    const report = session.run(length, inTime)
+    done += report.frames
+    const speed = Math.round(report.frames / (performance.now() - since))
+    const common = report.drops.slice(0, 5).map(([reason, count]) => `${reason} ${count}`).join(", ")
+    say(
+      `round ${round}: ${report.frames} frames in, ${report.sent} out, ${report.accepted} connections, ` +
+        `${speed} k frames/s, ${report.drops.length} reasons to drop: ${common} …`
+    )
+  } catch (error) {
+    fail(round, session, length, error)
+  }
+}
+
+say(`fuzz: seed ${seed}`)
+if (only === undefined) {
+  let first: number | undefined = undefined
+  for (let round = 0; done < frames && inTime(); round++) {
+    const length = Math.min(framesPerRound, frames - done)
+    runRound(round, length)
+    const heap = usedHeap()
+    first ??= heap
+    if (heap - first > mostGrowth) {
+      fail(round, undefined, length, new Error(`the heap grew from ${first} to ${heap} bytes over ${round} rounds`))
+    }
+  }
+} else {
+  runRound(only, Math.min(frames, framesPerRound))
+}
+say(
+  `${done} frames in ${
+    Math.round((performance.now() - begin) / 1000)
+  } s: nothing threw, nothing was left, and it still answers`
+)
