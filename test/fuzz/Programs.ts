@@ -4,6 +4,7 @@
  */
 import type { Endpoint } from "../../src/core/tcp/Requests.ts"
 import * as Time from "../../src/core/Time.ts"
+import type { Piece } from "../../src/wire/Piece.ts"
 import * as Frames from "./Frames.ts"
 import type { Random } from "./Random.ts"
 import { tcpPorts, udpPorts } from "./Scene.ts"
@@ -14,13 +15,20 @@ const mostConnections = 400
 const mostParked = 64
 const chunk = new Uint8Array(16 * 1024).fill(0x61)
 
+/** An honest neighbour's connection, and what it has said that is not yet said back. */
+interface Echo {
+  readonly connection: number
+  readonly owed: Array<Piece>
+  hasEnded: boolean
+}
+
 export class Programs {
   private readonly subject: Subject
   private readonly random: Random
   private listeners: ReadonlyArray<number> = []
   private sockets: ReadonlyArray<number> = []
   private connections: Array<number> = []
-  private honest: Array<number> = []
+  private honest: Array<Echo> = []
   /** Tickets of requests that wait, some of which are abandoned. */
   private readonly parked: Array<number> = []
   accepted = 0
@@ -51,7 +59,7 @@ export class Programs {
   /** A moment of all programs: what waits is accepted and served, and something random is done. */
   tick(): void {
     this.acceptAll()
-    this.honest = this.honest.filter((connection) => this.echo(connection))
+    this.honest = this.honest.filter((echo) => this.echo(echo))
     for (let i = 0; i < 4; i++) this.disturb()
     for (const socket of this.sockets) this.answerDatagrams(socket)
     if (this.random.chance(0.05)) this.goOut()
@@ -60,14 +68,15 @@ export class Programs {
 
   /** Reads all that has come, so that a probe finds the memory free. */
   drain(): void {
-    for (const connection of this.connections) this.read(connection, Number.MAX_SAFE_INTEGER)
+    for (const connection of [...this.connections]) this.read(connection, Number.MAX_SAFE_INTEGER)
     this.tick()
   }
 
   /** Ends everything. */
   stop(): void {
     for (const ticket of this.parked.splice(0)) this.subject.abandon(ticket)
-    for (const connection of [...this.connections, ...this.honest]) this.ends(connection)
+    for (const connection of this.connections) this.ends(connection)
+    for (const { connection } of this.honest) this.ends(connection)
     for (const listener of this.listeners) ask(this.subject, { _tag: "TcpCloseListener", listener })
     for (const socket of this.sockets) ask(this.subject, { _tag: "UdpClose", socket })
     this.connections = []
@@ -92,25 +101,32 @@ export class Programs {
 
   private take({ connection, remote }: Endpoint): void {
     if (remote === Frames.honest.address) {
-      this.honest.push(connection)
+      this.honest.push({ connection, owed: [], hasEnded: false })
       return
     }
     this.connections.push(connection)
     if (this.connections.length > mostConnections) this.ends(this.connections.shift()!)
   }
 
-  /** Echoes what has come; false once the far side has ended and so have we. */
-  private echo(connection: number): boolean {
-    const answer = ask(this.subject, { _tag: "TcpRead", connection, max: 65_536, block: false })
-    if (answer._tag === "Refused") return answer.reason._tag === "WouldBlock"
-    if (answer.value.end) {
-      ask(this.subject, { _tag: "TcpClose", connection })
-      return false
+  /** Says back what has come; false once the far side has ended and has all of it. */
+  private echo(echo: Echo): boolean {
+    const { connection, owed } = echo
+    while (!echo.hasEnded) {
+      const answer = ask(this.subject, { _tag: "TcpRead", connection, max: 65_536, block: false })
+      if (answer._tag === "Refused" && answer.reason._tag === "WouldBlock") break
+      if (answer._tag === "Refused") return false
+      owed.push(...answer.value.pieces)
+      echo.hasEnded = answer.value.end
     }
-    for (const { bytes, end, start } of answer.value.pieces) {
-      this.subject.ask({ _tag: "TcpWrite", connection, bytes, start, end, owned: false, block: true })
+    while (owed.length > 0) {
+      const { bytes, end, start } = owed[0]!
+      const answer = ask(this.subject, { _tag: "TcpWrite", connection, bytes, start, end, owned: false, block: false })
+      if (answer._tag === "Refused") return answer.reason._tag === "WouldBlock"
+      if (start + answer.value < end) owed[0] = { bytes, start: start + answer.value, end }
+      else owed.shift()
     }
-    return true
+    if (echo.hasEnded) ask(this.subject, { _tag: "TcpClose", connection })
+    return !echo.hasEnded
   }
 
   private read(connection: number, max: number): void {
@@ -165,7 +181,7 @@ export class Programs {
     const answer = ask(this.subject, { _tag: "UdpReceive", socket, max: 16, block: false })
     if (answer._tag === "Refused") return
     for (const { bytes, source, sourcePort } of answer.value) {
-      this.subject.ask({ _tag: "UdpSend", socket, remote: source, remotePort: sourcePort, bytes, block: false })
+      ask(this.subject, { _tag: "UdpSend", socket, remote: source, remotePort: sourcePort, bytes, block: false })
     }
   }
 
@@ -181,7 +197,7 @@ export class Programs {
     }
     const send = () => {
       const bytes = chunk.subarray(0, random.between(0, 9000))
-      subject.ask({ _tag: "UdpSend", socket: this.sockets[0]!, remote, remotePort, bytes, block: false })
+      ask(subject, { _tag: "UdpSend", socket: this.sockets[0]!, remote, remotePort, bytes, block: false })
     }
     const ping = () =>
       this.park({
