@@ -68,7 +68,7 @@ export class Programs {
 
   /** Reads all that has come, so that a probe finds the memory free. */
   drain(): void {
-    for (const connection of [...this.connections]) this.read(connection, Number.MAX_SAFE_INTEGER)
+    for (const connection of this.connections) this.read(connection, Number.MAX_SAFE_INTEGER)
     this.tick()
   }
 
