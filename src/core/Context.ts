@@ -10,7 +10,7 @@ import type { DropReason } from "./Drop.ts"
 import type { Keys } from "./Entropy.ts"
 import type { Family } from "./Family.ts"
 import type { Head, IcmpError, Packet, Path, Send } from "./Ip.ts"
-import type { Cell, Table } from "./Journal.ts"
+import type { Cell, Table, Tally } from "./Journal.ts"
 import type { Change } from "./Notice.ts"
 import type { Reason } from "./Reason.ts"
 import type { Credit, Ticket } from "./Request.ts"
@@ -27,6 +27,7 @@ export interface Context {
   readonly put: <K, V>(table: Table<K, V>, key: K, value: V) => void
   readonly remove: <K, V>(table: Table<K, V>, key: K) => void
   readonly set: <T>(cell: Cell<T>, value: T) => void
+  readonly add: (tally: Tally, index: number, by: number) => void
 
   // consequences
   /** Queues a finished frame on a link; accounts it, or drops it with `TransmitQueueFull` when the link's queue is full and nobody pays for it. */
@@ -116,6 +117,8 @@ export interface RouteLayer {
 export interface LinkLayer {
   readonly get: (link: LinkId) => Interface | undefined
   readonly all: () => Iterable<Interface>
+  /** The link on which an address of this stack is usable; the first, if a link-local one is on several. */
+  readonly linkOf: (address: Address.Address) => LinkId | undefined
   /** Hands an IP packet to the neighbour: resolves its link-layer address first if need be, and puts the link-layer header before `packet.headStart`. */
   readonly send: (ctx: Context, link: LinkId, nextHop: Address.Address, packet: Outgoing, credit: Credit | undefined) => void
   /** Upper-layer confirmation that a neighbour is reachable (RFC 4861 §7.3.1): TCP saw progress. */

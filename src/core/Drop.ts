@@ -37,6 +37,7 @@ export const reasons = [
   "FragmentTooLong",
   "FragmentLimit",
   "FragmentTimeout",
+  "FragmentMarksMixed",
   // icmp
   "IcmpTypeUnknown",
   "IcmpEchoToGroup",

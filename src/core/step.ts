@@ -15,7 +15,7 @@ import type { Keys } from "./Entropy.ts"
 import type { Event } from "./Event.ts"
 import * as Family from "./Family.ts"
 import type { Head } from "./Ip.ts"
-import { type Cell, Journal, type Table } from "./Journal.ts"
+import { type Cell, Journal, type Table, type Tally } from "./Journal.ts"
 import type { Change } from "./Notice.ts"
 import type { Output } from "./Output.ts"
 import * as Protocols from "./Protocols.ts"
@@ -77,6 +77,10 @@ export class Step implements Context {
 
   set<T>(cell: Cell<T>, value: T): void {
     this.journal.set(cell, value)
+  }
+
+  add(tally: Tally, index: number, by: number): void {
+    this.journal.add(tally, index, by)
   }
 
   transmit(link: LinkId, packet: Outgoing, credit: Credit | undefined): void {

@@ -234,14 +234,14 @@ const disown = (ctx: Context, state: State, link: LinkId, address: Address.Addre
   else ctx.put(state.owners, key, left)
 }
 
-/** Whether the address is usable on one of the stack's links. */
-export const isOurs = (state: State, address: Address.Address): boolean => {
+/** The link on which the address is usable; the first, if it is on several. */
+export const linkOf = (state: State, address: Address.Address): LinkId | undefined => {
   const links = state.owners.get(Address.key(address))
-  if (links === undefined) return false
+  if (links === undefined) return undefined
   for (const link of links) {
     const self = state.interfaces.get(link)
     const entry = self === undefined ? undefined : find(self, address)
-    if (entry !== undefined && isUsable(entry)) return true
+    if (entry !== undefined && isUsable(entry)) return link
   }
-  return false
+  return undefined
 }

@@ -28,6 +28,8 @@ export interface State {
   readonly incomplete: Table<number, Incomplete>
   readonly incompleteIndex: HashIndex.HashIndex
   readonly incompleteAges: Cell<Ages>
+  /** Bytes of all incomplete packets. */
+  readonly incompleteTotal: Cell<number>
   /** Bytes of incomplete packets by `Address.key` of their source. */
   readonly incompleteBytes: Table<number | string, number>
   /** All wait equally long, so one timer for the oldest is enough. */
@@ -49,6 +51,7 @@ export const make = (): State => ({
   incomplete: new Table("ip.incomplete"),
   incompleteIndex: HashIndex.make("ip.incompleteIndex"),
   incompleteAges: new Cell("ip.incompleteAges", noAges),
+  incompleteTotal: new Cell("ip.incompleteTotal", 0),
   incompleteBytes: new Table("ip.incompleteBytes"),
   incompleteTimer: new Cell("ip.incompleteTimer", idle),
   pathMtus: new Table("ip.pathMtus"),

@@ -1,0 +1,131 @@
+/**
+ * The way to a destination (RFC 1122 §3.3.1, §3.3.4): out of which interface, from which source, to which next hop.
+ *
+ *     own address? ─▶ loopback     a group? ─▶ the link asked for, or that of a route     else ─▶ the best route
+ *
+ * The strong host model holds: packets leave through the interface that has their source.
+ */
+import * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
+import { type Interface, type LinkId, loopback } from "../Device.ts"
+import type { Path } from "../Ip.ts"
+import * as Reason from "../Reason.ts"
+import * as PathMtu from "./PathMtu.ts"
+import * as SourceSelection from "./SourceSelection.ts"
+import type { State } from "./State.ts"
+
+/** The largest IP packet there is; links that don't cut super-segments have it done by their transmit worker. */
+const largestSegment = 65_535
+
+interface Hop {
+  readonly self: Interface
+  readonly nextHop: Address.Address
+  /** What the route prefers to send from. */
+  readonly source: Address.Address | undefined
+}
+
+export const find = (
+  ctx: Context,
+  state: State,
+  destination: Address.Address,
+  source: Address.Address | undefined,
+  link: LinkId | undefined
+): Path | Reason.Reason => {
+  const given = source !== undefined && !Address.isUnspecified(source) ? source : undefined
+  if (Address.isUnspecified(destination)) return Reason.invalidArgument("the destination is the unspecified address")
+  if (given !== undefined && Address.versionOf(given) !== Address.versionOf(destination)) return Reason.addressNotAvailable
+  if (link !== undefined && ctx.links.get(link) === undefined) return Reason.notFound("interface")
+  if (Address.isLoopback(destination) || ctx.ip.isOurs(destination)) return toSelf(ctx, destination, given)
+  if (given !== undefined && !ctx.ip.isOurs(given)) return Reason.addressNotAvailable
+  const hop = nextHop(ctx, destination, link ?? (given === undefined ? undefined : ctx.links.linkOf(given)))
+  if ("_tag" in hop) return hop
+  const from = given ?? chooseSource(ctx, hop, destination)
+  if (from === undefined) return Reason.addressNotAvailable
+  // rfc: 1122 §3.3.4.2 (B) strong host model
+  if (given !== undefined && !hop.self.addresses.some((entry) => Address.equals(entry.address, given))) {
+    return Reason.addressNotAvailable
+  }
+  return pathOf(ctx, state, hop, from, destination)
+}
+
+/** rfc: 1122 §3.3.4.3: unless the route says it, the interface's best; a host without address may ask everybody (RFC 2131 §4.1). */
+const chooseSource = (ctx: Context, hop: Hop, destination: Address.Address): Address.Address | undefined => {
+  if (hop.source !== undefined && ctx.ip.isOurs(hop.source)) return hop.source
+  const chosen = SourceSelection.select(hop.self, { destination, nextHop: hop.nextHop })
+  if (chosen !== undefined) return chosen
+  return destination === Address.broadcastV4 ? Address.unspecifiedV4 : undefined
+}
+
+/** rfc: 1122 §3.3.4.1: what is for this host never leaves it. */
+const toSelf = (
+  ctx: Context,
+  destination: Address.Address,
+  source: Address.Address | undefined
+): Path | Reason.Reason => {
+  if (source !== undefined && !Address.isLoopback(source) && !ctx.ip.isOurs(source)) return Reason.addressNotAvailable
+  const self = ctx.links.get(loopback)
+  if (self === undefined || !self.up) return Reason.linkDown
+  return {
+    version: Address.versionOf(destination),
+    link: loopback,
+    source: source ?? destination,
+    destination,
+    nextHop: destination,
+    mtu: self.mtu,
+    maxSegmentBytes: self.maxSegmentBytes
+  }
+}
+
+const nextHop = (ctx: Context, destination: Address.Address, link: LinkId | undefined): Hop | Reason.Reason => {
+  const route = ctx.routes.lookup(destination, link)
+  const isGroup = Address.isMulticast(destination) || destination === Address.broadcastV4
+  if (isGroup) return groupHop(ctx, destination, link, route?.link)
+  if (route === undefined) {
+    const bound = link === undefined ? undefined : ctx.links.get(link)
+    if (bound !== undefined && !bound.up) return Reason.linkDown
+    return Reason.unreachable("network")
+  }
+  const self = ctx.links.get(route.link)
+  if (self === undefined || !self.up) return Reason.linkDown
+  return { self, nextHop: route.gateway ?? destination, source: route.source }
+}
+
+/** Groups are on every link, so without a route the only link that is up is the one meant (RFC 1112 §7.2). */
+const groupHop = (
+  ctx: Context,
+  destination: Address.Address,
+  link: LinkId | undefined,
+  routed: LinkId | undefined
+): Hop | Reason.Reason => {
+  const chosen = link ?? routed ?? onlyLink(ctx)
+  if (chosen === undefined) return Reason.unreachable("network")
+  const self = ctx.links.get(chosen)
+  if (self === undefined || !self.up) return Reason.linkDown
+  return { self, nextHop: destination, source: undefined }
+}
+
+const onlyLink = (ctx: Context): LinkId | undefined => {
+  let only: LinkId | undefined = undefined
+  for (const self of ctx.links.all()) {
+    if (self.id === loopback || !self.up) continue
+    if (only !== undefined) return undefined
+    only = self.id
+  }
+  return only
+}
+
+const pathOf = (
+  ctx: Context,
+  state: State,
+  hop: Hop,
+  source: Address.Address,
+  destination: Address.Address
+): Path => ({
+  version: Address.versionOf(destination),
+  link: hop.self.id,
+  source,
+  destination,
+  nextHop: hop.nextHop,
+  mtu: PathMtu.get(ctx, state, destination, hop.self.mtu),
+  maxSegmentBytes: hop.self.segmentation.size > 0 ? hop.self.maxSegmentBytes : largestSegment
+})
