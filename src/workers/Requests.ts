@@ -11,6 +11,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Queue from "effect/Queue"
 import type { Event } from "../core/Event.ts"
 import type { Reply } from "../core/Output.ts"
@@ -28,6 +29,15 @@ type RequestEvent = Extract<Event, { readonly _tag: "Request" }>
 /** How a request ended. */
 type Answer = Exit.Exit<unknown, Reason.Reason>
 
+/** The request of a tag, written so that its tag is inferred. */
+export type Asked<Tag extends Request["_tag"]> = { readonly _tag: Tag } & Extract<Request, { readonly _tag: Tag }>
+
+/** What is answered to the request of a tag. */
+export type Answered<Tag extends Request["_tag"]> = AnswerOf<Extract<Request, { readonly _tag: Tag }>>
+
+/** What `Effect.uninterruptibleMask` hands out. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 interface Waiter {
   readonly ticket: Ticket
   readonly request: Request
@@ -43,7 +53,15 @@ type Delivery = Reply | { readonly _tag: "Forgotten"; readonly ticket: Ticket }
 
 export interface Requests {
   /** Asks the core and waits for the answer. Interruption takes back what the request has parked. */
-  readonly ask: <R extends Request>(request: R) => Effect.Effect<AnswerOf<R>, Reason.Reason>
+  readonly ask: <Tag extends Request["_tag"]>(request: Asked<Tag>) => Effect.Effect<Answered<Tag>, Reason.Reason>
+  /**
+   * The same for a caller that must not lose the answer, such as a connection that somebody has to close: it runs
+   * uninterruptibly and gives its `restore`, and only the wait can be interrupted.
+   */
+  readonly askWithin: <Tag extends Request["_tag"]>(
+    restore: Restore,
+    request: Asked<Tag>
+  ) => Effect.Effect<Answered<Tag>, Reason.Reason>
   /** Tells the core something that has no answer. */
   readonly tell: (request: Request) => Effect.Effect<void>
   /** Appends a reply for its caller; under the permit. */
@@ -77,9 +95,13 @@ class Desk implements Requests {
     this.deliveries = deliveries
   }
 
-  ask<R extends Request>(request: R): Effect.Effect<AnswerOf<R>, Reason.Reason> {
-    return Effect.uninterruptibleMask((restore) => {
-      if (this.isClosed) return Exit.fail(Reason.stackClosed)
+  readonly ask: Requests["ask"] = (request) => this.askWithin(identity, request)
+
+  readonly askWithin = <Tag extends Request["_tag"]>(
+    restore: Restore,
+    request: Asked<Tag>
+  ): Effect.Effect<Answered<Tag>, Reason.Reason> => {
+    return Effect.suspend(() => {
       const waiter: Waiter = {
         ticket: ++this.lastTicket,
         request,
@@ -87,22 +109,34 @@ class Desk implements Requests {
         answer: undefined,
         isGone: false
       }
-      this.waiters.set(waiter.ticket, waiter)
       return Effect.onInterrupt(restore(this.wait(waiter)), () => this.giveUp(waiter))
-    }) as Effect.Effect<AnswerOf<R>, Reason.Reason>
+    }) as Effect.Effect<Answered<Tag>, Reason.Reason>
   }
 
   private wait(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
-    const event: RequestEvent = { _tag: "Request", ticket: waiter.ticket, request: waiter.request }
-    const answered = Effect.callback<unknown, Reason.Reason>((resume) => {
-      if (waiter.answer !== undefined) resume(waiter.answer)
-      else waiter.resume = resume
+    return Effect.suspend(() => {
+      if (this.isClosed) return closedAnswer
+      this.waiters.set(waiter.ticket, waiter)
+      const event: RequestEvent = { _tag: "Request", ticket: waiter.ticket, request: waiter.request }
+      return Queue.isFullUnsafe(this.queue)
+        ? Effect.andThen(Queue.offer(this.queue, event), this.answered(waiter))
+        : this.offered(waiter, event)
     })
-    if (Queue.isFullUnsafe(this.queue)) return Effect.andThen(Queue.offer(this.queue, event), answered)
-    return Effect.callback<unknown, Reason.Reason>((resume) => {
+  }
+
+  /** The usual way: the answer may be there when the offer has been flushed. */
+  private offered(waiter: Waiter, event: RequestEvent): Effect.Effect<unknown, Reason.Reason> {
+    return Effect.callback((resume) => {
       waiter.resume = resume
       Queue.offerUnsafe(this.queue, event)
       Queue.flushUnsafe(this.queue)
+    })
+  }
+
+  private answered(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
+    return Effect.callback((resume) => {
+      if (waiter.answer === undefined) waiter.resume = resume
+      else resume(waiter.answer)
     })
   }
 

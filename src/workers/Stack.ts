@@ -28,7 +28,6 @@ import * as Entropy from "../core/Entropy.ts"
 import type { Notice } from "../core/Notice.ts"
 import type { Output } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
-import type { AnswerOf, Request } from "../core/Request.ts"
 import * as State from "../core/State.ts"
 import type { Link, LinkChange, LinkError } from "../link/Link.ts"
 import * as Loopback from "../link/Loopback.ts"
@@ -68,7 +67,9 @@ export interface LinkStatus {
 
 export interface Stack {
   /** Asks the core and waits for the answer. Interruption takes back what the request has parked. */
-  readonly ask: <R extends Request>(request: R) => Effect.Effect<AnswerOf<R>, Reason>
+  readonly ask: Requests.Requests["ask"]
+  /** The same for a caller that must not lose the answer (see `Requests.askWithin`). */
+  readonly askWithin: Requests.Requests["askWithin"]
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** Opens a link and makes it an interface of the stack until the scope closes. */
@@ -314,12 +315,14 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     const attachTo = attach(shop, fork, scope)
     yield* Effect.orDie(Scope.provide(attachTo(Loopback.make()), scope))
     return {
-      ask: (request) =>
-        requests.ask(request),
+      ask: requests.ask,
+      askWithin: requests.askWithin,
       read: core.read,
       attach: attachTo,
       watch: watch(shop),
-      links: Effect.sync(() => statusOf(shop)),
+      links: Effect.sync(() =>
+        statusOf(shop)
+      ),
       failure: Deferred.await(failed),
       census: Effect.map(FiberSet.size(workers), (size) => ({
         workers: size,

@@ -1,0 +1,154 @@
+/**
+ * TCP for programs (RFC 9293 §3.9.1): connections to far hosts, and listeners for theirs.
+ *
+ * @example
+ * ```ts
+ * const echo = Effect.gen(function*() {
+ *   const listener = yield* Tcp.listen({ port: 7 })
+ *   yield* listener.serve((connection) => Stream.run(connection.stream, connection.sink))
+ * })
+ * const ask = Effect.scoped(Effect.gen(function*() {
+ *   const connection = yield* Tcp.connect("10.0.0.2:7")
+ *   yield* connection.write(new TextEncoder().encode("hello"))
+ *   yield* connection.end
+ *   return yield* connection.readAll
+ * }))
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { AnswerOf, Request } from "../core/Request.ts"
+import * as Edge from "../workers/Edge.ts"
+import type { Stack } from "../workers/Stack.ts"
+import * as Destination from "./Destination.ts"
+import { Netstack } from "./Netstack.ts"
+import * as TcpConnection from "./TcpConnection.ts"
+import { because, during, TcpError } from "./TcpError.ts"
+import * as TcpListener from "./TcpListener.ts"
+
+export { TcpError } from "./TcpError.ts"
+
+/** The number of an interface of the stack, as `Network.interfaces` tells it. */
+type LinkId = AnswerOf<Extract<Request, { readonly _tag: "AttachLink" }>>
+
+export interface ConnectOptions {
+  /** One of the stack's addresses; the best one for the destination if absent (RFC 1122 §4.2.3.7, RFC 6724 §5). */
+  readonly localAddress?: NetAddress.IpAddressInput
+  /** Absent or 0 for an ephemeral one (RFC 6056). */
+  readonly localPort?: number
+  /** Binds the connection to one interface. */
+  readonly link?: LinkId
+  /** How the scope lets the connection go; `"byExit"` if absent. */
+  readonly closePolicy?: TcpConnection.ClosePolicy
+  /** Knobs that differ from the stack's. */
+  readonly options?: Edge.TcpOptions
+}
+
+export interface ListenOptions {
+  /** Absent or 0 for an ephemeral one. */
+  readonly port?: number
+  /** One of the stack's addresses; any of them if absent. */
+  readonly address?: NetAddress.IpAddressInput
+  /** Takes connections over one IP version only; ignored with an `address`. */
+  readonly family?: NetAddress.IpFamily
+  /** Established connections that may wait to be accepted; 128 if absent. */
+  readonly backlog?: number
+  /** Takes connections over one interface only. */
+  readonly link?: LinkId
+  /** How scopes let accepted connections go; `"byExit"` if absent. */
+  readonly closePolicy?: TcpConnection.ClosePolicy
+  /** Knobs of accepted connections that differ from the stack's. */
+  readonly options?: Edge.TcpOptions
+}
+
+const defaultBacklog = 128
+
+const connectTo = (
+  stack: Stack,
+  to: Destination.Destination,
+  options: ConnectOptions
+): Effect.Effect<TcpConnection.TcpConnection, TcpError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { localAddress } = options
+    const local = localAddress === undefined ? undefined : yield* because("connect")(Destination.local(localAddress))
+    const localPort = yield* because("connect")(Destination.port(options.localPort))
+    const request = {
+      _tag: "TcpConnect",
+      remote: to.address,
+      remotePort: to.port,
+      local,
+      localPort,
+      link: options.link ?? to.link,
+      options: Edge.tcpOptionsOf(options.options ?? {}),
+      block: true
+    } as const
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        during("connect")(stack.askWithin(restore, request)),
+        (endpoint) => TcpConnection.make(stack, endpoint, options.closePolicy ?? "byExit")
+      )
+    )
+  })
+
+/**
+ * Opens a connection and is done when it is established; the scope closes it. A name that stands for several addresses is
+ * tried one after the other, and the last failure counts.
+ *
+ * Fails with `TcpError`, whose reason is `ConnectionRefused`, `TimedOut`, `Unreachable`, `AddressNotAvailable`, `AddressInUse`,
+ * `PortsExhausted`, `NameNotResolved`, `InvalidArgument` or one of `Failure.Any` that tells of the stack itself.
+ *
+ * @example
+ * ```ts
+ * const connection = yield* Tcp.connect({ host: "10.0.0.2", port: 80 }, { options: { noDelay: true } })
+ * ```
+ */
+export const connect: (
+  to: Destination.Input,
+  options?: ConnectOptions
+) => Effect.Effect<TcpConnection.TcpConnection, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.connect")(
+  function*(to: Destination.Input, options: ConnectOptions = {}) {
+    const stack = yield* Netstack
+    const [first, ...others] = yield* because("connect")(Destination.resolve(to))
+    return yield* others.reduce(
+      (attempt, destination) => Effect.catch(attempt, () => connectTo(stack, destination, options)),
+      connectTo(stack, first, options)
+    )
+  }
+)
+
+/**
+ * Listens on a port until the scope closes. Fails with `TcpError`, whose reason is `AddressInUse`, `AddressNotAvailable`,
+ * `LimitReached` or `InvalidArgument`.
+ *
+ * @example
+ * ```ts
+ * const listener = yield* Tcp.listen({ port: 80, backlog: 1024 })
+ * const connection = yield* listener.accept
+ * ```
+ */
+export const listen: (
+  options?: ListenOptions
+) => Effect.Effect<TcpListener.TcpListener, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.listen")(
+  function*(options: ListenOptions = {}) {
+    const stack = yield* Netstack
+    const { address, family } = options
+    const local = address === undefined ? undefined : yield* because("listen")(Destination.local(address))
+    const version = family === undefined ? undefined : Edge.versionOf(family)
+    const request = {
+      _tag: "TcpListen",
+      local,
+      version,
+      port: yield* because("listen")(Destination.port(options.port)),
+      backlog: options.backlog ?? defaultBacklog,
+      options: Edge.tcpOptionsOf(options.options ?? {}),
+      link: options.link
+    } as const
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        during("listen")(stack.askWithin(restore, request)),
+        (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
+      )
+    )
+  }
+)

@@ -1,0 +1,244 @@
+/**
+ * An established TCP connection, as a program holds it (RFC 9293 §3.9.1). Each method is one request to the stack.
+ *
+ * ```
+ *   read ◀── receive buffer ◀── window ── peer          end of the peer's direction: `read` gives no chunks
+ *   write ─▶ send buffer ─────▶ window ─▶ peer          end of this direction: `end`
+ * ```
+ *
+ * Interrupting a call takes back what it waits for; the connection goes on. The scope that opened the connection closes it:
+ * in good order if it ended well, by a reset if it failed or was interrupted (see `ClosePolicy`).
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import type * as Reason from "../core/Reason.ts"
+import type { AnswerOf, Request } from "../core/Request.ts"
+import * as Edge from "../workers/Edge.ts"
+import type { Stack } from "../workers/Stack.ts"
+import * as TcpError from "./TcpError.ts"
+import * as TcpInfo from "./TcpInfo.ts"
+
+/**
+ * How a scope that ends lets its connection go:
+ * - `"byExit"`: like `"orderly"` when the scope succeeds, like `"abort"` when it fails or is interrupted, so that the peer
+ *   never takes half of an exchange for all of it;
+ * - `"orderly"`: FIN behind what has been written, which the stack goes on delivering in the background;
+ * - `"abort"`: RST at once.
+ */
+export type ClosePolicy = "byExit" | "orderly" | "abort"
+
+export interface TcpConnection {
+  /** Names the connection in its stack; never reused. */
+  readonly id: number
+  readonly local: NetAddress.InetAddress
+  readonly remote: NetAddress.InetAddress
+  /**
+   * Waits for data and gives what is there, at most `max` bytes: one or more chunks with at least one byte, or no chunk at
+   * all when the peer has ended its direction. The chunks are views that the reader may keep and must not change.
+   */
+  readonly read: (max?: number) => Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError>
+  /** {@link read} without waiting; nothing when no data is there. */
+  readonly tryRead: (max?: number) => Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError>
+  /** All bytes to the end of the peer's direction, as one array. The connection holds no more than its receive buffer, but the array grows with the data. */
+  readonly readAll: Effect.Effect<Uint8Array, TcpError.TcpError>
+  /**
+   * Writes all of `bytes` and is done when the last one is in the send buffer, which waits as long as the peer is slow. The
+   * bytes are copied, so the caller may change them afterwards. Interrupting leaves an unknown part written.
+   */
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
+  /** {@link write} without the copy: the bytes become the connection's, and nobody may ever change them again. */
+  readonly writeOwned: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
+  /** Writes as much as the send buffer takes now; gives the number of bytes, which may be 0. */
+  readonly tryWrite: (bytes: Uint8Array) => Effect.Effect<number, TcpError.TcpError>
+  /** Ends this direction (half-close): the peer reads the end behind what has been written; reading goes on. */
+  readonly end: Effect.Effect<void, TcpError.TcpError>
+  /** Discards what the peer sends from now on. */
+  readonly stopReading: Effect.Effect<void, TcpError.TcpError>
+  /** Lets the connection go in good order, before its scope does. What is unread makes the close a reset (RFC 2525 §2.17). */
+  readonly close: Effect.Effect<void>
+  /** Resets the connection: what waits in it is lost, calls that wait fail with `ConnectionAborted`. */
+  readonly abort: Effect.Effect<void>
+  /** Done when everything written has been acknowledged. */
+  readonly drained: Effect.Effect<void, TcpError.TcpError>
+  /** Done when both directions have ended. */
+  readonly closed: Effect.Effect<void, TcpError.TcpError>
+  readonly setOptions: (options: Edge.TcpOptions) => Effect.Effect<void, TcpError.TcpError>
+  readonly info: Effect.Effect<TcpInfo.TcpInfo, TcpError.TcpError>
+  /** What the peer sends, to the end of its direction. */
+  readonly stream: Stream.Stream<Uint8Array, TcpError.TcpError>
+  /** Writes what it is given, then ends this direction. */
+  readonly sink: Sink.Sink<void, Uint8Array, never, TcpError.TcpError>
+}
+
+/** The answer to `TcpConnect` and `TcpAccept`. */
+export type Endpoint = AnswerOf<Extract<Request, { readonly _tag: "TcpAccept" }>>
+
+type Received = AnswerOf<Extract<Request, { readonly _tag: "TcpRead" }>>
+
+/** Everything that is there; the receive buffer bounds it. */
+const unlimited = 0x7fff_ffff
+
+const chunksOf = ({ pieces }: Received): ReadonlyArray<Uint8Array> =>
+  pieces.map(({ bytes, end, start }) => start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+
+const isWouldBlock = (reason: Reason.Reason): boolean => reason._tag === "WouldBlock"
+
+const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
+}
+
+class Connection implements TcpConnection {
+  readonly id: number
+  readonly local: NetAddress.InetAddress
+  readonly remote: NetAddress.InetAddress
+  private readonly stack: Stack
+  private readonly scope: Scope.Closeable
+  private isGone = false
+
+  constructor(stack: Stack, endpoint: Endpoint, scope: Scope.Closeable) {
+    this.id = endpoint.connection
+    this.local = Edge.inetOf(endpoint.local, endpoint.localPort)
+    this.remote = Edge.inetOf(endpoint.remote, endpoint.remotePort)
+    this.stack = stack
+    this.scope = scope
+  }
+
+  private receive(max: number, block: boolean): Effect.Effect<ReadonlyArray<Uint8Array>, Reason.Reason> {
+    return Effect.map(this.stack.ask({ _tag: "TcpRead", connection: this.id, max, block }), chunksOf)
+  }
+
+  read(max = unlimited): Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError> {
+    return TcpError.during("read")(this.receive(max, true))
+  }
+
+  tryRead(max = unlimited): Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError> {
+    const received = Effect.map(this.receive(max, false), Option.some)
+    return TcpError.during("read")(Effect.catchIf(received, isWouldBlock, () => Effect.succeedNone))
+  }
+
+  get readAll(): Effect.Effect<Uint8Array, TcpError.TcpError> {
+    return Effect.gen({ self: this }, function*() {
+      const chunks: Array<Uint8Array> = []
+      for (;;) {
+        const received = yield* this.read()
+        if (received.length === 0) return concat(chunks)
+        chunks.push(...received)
+      }
+    })
+  }
+
+  private send(bytes: Uint8Array, owned: boolean, block: boolean): Effect.Effect<number, Reason.Reason> {
+    const { id, stack } = this
+    return stack.ask({ _tag: "TcpWrite", connection: id, bytes, start: 0, end: bytes.length, owned, block })
+  }
+
+  write(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
+    return TcpError.during("write")(Effect.asVoid(this.send(bytes, false, true)))
+  }
+
+  writeOwned(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
+    return TcpError.during("write")(Effect.asVoid(this.send(bytes, true, true)))
+  }
+
+  tryWrite(bytes: Uint8Array): Effect.Effect<number, TcpError.TcpError> {
+    const taken = this.send(bytes, false, false)
+    return TcpError.during("write")(Effect.catchIf(taken, isWouldBlock, () => Effect.succeed(0)))
+  }
+
+  private shutdown(read: boolean, write: boolean): Effect.Effect<void, TcpError.TcpError> {
+    return TcpError.during("shutdown")(this.stack.ask({ _tag: "TcpShutdown", connection: this.id, read, write }))
+  }
+
+  get end(): Effect.Effect<void, TcpError.TcpError> {
+    return this.shutdown(false, true)
+  }
+
+  get stopReading(): Effect.Effect<void, TcpError.TcpError> {
+    return this.shutdown(true, false)
+  }
+
+  /** Sends the last request of this connection, once. */
+  letGo(how: "TcpClose" | "TcpAbort"): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isGone) return Effect.void
+      this.isGone = true
+      return Effect.ignore(this.stack.ask({ _tag: how, connection: this.id }))
+    })
+  }
+
+  get close(): Effect.Effect<void> {
+    return Effect.uninterruptible(Effect.andThen(this.letGo("TcpClose"), Scope.close(this.scope, Exit.void)))
+  }
+
+  get abort(): Effect.Effect<void> {
+    return Effect.uninterruptible(Effect.andThen(this.letGo("TcpAbort"), Scope.close(this.scope, Exit.void)))
+  }
+
+  private wait(until: "drained" | "closed"): Effect.Effect<void, TcpError.TcpError> {
+    return TcpError.during("wait")(this.stack.ask({ _tag: "TcpAwait", connection: this.id, until }))
+  }
+
+  get drained(): Effect.Effect<void, TcpError.TcpError> {
+    return this.wait("drained")
+  }
+
+  get closed(): Effect.Effect<void, TcpError.TcpError> {
+    return this.wait("closed")
+  }
+
+  setOptions(options: Edge.TcpOptions): Effect.Effect<void, TcpError.TcpError> {
+    const request = { _tag: "TcpSetOptions", connection: this.id, options: Edge.tcpOptionsOf(options) } as const
+    return TcpError.during("options")(this.stack.ask(request))
+  }
+
+  get info(): Effect.Effect<TcpInfo.TcpInfo, TcpError.TcpError> {
+    const answer = this.stack.ask({ _tag: "TcpGetInfo", connection: this.id })
+    return TcpError.during("options")(Effect.map(answer, TcpInfo.of))
+  }
+
+  get stream(): Stream.Stream<Uint8Array, TcpError.TcpError> {
+    const pull = Effect.flatMap(this.read(), (chunks) => {
+      const [first, ...rest] = chunks
+      return first === undefined ? Cause.done() : Effect.succeed([first, ...rest] as const)
+    })
+    return Stream.fromPull(Effect.succeed(pull))
+  }
+
+  get sink(): Sink.Sink<void, Uint8Array, never, TcpError.TcpError> {
+    const writeAll = (chunks: ReadonlyArray<Uint8Array>) =>
+      Effect.forEach(chunks, (chunk) => this.write(chunk), { discard: true })
+    return Sink.mapEffect(Sink.forEachArray(writeAll), () => this.end)
+  }
+}
+
+/**
+ * Hands an endpoint over to a scope: its end closes the connection by `policy`. To be called where nothing can interrupt
+ * between the answer and this.
+ */
+export const make = (
+  stack: Stack,
+  endpoint: Endpoint,
+  policy: ClosePolicy
+): Effect.Effect<TcpConnection, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    // A scope of its own, so that who closes the connection early leaves nothing in the scope around it.
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const connection = new Connection(stack, endpoint, scope)
+    yield* Scope.addFinalizerExit(scope, (exit) => {
+      const isOrderly = policy === "byExit" ? Exit.isSuccess(exit) : policy === "orderly"
+      return connection.letGo(isOrderly ? "TcpClose" : "TcpAbort")
+    })
+    return connection
+  })

@@ -1,0 +1,36 @@
+/**
+ * What a program may know about a TCP connection: the stack's record with addresses and times as programs have them.
+ */
+import type * as Duration from "effect/Duration"
+import type * as NetAddress from "effect/net/NetAddress"
+import type { AnswerOf, Request } from "../core/Request.ts"
+import * as Edge from "../workers/Edge.ts"
+
+type Info = AnswerOf<Extract<Request, { readonly _tag: "TcpGetInfo" }>>
+
+type Ends = "local" | "localPort" | "remote" | "remotePort"
+type Spans = "rto" | "smoothedRtt" | "rttVariation" | "minimumRtt"
+
+/** Sizes are in bytes, totals count payload; see `core/tcp/Info.ts` for each field. */
+export interface TcpInfo extends Omit<Info, Ends | Spans> {
+  readonly local: NetAddress.InetAddress
+  readonly remote: NetAddress.InetAddress
+  /** How long an acknowledgement may take before data is sent again (RFC 6298). */
+  readonly rto: Duration.Duration
+  readonly smoothedRtt: Duration.Duration
+  readonly rttVariation: Duration.Duration
+  readonly minimumRtt: Duration.Duration
+}
+
+export const of = (info: Info): TcpInfo => {
+  const { local, localPort, minimumRtt, remote, remotePort, rto, rttVariation, smoothedRtt, ...rest } = info
+  return {
+    ...rest,
+    local: Edge.inetOf(local, localPort),
+    remote: Edge.inetOf(remote, remotePort),
+    rto: Edge.durationOf(rto),
+    smoothedRtt: Edge.durationOf(smoothedRtt),
+    rttVariation: Edge.durationOf(rttVariation),
+    minimumRtt: Edge.durationOf(minimumRtt)
+  }
+}
