@@ -60,12 +60,8 @@ export interface Options {
   readonly maxFrameBytes: number
 }
 
-/** Slabs hold at least this many bytes, so that a batch lies in one or two of them. */
-const leastSlabBytes = 256 * 1024
-
 export const make = (options: Options): Inbox => {
   const { medium, queueFrames } = options
-  const slabBytes = Math.max(leastSlabBytes, options.maxFrameBytes)
   let sink: Sink | undefined
   let dispatcher: Scheduler.SchedulerDispatcher | undefined
   let queue: Array<Frame> = []
@@ -84,11 +80,7 @@ export const make = (options: Options): Inbox => {
     if (dispatcher === undefined) openUp()
     else dispatcher.scheduleTask(openUp, 0)
   }
-  const pool = SlabPool.make({
-    slabBytes,
-    slabs: Math.max(2, Math.floor(options.bufferBytes / slabBytes)),
-    onRoom: announceRoom
-  })
+  const pool = SlabPool.forCopies(options.maxFrameBytes, options.bufferBytes, announceRoom)
 
   const later = () => {
     if (scheduled || dispatcher === undefined) return

@@ -1,6 +1,7 @@
 /**
  * What a link that offloads owes to a frame, and which frames a link can't carry.
  */
+import * as Checksum from "../wire/Checksum.ts"
 import type { Frame } from "../wire/Frame.ts"
 import type { Capabilities } from "./Link.ts"
 
@@ -47,4 +48,13 @@ export const refusal = (limits: Limits, frame: Frame): Refusal | undefined => {
   if (length <= limit) return undefined
   const header = limits.medium === "ethernet" ? ethernetBytes(frame) : 0
   return length - header > limit ? "tooLong" : undefined
+}
+
+/** Completes a partial checksum of a frame in `bytes`, to which it was copied at `at`. */
+export const completeChecksum = (frame: Frame, bytes: Uint8Array, at: number): void => {
+  if (frame.checksum !== "partial") return
+  const end = at + frame.end - frame.start
+  const start = at + frame.checksumStart
+  const field = start + frame.checksumOffset
+  if (field + 2 <= end) Checksum.complete(bytes, start, end, field)
 }

@@ -32,6 +32,8 @@ export interface SlabPool {
   /** The slab to fill next, with `room` bytes free behind `at`; undefined while every slab within the bound is held. */
   readonly reserve: (room: number) => PooledSlab | undefined
   readonly slabBytes: number
+  /** Whether the slab is one of this pool. */
+  readonly owns: (slab: Slab | undefined) => boolean
   /** Slabs allocated so far; never more than the bound. */
   readonly allocated: () => number
   /** Frames that have been cut and not yet released. */
@@ -65,8 +67,8 @@ interface Pool {
 class ReusableSlab implements PooledSlab {
   readonly bytes: Uint8Array
   at = 0
+  readonly pool: Pool
   private held = 0
-  private readonly pool: Pool
 
   constructor(pool: Pool, slabBytes: number) {
     this.pool = pool
@@ -124,6 +126,7 @@ export const make = (options: Options): SlabPool => {
   }
   return {
     slabBytes,
+    owns: (slab) => slab instanceof ReusableSlab && slab.pool === pool,
     allocated: () => pool.allocated,
     held: () => pool.held,
     reserve: (room) => {
@@ -136,12 +139,21 @@ export const make = (options: Options): SlabPool => {
   }
 }
 
-/** Copies a frame with its offload metadata; undefined while the pool has no room for it. */
-export const copy = (pool: SlabPool, frame: Frame): Frame | undefined => {
+/** Slabs of a pool for copies hold at least this many bytes, so that a batch lies in one or two of them. */
+const leastSlabBytes = 256 * 1024
+
+/** A pool for copies of frames of up to `maxFrameBytes`, in about `bufferBytes` of memory. */
+export const forCopies = (maxFrameBytes: number, bufferBytes: number, onRoom: () => void = () => {}): SlabPool => {
+  const slabBytes = Math.max(leastSlabBytes, maxFrameBytes)
+  return make({ slabBytes, slabs: Math.max(2, Math.floor(bufferBytes / slabBytes)), onRoom })
+}
+
+/** Copies a frame with its offload metadata, with `headroom` bytes of its own before it; undefined while there is no room. */
+export const copy = (pool: SlabPool, frame: Frame, headroom = 0): Frame | undefined => {
   const length = frame.end - frame.start
-  const slab = pool.reserve(length)
+  const slab = pool.reserve(headroom + length)
   if (slab === undefined) return undefined
-  const at = slab.at
+  const at = slab.at + headroom
   copyBytes(frame.bytes, frame.start, frame.end, slab.bytes, at)
   return slab.cut(at, at + length, frame.checksum, frame.checksumStart, frame.checksumOffset, frame.gso)
 }
