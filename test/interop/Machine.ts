@@ -110,6 +110,20 @@ export const up = (
     return running
   })
 
+/** Starts a program of the stack's side, `programs/NAME.ts`, which has said that it is ready. */
+export const program = (
+  machine: Machine,
+  name: string
+): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+    const running = yield* machine.namespace.start(process.execPath, [file], {
+      log: join(machine.folder, `${name}.log`)
+    })
+    yield* running.line(/^ready$/, "30 seconds")
+    return running
+  })
+
 /** Runs a script of the kernel's side, `kernel/NAME.ts`, to its end and reads the JSON that it prints last. */
 export const kernelScript = (
   machine: Machine,
