@@ -245,8 +245,9 @@ describe("each fault", () => {
       port.send([frame(1)], 0)
       assert.deepStrictEqual(tags(sent), [])
       yield* TestClock.adjust("10 millis")
-      port.send([frame(2)], 0)
-      assert.deepStrictEqual(tags(sent), [0, 1, 2])
+      port.send([frame(2), frame(3)], 0)
+      assert.deepStrictEqual(tags(sent), [0, 1, 2, 3])
+      assert.deepStrictEqual(sent.batches, [2, 2])
     }))
 
   it.effect("jitter: spreads arrivals over its span and keeps their order", () =>
