@@ -71,8 +71,8 @@ export const resolve = (input: Input): Effect.Effect<Arr.NonEmptyReadonlyArray<D
   return NetAddress.isScopedIpv6Literal(host) ? Effect.map(ofScoped(host, port), Arr.of) : lookUp(host, port)
 }
 
-/** A local address: one of the stack's. */
-export const local = (input: NetAddress.IpAddressInput): Effect.Effect<Address, Failure.Any> => {
+/** An address without a port. */
+export const ip = (input: NetAddress.IpAddressInput): Effect.Effect<Address, Failure.Any> => {
   const address = NetAddress.ipFromInput(input)
   return Result.isSuccess(address)
     ? Effect.succeed(Edge.addressOf(address.success))

@@ -71,7 +71,7 @@ const connectTo = (
 ): Effect.Effect<TcpConnection.TcpConnection, TcpError, Scope.Scope> =>
   Effect.gen(function*() {
     const { localAddress } = options
-    const local = localAddress === undefined ? undefined : yield* because("connect")(Destination.local(localAddress))
+    const local = localAddress === undefined ? undefined : yield* because("connect")(Destination.ip(localAddress))
     const localPort = yield* because("connect")(Destination.port(options.localPort))
     const request = {
       _tag: "TcpConnect",
@@ -133,7 +133,7 @@ export const listen: (
   function*(options: ListenOptions = {}) {
     const stack = yield* Netstack
     const { address, family } = options
-    const local = address === undefined ? undefined : yield* because("listen")(Destination.local(address))
+    const local = address === undefined ? undefined : yield* because("listen")(Destination.ip(address))
     const version = family === undefined ? undefined : Edge.versionOf(family)
     const request = {
       _tag: "TcpListen",

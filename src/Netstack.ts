@@ -1,0 +1,142 @@
+/**
+ * A stack as a layer: links below, the service `Netstack` above, which `Tcp`, `Udp`, `Ping`, `Raw` and `Network` require.
+ *
+ * @example
+ * ```ts
+ * const Live = App.pipe(
+ *   Layer.provide(Netstack.layer({ ipv4: "10.0.0.2/24", gateway: "10.0.0.1" })),
+ *   Layer.provide(Tap.layer({ name: "tap0" }))
+ * )
+ * ```
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as IpInterface from "effect/net/IpInterface"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { Link, LinkError } from "./link/Link.ts"
+import { Links } from "./link/Links.ts"
+import * as Failure from "./sockets/Failure.ts"
+import { Netstack } from "./sockets/Netstack.ts"
+import * as Network from "./sockets/Network.ts"
+import { drain } from "./workers/drain.ts"
+import * as Settings from "./workers/Settings.ts"
+import * as Stack from "./workers/Stack.ts"
+
+export { Netstack } from "./sockets/Netstack.ts"
+
+/** What an interface has. */
+export interface InterfaceOptions {
+  /** The name of one of the links; by default the first one that no other entry names. */
+  readonly link?: string
+  /** An IPv4 address with its prefix, such as `10.0.0.2/24`. */
+  readonly ipv4?: IpInterface.Ipv4InterfaceInput
+  /** Further addresses. */
+  readonly addresses?: ReadonlyArray<IpInterface.IpInterfaceInput>
+  /** The default router on this link. */
+  readonly gateway?: NetAddress.IpAddressInput
+  /** The interface's own link-layer address instead of the link's. */
+  readonly mac?: NetAddress.MacAddressInput
+  /** Largest IP packet in bytes, if less than the link's. */
+  readonly mtu?: number
+}
+
+/** What a stack is told when it is made. The fields of one interface stand here as well, for the stack that has only one. */
+export interface Options extends InterfaceOptions, Settings.Settings {
+  /** Several interfaces; each takes one link. */
+  readonly interfaces?: ReadonlyArray<InterfaceOptions>
+  readonly routes?: ReadonlyArray<Network.RouteInput>
+  /**
+   * How long a stack that is closed goes on delivering what programs have written to connections that they have closed; then it
+   * resets what is left. 2 seconds if absent. A test under a virtual clock that nobody moves wants 0.
+   */
+  readonly closeTimeout?: Duration.Input
+  /** Gets the recording of everything that happens, line by line (`workers/Recording.ts`). **It is secret.** */
+  readonly record?: (line: string) => void
+}
+
+const failed = (operation: string, detail: string): Network.NetworkError =>
+  new Network.NetworkError({ operation, reason: new Failure.InvalidArgument({ detail }) })
+
+/** The entry of each link. */
+const assign = (
+  links: ReadonlyArray<Link>,
+  options: Options
+): Effect.Effect<ReadonlyArray<readonly [Link, InterfaceOptions]>, Network.NetworkError> =>
+  Effect.gen(function*() {
+    const entries = options.interfaces ?? [options]
+    const free = links.filter((link) => entries.every((entry) => entry.link !== link.name))
+    const assigned: Array<readonly [Link, InterfaceOptions]> = []
+    for (const entry of entries) {
+      const link = entry.link === undefined ? free.shift() : links.find(({ name }) => name === entry.link)
+      if (link !== undefined) assigned.push([link, entry])
+      else if (entry.link !== undefined || options.interfaces !== undefined || entry.ipv4 !== undefined) {
+        const known = links.map(({ name }) => name).join(", ") || "none"
+        return yield* Effect.fail(failed("interfaces", `no link for ${entry.link ?? "an interface"}; links: ${known}`))
+      }
+    }
+    return [...assigned, ...free.map((link) => [link, {}] as const)]
+  })
+
+/** The link as the interface has it. */
+const adapt = (link: Link, { mac, mtu }: InterfaceOptions): Effect.Effect<Link, Network.NetworkError> =>
+  Effect.gen(function*() {
+    if (mtu !== undefined && mtu > link.mtu) {
+      return yield* Effect.fail(failed("interfaces", `an MTU of ${mtu} exceeds the ${link.mtu} of ${link.name}`))
+    }
+    return yield* Effect.mapError(
+      Effect.fromResult(Settings.adaptLink(link, mac, mtu)),
+      (error) => failed("interfaces", error.message)
+    )
+  })
+
+/** Gives an interface its addresses and its router. */
+const configure = (link: Network.LinkId, options: InterfaceOptions) =>
+  Effect.gen(function*() {
+    const addresses = [...(options.ipv4 === undefined ? [] : [options.ipv4]), ...(options.addresses ?? [])]
+    for (const address of addresses) yield* Network.addAddress(link, address)
+    if (options.gateway !== undefined) {
+      yield* Network.addRoute({ to: "default", gateway: options.gateway, link })
+    }
+  })
+
+/** Makes a stack with its links and their addresses; the scope ends it. */
+export const make = (
+  options: Options = {}
+): Effect.Effect<Netstack["Service"], LinkError | Network.NetworkError, Links | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { links } = yield* Links
+    const stack = yield* Stack.make(Settings.stackOptions(options, options.record))
+    const setUp = Effect.gen(function*() {
+      for (const [link, entry] of yield* assign(links, options)) {
+        yield* configure(yield* Network.attach(yield* adapt(link, entry)), entry)
+      }
+      for (const route of options.routes ?? []) yield* Network.addRoute(route)
+    })
+    yield* Effect.provideService(setUp, Netstack, stack)
+    yield* Effect.addFinalizer(() => drain(stack, options.closeTimeout ?? Duration.seconds(2)))
+    return stack
+  })
+
+/**
+ * Provides a stack over the links of the service `Links`. Fails with `LinkError` when a link can't be opened, and with
+ * `NetworkError` when the configuration is wrong.
+ *
+ * @example
+ * ```ts
+ * const Router = Netstack.layer({
+ *   interfaces: [{ link: "tap0", ipv4: "10.0.0.1/24" }, { link: "tap1", ipv4: "10.0.1.1/24" }],
+ *   forwarding: true
+ * })
+ * ```
+ */
+export const layer = (options: Options = {}): Layer.Layer<Netstack, LinkError | Network.NetworkError, Links> =>
+  Layer.effect(Netstack, make(options))
+
+/** {@link layer} with options from the program's configuration. */
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Netstack, LinkError | Network.NetworkError | Config.ConfigError, Links> =>
+  Layer.effect(Netstack, Effect.flatMap(Config.unwrap(options), make))

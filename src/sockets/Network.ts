@@ -1,0 +1,309 @@
+/**
+ * The network as a stack sees it: interfaces, addresses, routes, neighbours, connections, and what it counts. What can be
+ * seen can be changed while the stack runs.
+ *
+ * @example
+ * ```ts
+ * yield* Network.addRoute({ to: "default", gateway: "10.0.0.1" })
+ * yield* Stream.runForEach(Network.changes, (change) => Console.log(change._tag))
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import * as IpInterface from "effect/net/IpInterface"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as CoreReason from "../core/Reason.ts"
+import type { AnswerOf, Request } from "../core/Request.ts"
+import * as Edge from "../workers/Edge.ts"
+import * as Readings from "../workers/Readings.ts"
+import type * as Stack from "../workers/Stack.ts"
+import * as Destination from "./Destination.ts"
+import * as Failure from "./Failure.ts"
+import { Netstack } from "./Netstack.ts"
+import * as NetworkChange from "./NetworkChange.ts"
+import * as TcpInfo from "./TcpInfo.ts"
+
+export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
+  operation: Schema.String,
+  reason: Failure.Any
+}) {
+  override get message(): string {
+    return `${this.operation}: ${this.reason.message}`
+  }
+}
+
+/** The number of an interface; never reused in a stack. The loopback interface is 0. */
+export type LinkId = number
+
+export interface InterfaceAddress {
+  readonly interface: IpInterface.IpInterface
+  /** Only `preferred` and `deprecated` addresses are in use (RFC 4862 §2). */
+  readonly state: CoreInterface["addresses"][number]["state"]
+  readonly origin: CoreInterface["addresses"][number]["origin"]
+}
+
+export interface NetworkInterface {
+  readonly link: LinkId
+  readonly name: string
+  readonly medium: "ethernet" | "ip" | "loopback"
+  readonly mac: NetAddress.MacAddress | undefined
+  /** Largest IP packet in bytes. */
+  readonly mtu: number
+  readonly up: boolean
+  readonly addresses: ReadonlyArray<InterfaceAddress>
+  /** Frames lost before the stack saw them or after it sent them, by reason. */
+  readonly lost: Readonly<Record<string, number>>
+}
+
+export interface Route {
+  readonly to: IpNetwork.IpNetwork
+  /** The router; absent when the network is on the link. */
+  readonly gateway: NetAddress.IpAddress | undefined
+  readonly link: LinkId
+  readonly metric: number
+  /** The source address to prefer. */
+  readonly source: NetAddress.IpAddress | undefined
+  readonly origin: CoreRoute["origin"]
+}
+
+export interface RouteInput {
+  /** A network such as `192.0.2.0/24`, or `default` for everything else (of the gateway's family). */
+  readonly to: IpNetwork.IpNetworkInput | "default"
+  readonly gateway?: NetAddress.IpAddressInput
+  /** The interface; the one on whose link the gateway is, if absent. */
+  readonly link?: LinkId
+  /** Of two routes to one network the lower metric is taken; 0 if absent. */
+  readonly metric?: number
+  readonly source?: NetAddress.IpAddressInput
+}
+
+export interface Neighbor {
+  readonly link: LinkId
+  readonly address: NetAddress.IpAddress
+  readonly mac: NetAddress.MacAddress | undefined
+  /** RFC 4861 §7.3.2; `Static` for one that was set. */
+  readonly state: CoreNeighbor["state"]
+  readonly isRouter: boolean
+  /** Packets that wait for its address. */
+  readonly parked: number
+}
+
+type CoreInterface = ReturnType<typeof Readings.interfaces>[number]
+type CoreRoute = AnswerOf<Extract<Request, { readonly _tag: "ListRoutes" }>>[number]
+type CoreNeighbor = AnswerOf<Extract<Request, { readonly _tag: "ListNeighbors" }>>[number]
+type Link = Parameters<Stack.Stack["attach"]>[0]
+
+const during =
+  (operation: string) => <A, R>(self: Effect.Effect<A, CoreReason.Reason, R>): Effect.Effect<A, NetworkError, R> =>
+    Effect.mapError(self, (reason) => new NetworkError({ operation, reason: Failure.of(reason) }))
+
+const because =
+  (operation: string) => <A, R>(self: Effect.Effect<A, Failure.Any, R>): Effect.Effect<A, NetworkError, R> =>
+    Effect.mapError(self, (reason) => new NetworkError({ operation, reason }))
+
+const parsed =
+  (operation: string) => <A>(result: Result.Result<A, NetAddress.NetAddressError>): Effect.Effect<A, NetworkError> =>
+    because(operation)(
+      Result.isSuccess(result)
+        ? Effect.succeed(result.success)
+        : Effect.fail(new Failure.InvalidArgument({ detail: result.failure.message }))
+    )
+
+const addressOf = (entry: CoreInterface["addresses"][number]): InterfaceAddress => ({
+  interface: IpInterface.makeUnsafe(Edge.ipOf(entry.address), entry.prefixLength),
+  state: entry.state,
+  origin: entry.origin
+})
+
+const interfaceOf = (self: CoreInterface, status: Stack.LinkStatus | undefined): NetworkInterface => ({
+  link: self.id,
+  name: self.name,
+  medium: self.medium,
+  mac: Edge.macAddressOf(self.mac),
+  mtu: self.mtu,
+  up: self.up,
+  addresses: self.addresses.map(addressOf),
+  lost: status === undefined ? {} : { ringFull: status.overflowed, ...status.lost }
+})
+
+/** The interfaces, by number. */
+export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface>, never, Netstack> = Effect.gen(function*() {
+  const stack = yield* Netstack
+  const links = new Map((yield* stack.links).map((status) => [status.id, status]))
+  return (yield* stack.read(Readings.interfaces)).map((self) => interfaceOf(self, links.get(self.id)))
+})
+
+/** Gives an interface an address; its network becomes a route. Answers at once, perhaps while the address is still probed. */
+export const addAddress = (
+  link: LinkId,
+  input: IpInterface.IpInterfaceInput
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const { address, prefixLength } = yield* parsed("addAddress")(IpInterface.fromInput(input))
+    const request = {
+      _tag: "AddAddress",
+      link,
+      address: Edge.addressOf(address),
+      prefixLength,
+      origin: "static"
+    } as const
+    yield* during("addAddress")(stack.ask(request))
+  })
+
+/** Takes an address away. What was bound to it can't send any more. */
+export const removeAddress = (
+  link: LinkId,
+  input: NetAddress.IpAddressInput
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const address = yield* because("removeAddress")(Destination.ip(input))
+    yield* during("removeAddress")(stack.ask({ _tag: "RemoveAddress", link, address }))
+  })
+
+/** The routes, the most specific first. */
+export const routes: Effect.Effect<ReadonlyArray<Route>, NetworkError, Netstack> = Effect.gen(function*() {
+  const stack = yield* Netstack
+  const found = yield* during("routes")(stack.ask({ _tag: "ListRoutes" }))
+  return found.map((route) => ({
+    to: IpNetwork.fromAddressUnsafe(Edge.ipOf(route.prefix), route.length),
+    gateway: route.gateway === undefined ? undefined : Edge.ipOf(route.gateway),
+    link: route.link,
+    metric: route.metric,
+    source: route.source === undefined ? undefined : Edge.ipOf(route.source),
+    origin: route.origin
+  }))
+})
+
+/** The parts of a route that requests name it by. */
+const routeOf = (operation: string, input: RouteInput) =>
+  Effect.gen(function*() {
+    const gateway = input.gateway === undefined ? undefined : yield* because(operation)(Destination.ip(input.gateway))
+    const everything = typeof gateway === "object" ? "::/0" : "0.0.0.0/0"
+    const to = yield* parsed(operation)(IpNetwork.fromInput(input.to === "default" ? everything : input.to))
+    return { prefix: Edge.addressOf(to.address), length: to.prefixLength, gateway, link: input.link } as const
+  })
+
+/** Adds a route, or changes the metric and the source of one that is the same otherwise. */
+export const addRoute = (input: RouteInput): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const route = yield* routeOf("addRoute", input)
+    const source = input.source === undefined ? undefined : yield* because("addRoute")(Destination.ip(input.source))
+    yield* during("addRoute")(stack.ask({ _tag: "AddRoute", ...route, metric: input.metric ?? 0, source }))
+  })
+
+/** Takes away the routes to a network: all of them, or those by a gateway, or out of an interface. */
+export const removeRoute = (
+  input: Pick<RouteInput, "to" | "gateway" | "link">
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const route = yield* routeOf("removeRoute", input)
+    yield* during("removeRoute")(stack.ask({ _tag: "RemoveRoute", ...route }))
+  })
+
+/** The neighbours of a link, or of all, in order of address. */
+export const neighbors = (link?: LinkId): Effect.Effect<ReadonlyArray<Neighbor>, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const found = yield* during("neighbors")(stack.ask({ _tag: "ListNeighbors", link }))
+    return found.map((neighbor) => ({
+      ...neighbor,
+      address: Edge.ipOf(neighbor.address),
+      mac: neighbor.mac === undefined ? undefined : Edge.macAddressOf(neighbor.mac)
+    }))
+  })
+
+/** Fixes a neighbour's link-layer address, whatever the neighbour itself says. */
+export const setNeighbor = (
+  link: LinkId,
+  input: NetAddress.IpAddressInput,
+  mac: NetAddress.MacAddressInput
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const address = yield* because("setNeighbor")(Destination.ip(input))
+    const parsedMac = yield* parsed("setNeighbor")(NetAddress.macAddressFromInput(mac))
+    yield* during("setNeighbor")(stack.ask({ _tag: "SetNeighbor", link, address, mac: Edge.macOf(parsedMac) }))
+  })
+
+export const removeNeighbor = (
+  link: LinkId,
+  input: NetAddress.IpAddressInput
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const address = yield* because("removeNeighbor")(Destination.ip(input))
+    yield* during("removeNeighbor")(stack.ask({ _tag: "RemoveNeighbor", link, address }))
+  })
+
+/** Forgets the neighbours of a link but those that were set; answers how many. */
+export const flushNeighbors = (link: LinkId): Effect.Effect<number, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    return yield* during("flushNeighbors")(stack.ask({ _tag: "FlushNeighbors", link }))
+  })
+
+/** Every TCP connection of the stack. */
+export const connections: Effect.Effect<ReadonlyArray<TcpInfo.TcpInfo>, NetworkError, Netstack> = Effect.gen(
+  function*() {
+    const stack = yield* Netstack
+    return (yield* during("connections")(stack.ask({ _tag: "TcpList" }))).map(TcpInfo.of)
+  }
+)
+
+/** What the stack has counted since it was started, by name. */
+export const counters: Effect.Effect<ReturnType<typeof Readings.counters>, never, Netstack> = Effect.gen(function*() {
+  const stack = yield* Netstack
+  const framesOverflowed = (yield* stack.links).reduce((sum, { overflowed }) => sum + overflowed, 0)
+  return { ...(yield* stack.read(Readings.counters)), framesOverflowed }
+})
+
+/** Packets that the stack has dropped, by reason. */
+export const drops: Effect.Effect<ReturnType<typeof Readings.drops>, never, Netstack> = Effect.flatMap(
+  Netstack,
+  (stack) => stack.read(Readings.drops)
+)
+
+/** Bytes of data that the stack holds, by what for. */
+export const memory: Effect.Effect<ReturnType<typeof Readings.memory>, never, Netstack> = Effect.flatMap(
+  Netstack,
+  (stack) => stack.read(Readings.memory)
+)
+
+/** Changes from now on. A reader that does not keep up loses the oldest. */
+export const changes: Stream.Stream<NetworkChange.NetworkChange, never, Netstack> = Stream.unwrap(
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const news = Stream.fromQueue(yield* stack.watch)
+    return Stream.map(Stream.filter(news, (item) => item._tag === "Notice"), ({ change }) => NetworkChange.of(change))
+  })
+)
+
+/** A packet that was dropped: why, where it came in, and the codec's words when it was malformed. */
+export type Discard = Extract<Stack.News, { readonly _tag: "Drop" }>
+
+/** Dropped packets from now on. A reader that does not keep up loses the oldest. */
+export const discards: Stream.Stream<Discard, never, Netstack> = Stream.unwrap(
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    return Stream.filter(Stream.fromQueue(yield* stack.watch), (item) => item._tag === "Drop")
+  })
+)
+
+type LinkError = Exclude<Effect.Error<ReturnType<Stack.Stack["attach"]>>, CoreReason.Reason>
+
+/** Makes a link an interface of the running stack until the scope closes. */
+export const attach = (link: Link): Effect.Effect<LinkId, LinkError | NetworkError, Netstack | Scope.Scope> =>
+  Effect.flatMap(Netstack, (stack) =>
+    Effect.mapError(
+      stack.attach(link),
+      (error) =>
+        error._tag === "LinkError" ? error : new NetworkError({ operation: "attach", reason: Failure.of(error) })
+    ))

@@ -1,0 +1,223 @@
+/**
+ * A bound UDP socket, as a program holds it (RFC 768, RFC 8085). Each method is one request to the stack.
+ *
+ * Datagrams that nobody has received wait in a queue with a bound in bytes (`datagramReceiveBytes`); what finds it full is
+ * dropped and counted. The scope that bound the socket closes it.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Reason from "../core/Reason.ts"
+import type { AnswerOf, Request } from "../core/Request.ts"
+import * as Edge from "../workers/Edge.ts"
+import type { Stack } from "../workers/Stack.ts"
+import * as Destination from "./Destination.ts"
+import * as UdpError from "./UdpError.ts"
+
+type CoreDatagram = AnswerOf<Extract<Request, { readonly _tag: "UdpReceive" }>>[number]
+type Bound = AnswerOf<Extract<Request, { readonly _tag: "UdpBind" }>>
+type Info = AnswerOf<Extract<Request, { readonly _tag: "UdpGetInfo" }>>
+
+/** What a program may set per socket; see `core/udp/Requests.ts`. */
+export type UdpOptions = Extract<Request, { readonly _tag: "UdpBind" }>["options"]
+
+/** A received datagram. */
+export interface Datagram {
+  /** The payload; it belongs to the reader. */
+  readonly bytes: Uint8Array
+  readonly source: NetAddress.InetAddress
+  /** The address it was sent to: one of the stack's, a broadcast or a group address. */
+  readonly destination: NetAddress.IpAddress
+  /** The number of the interface that it came in by. */
+  readonly link: number
+  readonly hopLimit: number
+  /** DSCP and ECN, as in the IP header. */
+  readonly trafficClass: number
+}
+
+export interface SendOptions {
+  /** One of the stack's addresses to send from; the bound one, or the best one, if absent. */
+  readonly source?: NetAddress.IpAddressInput
+}
+
+/** A socket's state, for inspection; lengths in bytes. */
+export interface UdpInfo extends Pick<Info, "datagramsWaiting" | "bytesWaiting" | "datagramsDropped" | "bytesUnsent"> {
+  readonly options: Info["options"]
+  /** The far side of a connected socket. */
+  readonly remote: NetAddress.InetAddress | undefined
+}
+
+export interface UdpSocket {
+  /** Names the socket in its stack. */
+  readonly id: number
+  /** What it is bound to; the unspecified address when it takes datagrams to any. */
+  readonly address: NetAddress.InetAddress
+  /**
+   * Sends one datagram; without `to`, to the connected far side. Waits while the link's queue has no room for more of this
+   * socket. The bytes are copied. Up to 65,507 of them go over IPv4, in fragments if they must.
+   */
+  readonly send: (
+    bytes: Uint8Array,
+    to?: Destination.Input,
+    options?: SendOptions
+  ) => Effect.Effect<void, UdpError.UdpError>
+  /** {@link send} without waiting; false when there is no room. */
+  readonly trySend: (
+    bytes: Uint8Array,
+    to?: Destination.Input,
+    options?: SendOptions
+  ) => Effect.Effect<boolean, UdpError.UdpError>
+  /** Waits for a datagram. */
+  readonly receive: Effect.Effect<Datagram, UdpError.UdpError>
+  /** Waits for a datagram and takes what else is there, at most `max` in all. */
+  readonly receiveMany: (max: number) => Effect.Effect<ReadonlyArray<Datagram>, UdpError.UdpError>
+  /** {@link receive} without waiting; nothing when no datagram is there. */
+  readonly tryReceive: Effect.Effect<Option.Option<Datagram>, UdpError.UdpError>
+  /** Fixes the far side: other senders are not heard any more, and ICMP errors fail calls. */
+  readonly connect: (to: Destination.Input) => Effect.Effect<void, UdpError.UdpError>
+  readonly disconnect: Effect.Effect<void, UdpError.UdpError>
+  readonly setOptions: (options: UdpOptions) => Effect.Effect<void, UdpError.UdpError>
+  readonly info: Effect.Effect<UdpInfo, UdpError.UdpError>
+  /** Datagrams as they come. */
+  readonly stream: Stream.Stream<Datagram, UdpError.UdpError>
+  /** Closes the socket before its scope does; what waits in a call fails with `Closed`. */
+  readonly close: Effect.Effect<void>
+}
+
+/** Datagrams that a stream takes at once. */
+const streamBatch = 64
+
+const datagramOf = (datagram: CoreDatagram): Datagram => ({
+  bytes: datagram.bytes,
+  source: Edge.inetOf(datagram.source, datagram.sourcePort),
+  destination: Edge.ipOf(datagram.destination),
+  link: datagram.link,
+  hopLimit: datagram.hopLimit,
+  trafficClass: datagram.trafficClass
+})
+
+const isWouldBlock = (error: UdpError.UdpError): boolean => error.reason._tag === "WouldBlock"
+
+class Socket implements UdpSocket {
+  readonly id: number
+  readonly address: NetAddress.InetAddress
+  private readonly stack: Stack
+  private readonly scope: Scope.Closeable
+
+  constructor(stack: Stack, bound: Bound, version: 4 | 6, scope: Scope.Closeable) {
+    const { local, port, socket } = bound
+    this.id = socket
+    this.address = local === undefined ? Edge.anyOf(version, port) : Edge.inetOf(local, port)
+    this.stack = stack
+    this.scope = scope
+  }
+
+  private transmit(
+    bytes: Uint8Array,
+    to: Destination.Input | undefined,
+    options: SendOptions,
+    block: boolean
+  ): Effect.Effect<void, UdpError.UdpError> {
+    const { id, stack } = this
+    return Effect.gen(function*() {
+      const because = UdpError.because("send")
+      const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to)))[0]
+      const source = options.source === undefined ? undefined : yield* because(Destination.ip(options.source))
+      const request = {
+        _tag: "UdpSend",
+        socket: id,
+        remote: remote?.address,
+        remotePort: remote?.port ?? 0,
+        bytes,
+        source,
+        block
+      } as const
+      yield* UdpError.during("send")(stack.ask(request))
+    })
+  }
+
+  send(bytes: Uint8Array, to?: Destination.Input, options: SendOptions = {}): Effect.Effect<void, UdpError.UdpError> {
+    return this.transmit(bytes, to, options, true)
+  }
+
+  trySend(
+    bytes: Uint8Array,
+    to?: Destination.Input,
+    options: SendOptions = {}
+  ): Effect.Effect<boolean, UdpError.UdpError> {
+    const sent = Effect.as(this.transmit(bytes, to, options, false), true)
+    return Effect.catchIf(sent, isWouldBlock, () => Effect.succeed(false))
+  }
+
+  private take(max: number, block: boolean): Effect.Effect<ReadonlyArray<Datagram>, Reason.Reason> {
+    const answer = this.stack.ask({ _tag: "UdpReceive", socket: this.id, max, block })
+    return Effect.map(answer, (datagrams) => datagrams.map(datagramOf))
+  }
+
+  receiveMany(max: number): Effect.Effect<ReadonlyArray<Datagram>, UdpError.UdpError> {
+    return UdpError.during("receive")(this.take(max, true))
+  }
+
+  get receive(): Effect.Effect<Datagram, UdpError.UdpError> {
+    return Effect.map(this.receiveMany(1), (datagrams) => datagrams[0]!)
+  }
+
+  get tryReceive(): Effect.Effect<Option.Option<Datagram>, UdpError.UdpError> {
+    const taken = Effect.map(this.take(1, false), (datagrams) => Option.fromUndefinedOr(datagrams[0]))
+    return Effect.catchIf(UdpError.during("receive")(taken), isWouldBlock, () => Effect.succeedNone)
+  }
+
+  connect(to: Destination.Input): Effect.Effect<void, UdpError.UdpError> {
+    return Effect.gen({ self: this }, function*() {
+      const [{ address, port }] = yield* UdpError.because("connect")(Destination.resolve(to))
+      const request = { _tag: "UdpConnect", socket: this.id, remote: address, remotePort: port } as const
+      yield* UdpError.during("connect")(this.stack.ask(request))
+    })
+  }
+
+  get disconnect(): Effect.Effect<void, UdpError.UdpError> {
+    return UdpError.during("disconnect")(this.stack.ask({ _tag: "UdpDisconnect", socket: this.id }))
+  }
+
+  setOptions(options: UdpOptions): Effect.Effect<void, UdpError.UdpError> {
+    return UdpError.during("options")(this.stack.ask({ _tag: "UdpSetOptions", socket: this.id, options }))
+  }
+
+  get info(): Effect.Effect<UdpInfo, UdpError.UdpError> {
+    const answer = UdpError.during("options")(this.stack.ask({ _tag: "UdpGetInfo", socket: this.id }))
+    return Effect.map(
+      answer,
+      ({ bytesUnsent, bytesWaiting, datagramsDropped, datagramsWaiting, options, ...info }) => ({
+        bytesUnsent,
+        bytesWaiting,
+        datagramsDropped,
+        datagramsWaiting,
+        options,
+        remote: info.remote === undefined ? undefined : Edge.inetOf(info.remote, info.remotePort)
+      })
+    )
+  }
+
+  get stream(): Stream.Stream<Datagram, UdpError.UdpError> {
+    const pull = Effect.map(this.receiveMany(streamBatch), (datagrams) => {
+      const [first, ...rest] = datagrams
+      return [first!, ...rest] as const
+    })
+    return Stream.fromPull(Effect.succeed(pull))
+  }
+
+  get close(): Effect.Effect<void> {
+    return Scope.close(this.scope, Exit.void)
+  }
+}
+
+/** Hands a socket over to a scope, whose end closes it. */
+export const make = (stack: Stack, bound: Bound, version: 4 | 6): Effect.Effect<UdpSocket, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    yield* Scope.addFinalizer(scope, Effect.ignore(stack.ask({ _tag: "UdpClose", socket: bound.socket })))
+    return new Socket(stack, bound, version, scope)
+  })
