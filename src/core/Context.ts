@@ -69,7 +69,7 @@ export type Pool = "tcpReceive" | "tcpSend" | "tcpOutOfOrder" | "datagrams" | "f
 
 /** Which record a parked ticket waits in. */
 export interface TicketHolder {
-  readonly owner: "Tcp" | "TcpListener" | "Udp" | "Ping" | "Raw" | "Neighbor"
+  readonly owner: "Tcp" | "TcpListener" | "Udp" | "Ping" | "Raw"
   readonly id: number
 }
 

@@ -41,6 +41,8 @@ export const reasons = [
   // icmp
   "IcmpTypeUnknown",
   "IcmpEchoToGroup",
+  "IcmpEchoRefused",
+  "IcmpRedirectIgnored",
   "IcmpRateLimited",
   "IcmpErrorNotOurs",
   "IcmpErrorAboutError",

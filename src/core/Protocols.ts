@@ -4,21 +4,30 @@
  *
  * A new transport is a codec in `wire/`, a folder in `core/` and its lines in this file.
  */
-import type { Context, IpLayer, LinkLayer, RouteLayer, TicketHolder, Transport, Transports } from "./Context.ts"
-import * as Device from "./device/Requests.ts"
+import * as Address from "../wire/Address.ts"
+import type { Context, IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
+import * as Addresses from "./device/Addresses.ts"
+import type { Effects } from "./device/Effects.ts"
 import * as Ethernet from "./device/Ethernet.ts"
+import * as Interfaces from "./device/Interfaces.ts"
+import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
 import * as Icmpv4 from "./icmp/Icmpv4.ts"
+import * as Reports from "./icmp/Reports.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
 import * as IpOutput from "./ip/Output.ts"
+import * as Path from "./ip/Path.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
+import * as Ping from "./ping/Ping.ts"
 import * as PingRequests from "./ping/Requests.ts"
+import * as Raw from "./raw/Raw.ts"
 import * as RawRequests from "./raw/Requests.ts"
-import type { Request, Ticket } from "./Request.ts"
+import * as Reason from "./Reason.ts"
+import type { Credit, Request, ShellRequest, Ticket } from "./Request.ts"
 import * as RouteRequests from "./route/Requests.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
@@ -26,7 +35,9 @@ import * as TcpRequests from "./tcp/Requests.ts"
 import * as Tcp from "./tcp/Tcp.ts"
 import type { Instant } from "./Time.ts"
 import type { TimerId } from "./Timer.ts"
+import * as UdpBind from "./udp/Bind.ts"
 import * as UdpRequests from "./udp/Requests.ts"
+import * as UdpSend from "./udp/Send.ts"
 import * as Udp from "./udp/Udp.ts"
 
 /** The layers of one stack, bound to its state. */
@@ -37,19 +48,46 @@ export interface Layers {
   readonly transports: Transports
 }
 
+/** How each family asks for a neighbour's address; IPv6 addresses are not assigned yet, so nobody asks for theirs. */
+const neighborHooks: Neighbors.Hooks = {
+  solicit: (ctx, self, address, to) => {
+    if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
+  },
+  unreachable: Reports.unreachable
+}
+
 const linkLayer = (state: State): LinkLayer => ({
   get: (link) => state.device.interfaces.get(link),
   all: () => state.device.interfaces.values(),
-  send: (ctx, link, nextHop, packet, credit) => Neighbors.send(ctx, state.neighbor, link, nextHop, packet, credit),
-  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, link, nextHop)
+  linkOf: (address) => Addresses.linkOf(state.device, address),
+  send: (ctx, link, nextHop, packet, credit) =>
+    Neighbors.send(ctx, state.neighbor, neighborHooks, link, nextHop, packet, credit),
+  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, neighborHooks, link, nextHop)
 })
 
 const ipLayer = (state: State): IpLayer => ({
-  path: (ctx, destination, source, link) => IpOutput.path(ctx, state.ip, destination, source, link),
+  path: (ctx, destination, source, link) => Path.find(ctx, state.ip, destination, source, link),
   send: (ctx, send) => IpOutput.send(ctx, state.ip, send),
   learnMtu: (ctx, path, mtu) => IpOutput.learnMtu(ctx, state.ip, path, mtu),
-  error: (ctx, kind, packet) => IcmpErrors.send(ctx, state.icmp, kind, packet),
-  isOurs: (address) => IpOutput.isOurs(state.device, address)
+  error: (ctx, error, packet) => IcmpErrors.send(ctx, state.icmp, error, packet),
+  isOurs: (address) => Addresses.linkOf(state.device, address) !== undefined
+})
+
+const routeLayer = (state: State): RouteLayer => ({
+  lookup: (destination, link) =>
+    Routes.lookup(
+      state.route,
+      state.keys,
+      destination,
+      link,
+      (candidate) => state.device.interfaces.get(candidate)?.up === true
+    )
+})
+
+/** Echo requests of this host's programs: ICMP carries them, ping owns them. */
+const echoes = (state: State): Icmpv4.Echoes => ({
+  answered: (ctx, packet, echo) => Ping.answered(ctx, state.ping, packet, echo),
+  failed: (ctx, error, identifier, sequence) => Ping.failed(ctx, state.ping, error, identifier, sequence)
 })
 
 /** The transports by protocol number. */
@@ -58,49 +96,252 @@ const transports = (state: State): Transports => {
   const add = (transport: Transport): void => {
     table[transport.protocol] = transport
   }
-  add(Icmpv4.transport(state.icmp, state.ping))
+  add(Icmpv4.transport(echoes(state)))
   add(Udp.transport(state.udp))
   add(Tcp.transport(state.tcp))
   return {
     get: (protocol) => table[protocol],
-    raw: (ctx, packet) => RawRequests.receive(ctx, state.raw, packet)
+    raw: (ctx, packet) => Raw.receive(ctx, state.raw, packet)
   }
 }
 
 export const bind = (state: State): Layers => ({
   ip: ipLayer(state),
   links: linkLayer(state),
-  routes: { lookup: (destination, link) => Routes.lookup(state.route, destination, link) },
+  routes: routeLayer(state),
   transports: transports(state)
 })
 
+/** What interfaces and their addresses mean for the others. */
+const deviceEffects = (state: State): Effects => ({
+  probe: (ctx, self, address) => {
+    if (Address.isV4(address)) Arp.probe(ctx, self, address)
+  },
+  announce: (ctx, self, address) => {
+    if (Address.isV4(address)) Arp.announce(ctx, self, address)
+  },
+  assigned: (ctx, link, entry) => RouteRequests.onAssigned(ctx, state.route, link, entry),
+  unassigned: (ctx, link, entry) => RouteRequests.onUnassigned(ctx, state.route, link, entry),
+  attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
+  detached: (ctx, link) => {
+    Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
+    Routes.removeLink(ctx, state.route, link)
+    UdpBind.onDetached(ctx, state.udp, link)
+    Raw.onDetached(ctx, state.raw, link)
+    ctx.remove(state.queued, link)
+  }
+})
+
 /** A frame came in. */
-export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void => {
+export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
   Ethernet.receive(ctx, state.device, event, {
-    ipv4: (packet) => Ipv4.receive(ctx, state.ip, packet),
-    arp: (packet) => Arp.receive(ctx, state.neighbor, state.device, packet)
+    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, inbound),
+    arp: (inbound) =>
+      Arp.receive(
+        ctx,
+        state.neighbor,
+        neighborHooks,
+        (_, link, address, mac, isProbe) =>
+          Addresses.conflict(ctx, state.device, deviceEffects(state), link, address, mac, isProbe),
+        inbound
+      )
   })
-}
 
 /** A local program, or the shell, asks for something. */
 export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: Request): void => {
   switch (request._tag) {
     case "Abandoned":
+    case "Returned":
+    case "Sent":
+    case "AttachLink":
+    case "DetachLink":
+    case "LinkChanged":
+      return onShellRequest(ctx, state, ticket, request)
+    case "AddAddress":
+    case "RemoveAddress":
+      return DeviceRequests.handle(ctx, state.device, deviceEffects(state), ticket, request)
+    case "SetNeighbor":
+    case "RemoveNeighbor":
+    case "FlushNeighbors":
+    case "ListNeighbors":
+      return NeighborRequests.handle(ctx, state.neighbor, neighborHooks, ticket, request)
+    case "AddRoute":
+    case "RemoveRoute":
+    case "ListRoutes":
+      return RouteRequests.handle(ctx, state.route, ticket, request)
+    case "Ping":
+      if (isSocketTableFull(state)) return ctx.fail(ticket, Reason.limitReached("sockets"))
+      return PingRequests.handle(ctx, state.ping, ticket, request)
+    case "RawOpen":
+      if (isSocketTableFull(state)) return ctx.fail(ticket, Reason.limitReached("sockets"))
+      return RawRequests.handle(ctx, state.raw, ticket, request)
+    case "RawSend":
+    case "RawReceive":
+    case "RawClose":
+      return RawRequests.handle(ctx, state.raw, ticket, request)
+    case "UdpBind":
+      if (isSocketTableFull(state)) return ctx.fail(ticket, Reason.limitReached("sockets"))
+      return UdpRequests.handle(ctx, state.udp, ticket, request)
+    case "UdpConnect":
+    case "UdpDisconnect":
+    case "UdpSend":
+    case "UdpReceive":
+    case "UdpSetOptions":
+    case "UdpGetInfo":
+    case "UdpClose":
+      return UdpRequests.handle(ctx, state.udp, ticket, request)
+    case "TcpConnect":
+    case "TcpListen":
+    case "TcpAccept":
+    case "TcpCloseListener":
+    case "TcpRead":
+    case "TcpWrite":
+    case "TcpShutdown":
+    case "TcpClose":
+    case "TcpAbort":
+    case "TcpAwait":
+    case "TcpSetOptions":
+    case "TcpGetInfo":
+      return TcpRequests.handle(ctx, state.tcp, ticket, request)
+  }
+}
+
+/** Datagram, ping and raw sockets share one bound. */
+const isSocketTableFull = (state: State): boolean =>
+  state.udp.sockets.size + state.ping.echoes.size + state.raw.sockets.size >= state.config.limits.sockets
+
+const onShellRequest = (ctx: Context, state: State, ticket: Ticket, request: ShellRequest): void => {
+  switch (request._tag) {
+    case "Abandoned":
       return onAbandoned(ctx, state, request.abandoned)
     case "Returned":
       return onReturned(ctx, state, request.request, request.value)
-    // … one line per request: the exhaustive switch over the sum
+    case "Sent": {
+      const queued = state.queued.get(request.link)
+      if (queued !== undefined) ctx.put(state.queued, request.link, Math.max(0, queued - request.bytes))
+      for (const credit of request.credits) onCredit(ctx, state, credit)
+      return
+    }
+    case "AttachLink":
+      return Interfaces.attach(ctx, state.device, deviceEffects(state), ticket, request)
+    case "DetachLink":
+      Interfaces.detach(ctx, state.device, deviceEffects(state), request.link)
+      return ctx.reply(ticket, undefined)
+    case "LinkChanged":
+      Interfaces.change(ctx, state.device, deviceEffects(state), request)
+      return ctx.reply(ticket, undefined)
+  }
+}
+
+/** Who waited for a ticket is gone: it is taken out of the record in which it waits. */
+const onAbandoned = (ctx: Context, state: State, ticket: Ticket): void => {
+  const holder = state.tickets.get(ticket)
+  if (holder === undefined) return
+  ctx.unpark(ticket)
+  switch (holder.owner) {
+    case "Tcp":
+    case "TcpListener":
+      return TcpRequests.abandon(ctx, state.tcp, holder.id, ticket)
+    case "Udp":
+      return UdpBind.abandon(ctx, state.udp, holder.id, ticket)
+    case "Ping":
+      return Ping.abandon(ctx, state.ping, holder.id)
+    case "Raw":
+      return Raw.abandon(ctx, state.raw, holder.id, ticket)
+  }
+}
+
+/** A reply found nobody: what can be kept goes back where it came from. */
+const onReturned = (ctx: Context, state: State, request: Request, value: unknown): void => {
+  switch (request._tag) {
+    case "TcpConnect":
+    case "TcpListen":
+    case "TcpAccept":
+    case "TcpCloseListener":
+    case "TcpRead":
+    case "TcpWrite":
+    case "TcpShutdown":
+    case "TcpClose":
+    case "TcpAbort":
+    case "TcpAwait":
+    case "TcpSetOptions":
+    case "TcpGetInfo":
+      return TcpRequests.returned(ctx, state.tcp, request, value)
+    case "UdpBind":
+    case "UdpConnect":
+    case "UdpDisconnect":
+    case "UdpSend":
+    case "UdpReceive":
+    case "UdpSetOptions":
+    case "UdpGetInfo":
+    case "UdpClose":
+      return UdpRequests.returned(ctx, state.udp, request, value)
+    case "RawOpen":
+    case "RawSend":
+    case "RawReceive":
+    case "RawClose":
+      return RawRequests.returned(ctx, state.raw, request, value)
+    case "AttachLink":
+      return Interfaces.detach(ctx, state.device, deviceEffects(state), request.interface.id)
+    case "Abandoned":
+    case "Returned":
+    case "Sent":
+    case "DetachLink":
+    case "LinkChanged":
+    case "AddAddress":
+    case "RemoveAddress":
+    case "SetNeighbor":
+    case "RemoveNeighbor":
+    case "FlushNeighbors":
+    case "ListNeighbors":
+    case "AddRoute":
+    case "RemoveRoute":
+    case "ListRoutes":
+    case "Ping":
+      return
+  }
+}
+
+/** Bytes that somebody has paid for have left, or were dropped. */
+export const onCredit = (ctx: Context, state: State, { bytes, id, owner }: Credit): void => {
+  switch (owner) {
+    case "Tcp":
+      return TcpRequests.sent(ctx, state.tcp, id, bytes)
+    case "Udp":
+      return UdpSend.sent(ctx, state.udp, id, bytes)
+    case "Raw":
+      return Raw.sent(ctx, state.raw, id, bytes)
   }
 }
 
 /** An alarm rang; the owner's record knows whether it is stale. */
-export const onTimer = (ctx: Context, state: State, timer: TimerId, due: Instant): void => {
-  switch (timer._tag) {
+export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due: Instant): void => {
+  switch (_tag) {
     case "Tcp":
-      return Tcp.alarm(ctx, state.tcp, timer.key, due)
+      return Tcp.alarm(ctx, state.tcp, key, due)
     case "Neighbor":
-      return Neighbors.alarm(ctx, state.neighbor, timer.key, due)
+      return Neighbors.alarm(ctx, state.neighbor, neighborHooks, key, due)
+    case "Address":
+      return Addresses.alarm(ctx, state.device, deviceEffects(state), key, due)
     case "Reassembly":
-      return Reassembly.alarm(ctx, state.ip, timer.key, due)
+      return Reassembly.alarm(ctx, state.ip, key, due)
+    case "Ping":
+      return Ping.alarm(ctx, state.ping, key, due)
+  }
+}
+
+/** The handler of an alarm threw and was rolled back: the record that it belongs to ends, so that nothing waits for it for ever. */
+export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId): void => {
+  switch (_tag) {
+    case "Tcp":
+      return Tcp.lost(ctx, state.tcp, key)
+    case "Neighbor":
+      return Neighbors.lost(ctx, state.neighbor, neighborHooks, key)
+    case "Address":
+      return Addresses.lost(ctx, state.device, deviceEffects(state), key)
+    case "Reassembly":
+      return Reassembly.lost(ctx, state.ip)
+    case "Ping":
+      return Ping.lost(ctx, state.ping, key)
   }
 }

@@ -59,7 +59,7 @@ export interface AttachLink extends Answers<LinkId> {
  * charged for the packet, in whatever it counts (payload, say); exactly that comes back, once, when the packet has left or was dropped on the way.
  */
 export interface Credit {
-  readonly owner: "Tcp" | "Udp" | "Raw" | "Ping"
+  readonly owner: "Tcp" | "Udp" | "Raw"
   readonly id: number
   readonly bytes: number
 }

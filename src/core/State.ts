@@ -76,7 +76,7 @@ export const snapshot = (state: State): Readonly<Record<string, unknown>> => {
       if (part instanceof Table) copied[path] = new Map(part.map)
       else if (part instanceof Cell) copied[path] = part.value
       else if (part instanceof Tally) copied[path] = Array.from(part.values)
-      else if (typeof part === "object" && part !== null && prefix === "" && name !== "config" && name !== "keys") {
+      else if (typeof part === "object" && part !== null && name !== "config" && name !== "keys") {
         walk(path, part)
       }
     }

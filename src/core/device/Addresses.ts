@@ -98,6 +98,15 @@ export const alarm = (ctx: Context, state: State, effects: Effects, id: number, 
   settle(ctx, state, kept)
 }
 
+/** The alarm of this address threw: what it has left to do by itself is given up, and its use if it was not decided yet. */
+export const lost = (ctx: Context, state: State, effects: Effects, id: number): void => {
+  const claim = state.claims.get(id)
+  const entry = claim === undefined ? undefined : entryOf(state, claim)
+  if (claim === undefined || entry === undefined) return
+  if (entry.state === "tentative") return giveUp(ctx, state, effects, claim, entry)
+  ctx.put(state.claims, id, { ...claim, phase: settled, next: Time.never, timer: Timer.idle })
+}
+
 /** The next probe or announcement. */
 const advance = (ctx: Context, state: State, effects: Effects, claim: Claim, entry: InterfaceAddress): void => {
   const self = state.interfaces.get(claim.link)

@@ -252,6 +252,14 @@ export const alarm = (ctx: Context, state: State, _key: number, due: Time.Instan
   armOldest(ctx, state)
 }
 
+/** The alarm threw: the packet that it was for is forgotten in silence, and the next one gets its alarm. */
+export const lost = (ctx: Context, state: State): void => {
+  ctx.set(state.incompleteTimer, Timer.idle)
+  const oldest = oldestOf(ctx, state)
+  if (oldest !== undefined) end(ctx, state, oldest, "FragmentTimeout")
+  armOldest(ctx, state)
+}
+
 const expire = (ctx: Context, state: State, self: Assembly.Incomplete): void => {
   end(ctx, state, self, "FragmentTimeout")
   // rfc: 1122 §3.3.2 MUST: only if the first fragment is there, since it tells whose packet it was.

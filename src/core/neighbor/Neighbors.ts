@@ -304,6 +304,12 @@ export const alarm = (ctx: Context, state: State, hooks: Hooks, id: number, due:
   if (isDue) apply(ctx, state, hooks, rung, { _tag: "Alarm" })
 }
 
+/** The alarm of this entry threw: it is forgotten, with what waits for it. */
+export const lost = (ctx: Context, state: State, hooks: Hooks, id: number): void => {
+  const entry = state.entries.get(id)
+  if (entry !== undefined) forget(ctx, state, hooks, entry)
+}
+
 /** Forgets the neighbours of a link; the static ones too if `isGone`. Answers how many. */
 export const flush = (ctx: Context, state: State, hooks: Hooks, link: LinkId, isGone: boolean): number => {
   const entries = Array.from(state.entries.values())

@@ -2,9 +2,12 @@
  * What programs ask of ping: one echo, and what came of it (RFC 792, RFC 4443 §4).
  */
 import type * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
 import type { LinkId } from "../Device.ts"
-import type { Answers } from "../Request.ts"
+import type { Answers, Ticket } from "../Request.ts"
 import type { Span } from "../Time.ts"
+import * as Echo from "./Ping.ts"
+import type { State } from "./State.ts"
 
 /**
  * Sends one echo request and waits for its answer. Fails with `TimedOut`, or `Unreachable` with the ICMP message that came
@@ -35,3 +38,10 @@ export interface Pong {
 }
 
 export type PingRequest = Ping
+
+export const handle = (ctx: Context, state: State, ticket: Ticket, request: PingRequest): void => {
+  switch (request._tag) {
+    case "Ping":
+      return Echo.start(ctx, state, ticket, request)
+  }
+}

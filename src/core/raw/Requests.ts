@@ -2,9 +2,12 @@
  * What programs ask of raw IP: packets of one protocol, as they come, beside the transports.
  */
 import type * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
 import type { LinkId } from "../Device.ts"
-import type { Answers } from "../Request.ts"
+import { type Answers, noTicket, type Ticket } from "../Request.ts"
 import type { Instant } from "../Time.ts"
+import * as Raw from "./Raw.ts"
+import type { State } from "./State.ts"
 
 /** Opens a socket that gets a copy of every packet of a protocol. */
 export interface RawOpen extends Answers<{ readonly socket: number }> {
@@ -54,3 +57,29 @@ export interface RawClose extends Answers<void> {
 }
 
 export type RawRequest = RawOpen | RawSend | RawReceive | RawClose
+
+export const handle = (ctx: Context, state: State, ticket: Ticket, request: RawRequest): void => {
+  switch (request._tag) {
+    case "RawOpen":
+      return Raw.open(ctx, state, ticket, request)
+    case "RawSend":
+      return Raw.write(ctx, state, ticket, request)
+    case "RawReceive":
+      return Raw.read(ctx, state, ticket, request)
+    case "RawClose":
+      return Raw.close(ctx, state, ticket, request.socket)
+  }
+}
+
+/** A reply found nobody: of all values only received packets and open sockets are worth keeping in order. */
+export const returned = (ctx: Context, state: State, request: RawRequest, value: unknown): void => {
+  switch (request._tag) {
+    case "RawReceive":
+      return Raw.returned(ctx, state, request.socket, value as ReadonlyArray<RawPacket>)
+    case "RawOpen":
+      return Raw.close(ctx, state, noTicket, (value as { readonly socket: number }).socket)
+    case "RawSend":
+    case "RawClose":
+      return
+  }
+}

@@ -2,9 +2,16 @@
  * What programs ask of UDP (RFC 768, RFC 1122 §4.1, RFC 8085), as data: one request per verb, each with the type of its answer.
  */
 import type * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
+import * as Fifo from "../data/Fifo.ts"
 import type { LinkId } from "../Device.ts"
-import type { Answers } from "../Request.ts"
+import * as Reason from "../Reason.ts"
+import { type Answers, noTicket, type Ticket } from "../Request.ts"
 import type { Instant } from "../Time.ts"
+import * as Bind from "./Bind.ts"
+import * as Receive from "./Receive.ts"
+import * as Send from "./Send.ts"
+import type { Socket, State } from "./State.ts"
 
 /** What a program may set per socket. */
 export interface UdpOptions {
@@ -133,3 +140,63 @@ export type UdpRequest =
   | UdpSetOptions
   | UdpGetInfo
   | UdpClose
+
+export const handle = (ctx: Context, state: State, ticket: Ticket, request: UdpRequest): void => {
+  if (request._tag === "UdpBind") return Bind.bind(ctx, state, ticket, request)
+  const socket = state.sockets.get(request.socket)
+  if (socket === undefined) return ctx.fail(ticket, Reason.closed)
+  switch (request._tag) {
+    case "UdpConnect":
+      return Bind.connect(ctx, state, ticket, socket, request)
+    case "UdpDisconnect":
+      return Bind.disconnect(ctx, state, ticket, socket)
+    case "UdpSend":
+      return Send.start(ctx, state, ticket, socket, request)
+    case "UdpReceive":
+      return Receive.start(ctx, state, ticket, socket, request)
+    case "UdpSetOptions": {
+      const options = Bind.withOptions(socket.options, request.options)
+      if ("_tag" in options) return ctx.fail(ticket, options)
+      ctx.put(state.sockets, socket.id, { ...socket, options })
+      return ctx.reply(ticket, undefined)
+    }
+    case "UdpGetInfo":
+      return ctx.reply(ticket, infoOf(socket))
+    case "UdpClose":
+      return Bind.close(ctx, state, ticket, socket)
+  }
+}
+
+const infoOf = (socket: Socket): UdpInfo => ({
+  local: socket.local,
+  port: socket.port,
+  remote: socket.remote?.address,
+  remotePort: socket.remote?.port ?? 0,
+  options: socket.options,
+  datagramsWaiting: Fifo.size(socket.received),
+  bytesWaiting: socket.receivedBytes,
+  datagramsDropped: socket.dropped,
+  bytesUnsent: socket.unsentBytes
+})
+
+/** A reply found nobody: datagrams go back into their queue, a socket that nobody holds is closed. */
+export const returned = (ctx: Context, state: State, request: UdpRequest, value: unknown): void => {
+  switch (request._tag) {
+    case "UdpBind": {
+      const socket = state.sockets.get((value as UdpBound).socket)
+      return socket === undefined ? undefined : Bind.close(ctx, state, noTicket, socket)
+    }
+    case "UdpReceive": {
+      const socket = state.sockets.get(request.socket)
+      if (socket === undefined) return
+      return Receive.returned(ctx, state, socket, value as ReadonlyArray<Datagram>)
+    }
+    case "UdpConnect":
+    case "UdpDisconnect":
+    case "UdpSend":
+    case "UdpSetOptions":
+    case "UdpGetInfo":
+    case "UdpClose":
+      return
+  }
+}

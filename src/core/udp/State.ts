@@ -62,8 +62,8 @@ export interface State {
   readonly sockets: Table<number, Socket>
   /** By hash of local address, local port, remote address, remote port; unspecified and 0 where a socket has none. */
   readonly index: HashIndex.HashIndex
-  /** How many sockets have each port. */
-  readonly ports: Table<number, number>
+  /** By local port. */
+  readonly ports: HashIndex.HashIndex
   /** Ephemeral ports given so far: makes the next one differ (RFC 6056 §3.3). */
   readonly ephemeral: Cell<number>
 }
@@ -71,6 +71,6 @@ export interface State {
 export const make = (): State => ({
   sockets: new Table("udp.sockets"),
   index: HashIndex.make("udp.index"),
-  ports: new Table("udp.ports"),
+  ports: HashIndex.make("udp.ports"),
   ephemeral: new Cell("udp.ephemeral", 0)
 })

@@ -1,0 +1,82 @@
+/**
+ * ICMP errors that this host sends (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3): which packets may be answered with one, how much of
+ * them is quoted, and how many go out.
+ */
+import * as Address from "../../wire/Address.ts"
+import * as Icmpv4 from "../../wire/Icmpv4.ts"
+import * as IpProtocol from "../../wire/IpProtocol.ts"
+import * as Piece from "../../wire/Piece.ts"
+import * as Word from "../../wire/Word.ts"
+import type { Context, ErrorKind } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as TokenBucket from "../data/TokenBucket.ts"
+import { noPieces, type Packet } from "../Ip.ts"
+import { errorRate, type State } from "./State.ts"
+
+/** The longest error, IP header included (RFC 1812 §4.3.2.3), which every host can put together (RFC 1122 §3.3.2). */
+const longest = 576
+
+export const send = (ctx: Context, state: State, kind: ErrorKind, packet: Packet): void => {
+  if (packet.version !== 4 || !mayReportV4(packet)) return
+  // rfc: 1812 §4.3.2.4: from the address that the packet was for; it is one of this host's.
+  const path = ctx.ip.path(ctx, packet.source, packet.destination, undefined)
+  if ("_tag" in path) return
+  const bucket = TokenBucket.take(state.errors.value, errorRate(ctx.config), ctx.at)
+  if (bucket === undefined) return ctx.drop("IcmpRateLimited", packet.link)
+  ctx.set(state.errors, bucket)
+  const message = messageV4(kind)
+  const headerLength = Icmpv4.size(message)
+  const quoted = Math.min(packet.end - packet.ipStart, longest - 20 - headerLength)
+  const head = ctx.reserve(headerLength + quoted)
+  const at = Icmpv4.emit(message, head.bytes, head.at)
+  const headEnd = Piece.copyRange(packet.bytes, packet.ipStart, packet.ipStart + quoted, head.bytes, at)
+  ctx.count(Counter.index.icmpSent)
+  ctx.count(Counter.index.icmpErrorsSent)
+  ctx.ip.send(ctx, {
+    path,
+    protocol: IpProtocol.icmp,
+    head,
+    headEnd,
+    pieces: noPieces,
+    checksumOffset: Icmpv4.checksumOffset,
+    hopLimit: ctx.config.hopLimit,
+    trafficClass: 0,
+    dontFragment: false,
+    gso: undefined,
+    credit: undefined
+  })
+}
+
+/** The cases in which no error may be sent (RFC 1122 §3.2.2), each of which would let one packet make many. */
+const mayReportV4 = (packet: Packet): boolean => {
+  const { bytes, ipStart, source, start } = packet
+  // rfc: 1122 §3.2.2 MUST NOT: about a packet to a group, in IP or in the link layer
+  if (packet.isGroup) return false
+  // rfc: 1122 §3.2.2 MUST NOT: to a source that is not a single host
+  if (Address.isUnspecified(source) || Address.isMulticast(source) || source === Address.broadcastV4) return false
+  // rfc: 1122 §3.2.2 MUST NOT: about a fragment but the first
+  if ((Word.read16(bytes, ipStart + 6) & 0x1fff) !== 0) return false
+  // rfc: 1122 §3.2.2 MUST NOT: about an error; what is not known may be one
+  return packet.protocol !== IpProtocol.icmp || (packet.end > start && isQuery(bytes[start]!))
+}
+
+const isQuery = (type: number): boolean =>
+  type === Icmpv4.Type.echoRequest || type === Icmpv4.Type.echoReply ||
+  type === Icmpv4.Type.timestampRequest || type === Icmpv4.Type.timestampReply
+
+const messageV4 = (kind: ErrorKind): Icmpv4.Fields => {
+  switch (kind) {
+    case "portUnreachable":
+      return { _tag: "Unreachable", code: Icmpv4.UnreachableCode.port, mtu: 0 }
+    case "protocolUnreachable":
+      return { _tag: "Unreachable", code: Icmpv4.UnreachableCode.protocol, mtu: 0 }
+    case "reassemblyTimeout":
+      return { _tag: "TimeExceeded", code: Icmpv4.TimeExceededCode.reassembly }
+    case "hopLimitExceeded":
+      return { _tag: "TimeExceeded", code: Icmpv4.TimeExceededCode.hopLimit }
+    default:
+      return kind._tag === "tooBig"
+        ? { _tag: "Unreachable", code: Icmpv4.UnreachableCode.fragmentationNeeded, mtu: kind.mtu }
+        : { _tag: "ParameterProblem", code: kind.code, pointer: kind.pointer }
+  }
+}

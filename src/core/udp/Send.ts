@@ -1,0 +1,144 @@
+/**
+ * Datagrams as they go out (RFC 768, RFC 1122 §4.1.3, RFC 8085 §3): from where, whether they may, and who waits for room.
+ */
+import * as Address from "../../wire/Address.ts"
+import * as Checksum from "../../wire/Checksum.ts"
+import * as IpProtocol from "../../wire/IpProtocol.ts"
+import * as Piece from "../../wire/Piece.ts"
+import * as Wire from "../../wire/Udp.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import { isBroadcast } from "../Device.ts"
+import * as Family from "../Family.ts"
+import { noPieces, type Path } from "../Ip.ts"
+import * as Reason from "../Reason.ts"
+import type { Ticket } from "../Request.ts"
+import type { UdpSend } from "./Requests.ts"
+import type { Socket, State } from "./State.ts"
+
+/** A request to send: done at once, or parked until bytes have left. */
+export const start = (ctx: Context, state: State, ticket: Ticket, socket: Socket, request: UdpSend): void => {
+  if (Fifo.isEmpty(socket.senders) && hasRoom(ctx, socket, request)) {
+    return finish(ctx, ticket, send(ctx, state, socket, request))
+  }
+  if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
+  if (!ctx.park(ticket, { owner: "Udp", id: socket.id })) return ctx.fail(ticket, Reason.limitReached("parkedRequests"))
+  ctx.put(state.sockets, socket.id, { ...socket, senders: Fifo.push(socket.senders, { ticket, request }) })
+}
+
+const finish = (ctx: Context, ticket: Ticket, refusal: Reason.Reason | undefined): void =>
+  refusal === undefined ? ctx.reply(ticket, undefined) : ctx.fail(ticket, refusal)
+
+/** One datagram may always wait, however long it is. */
+const hasRoom = (ctx: Context, socket: Socket, request: UdpSend): boolean =>
+  socket.unsentBytes === 0 || socket.unsentBytes + request.bytes.length <= ctx.config.limits.datagramSendBytes
+
+interface Target {
+  readonly address: Address.Address
+  readonly port: number
+}
+
+const targetOf = (socket: Socket, request: UdpSend): Target | Reason.Reason => {
+  const { remote } = socket
+  if (request.remote === undefined) {
+    return remote === undefined ? Reason.notConnected : { address: remote.address, port: remote.port }
+  }
+  if (remote !== undefined) return Reason.alreadyConnected
+  if (!isPort(request.remotePort)) return Reason.invalidArgument(`port ${request.remotePort}`)
+  return { address: request.remote, port: request.remotePort }
+}
+
+/** Port 0 means that no answer is wanted (RFC 768), so it can't be a destination. */
+export const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 0xffff
+
+const send = (ctx: Context, state: State, socket: Socket, request: UdpSend): Reason.Reason | undefined => {
+  const target = targetOf(socket, request)
+  if ("_tag" in target) return target
+  const failure = takeFailure(ctx, state, socket, target)
+  if (failure !== undefined) return failure
+  const limit = 0xffff - Wire.headerLength - (Address.isV4(target.address) ? Family.v4.headerLength : 0)
+  if (request.bytes.length > limit) return Reason.messageTooLarge(limit)
+  const path = ctx.ip.path(ctx, target.address, request.source ?? socket.local, socket.link)
+  if ("_tag" in path) return path
+  if (!socket.options.broadcast && isToBroadcast(ctx, path)) {
+    // rfc: 8085 §3.7: only who has said so may send to everybody
+    return Reason.invalidArgument("broadcasting is not allowed on this socket")
+  }
+  return transmit(ctx, state, socket, path, target.port, request.bytes)
+}
+
+const isToBroadcast = (ctx: Context, path: Path): boolean => {
+  const self = ctx.links.get(path.link)
+  return self !== undefined && isBroadcast(self, path.destination)
+}
+
+const transmit = (
+  ctx: Context,
+  state: State,
+  socket: Socket,
+  path: Path,
+  destinationPort: number,
+  bytes: Uint8Array
+): Reason.Reason | undefined => {
+  const length = Wire.headerLength + bytes.length
+  const head = ctx.reserve(length)
+  const pseudo = Checksum.pseudo(path.source, path.destination, IpProtocol.udp, length)
+  // rfc: 1122 §4.1.3.4 MUST: a checksum is always sent
+  const fields = { sourcePort: socket.port, destinationPort, length, checksum: Checksum.fold(pseudo) }
+  const at = Wire.emit(fields, head.bytes, head.at)
+  const refusal = ctx.ip.send(ctx, {
+    path,
+    protocol: IpProtocol.udp,
+    head,
+    headEnd: Piece.copyRange(bytes, 0, bytes.length, head.bytes, at),
+    pieces: noPieces,
+    checksumOffset: Wire.checksumOffset,
+    hopLimit: hopLimitOf(ctx, socket, path),
+    trafficClass: socket.options.trafficClass,
+    dontFragment: socket.options.dontFragment,
+    gso: undefined,
+    credit: { owner: "Udp", id: socket.id, bytes: bytes.length }
+  })
+  if (refusal !== undefined) {
+    return refusal._tag === "MessageTooLarge" ? Reason.messageTooLarge(refusal.limit - Wire.headerLength) : refusal
+  }
+  ctx.count(Counter.index.udpSent)
+  ctx.put(state.sockets, socket.id, { ...socket, unsentBytes: socket.unsentBytes + bytes.length })
+  return undefined
+}
+
+/** rfc: 1112 §6.1 a datagram to a group stays on the link unless the program says otherwise */
+const hopLimitOf = (ctx: Context, socket: Socket, path: Path): number =>
+  socket.options.hopLimit ?? (Address.isMulticast(path.destination) ? 1 : ctx.config.hopLimit)
+
+/** What an ICMP error has left for this call (RFC 1122 §4.1.3.3); told once. */
+const takeFailure = (ctx: Context, state: State, socket: Socket, target: Target): Reason.Reason | undefined => {
+  if (socket.failure !== undefined) {
+    ctx.put(state.sockets, socket.id, { ...socket, failure: undefined })
+    return socket.failure
+  }
+  if (socket.failures.length === 0) return undefined
+  const found = socket.failures.find(({ remote, remotePort }) =>
+    remotePort === target.port && Address.equals(remote, target.address)
+  )
+  if (found === undefined) return undefined
+  ctx.put(state.sockets, socket.id, { ...socket, failures: socket.failures.filter((other) => other !== found) })
+  return found.reason
+}
+
+/** Bytes have left the transmit queue, or were dropped: the next sends go. */
+export const sent = (ctx: Context, state: State, id: number, bytes: number): void => {
+  const before = state.sockets.get(id)
+  if (before === undefined) return
+  let socket: Socket = { ...before, unsentBytes: before.unsentBytes - bytes }
+  ctx.put(state.sockets, id, socket)
+  for (let next = Fifo.head(socket.senders); next !== undefined; next = Fifo.head(socket.senders)) {
+    if (!hasRoom(ctx, socket, next.request)) return
+    const rest: Socket = { ...socket, senders: Fifo.shift(socket.senders) }
+    ctx.put(state.sockets, id, rest)
+    ctx.unpark(next.ticket)
+    finish(ctx, next.ticket, send(ctx, state, rest, next.request))
+    socket = state.sockets.get(id) ?? rest
+  }
+}
