@@ -12,9 +12,11 @@ import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Row from "./Row.ts"
+import { rows as memory } from "./rows/Memory.ts"
+import { rows as step } from "./rows/Step.ts"
 import { rows as wire } from "./rows/Wire.ts"
 
-const rows: ReadonlyArray<Row.Row> = [...wire]
+const rows: ReadonlyArray<Row.Row> = [...step, ...memory, ...wire]
 
 /** Marks the line of a measuring Node's output that holds its figures. */
 const mark = "figures: "
