@@ -202,6 +202,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "TcpAwait":
     case "TcpSetOptions":
     case "TcpGetInfo":
+    case "TcpList":
       return TcpRequests.handle(ctx, state.tcp, ticket, request)
   }
 }
@@ -240,8 +241,9 @@ const onAbandoned = (ctx: Context, state: State, ticket: Ticket): void => {
   ctx.unpark(ticket)
   switch (holder.owner) {
     case "Tcp":
+      return Tcp.abandon(ctx, state.tcp, holder.id, ticket)
     case "TcpListener":
-      return TcpRequests.abandon(ctx, state.tcp, holder.id, ticket)
+      return Tcp.abandonAccept(ctx, state.tcp, holder.id, ticket)
     case "Udp":
       return UdpBind.abandon(ctx, state.udp, holder.id, ticket)
     case "Ping":
@@ -266,7 +268,8 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "TcpAwait":
     case "TcpSetOptions":
     case "TcpGetInfo":
-      return TcpRequests.returned(ctx, state.tcp, request, value)
+    case "TcpList":
+      return Tcp.returned(ctx, state.tcp, request, value)
     case "UdpBind":
     case "UdpConnect":
     case "UdpDisconnect":
@@ -306,7 +309,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
 export const onCredit = (ctx: Context, state: State, { bytes, id, owner }: Credit): void => {
   switch (owner) {
     case "Tcp":
-      return TcpRequests.sent(ctx, state.tcp, id, bytes)
+      return Tcp.sent(ctx, state.tcp, id, bytes)
     case "Udp":
       return UdpSend.sent(ctx, state.udp, id, bytes)
     case "Raw":

@@ -30,7 +30,13 @@ const defendInterval = Time.seconds(10)
 const settled: Phase = Object.freeze({ _tag: "Settled" })
 
 /** Puts a new entry on an interface and starts what it needs before use. */
-export const assign = (ctx: Context, state: State, effects: Effects, self: Interface, entry: InterfaceAddress): void => {
+export const assign = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  self: Interface,
+  entry: InterfaceAddress
+): void => {
   const probing = ctx.config.addressProbing && self.medium === "ethernet" && Address.isV4(entry.address)
   const added: InterfaceAddress = probing ? { ...entry, state: "tentative" } : entry
   ctx.put(state.interfaces, self.id, { ...self, addresses: [...self.addresses, added] })
@@ -115,7 +121,9 @@ const advance = (ctx: Context, state: State, effects: Effects, claim: Claim, ent
     case "Probing": {
       const { sent } = claim.phase
       // rfc: 5227 §2.1.1: nobody has answered the last probe for ANNOUNCE_WAIT.
-      if (sent === probeCount) return use(ctx, state, effects, claim, changeState(ctx, state, claim.link, entry, "preferred"))
+      if (sent === probeCount) {
+        return use(ctx, state, effects, claim, changeState(ctx, state, claim.link, entry, "preferred"))
+      }
       effects.probe(ctx, self, claim.address)
       const spread = Entropy.fraction(ctx.keys.jitter, [claim.id, sent + 1])
       const wait = sent + 1 === probeCount

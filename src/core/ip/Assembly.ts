@@ -91,7 +91,9 @@ export const place = (self: Incomplete, fragment: Fragment): Placement => {
   const next = self.parts[index]
   if (next !== undefined && next.offset < end) return isSame(next, fragment) ? "Duplicate" : "FragmentOverlap"
   // Nothing may lie behind the end, and there is one end only.
-  if (self.total !== undefined && (end > self.total || (fragment.isLast && end !== self.total))) return "FragmentTooLong"
+  if (self.total !== undefined && (end > self.total || (fragment.isLast && end !== self.total))) {
+    return "FragmentTooLong"
+  }
   if (fragment.isLast && index < self.parts.length) return "FragmentTooLong"
   return index
 }

@@ -113,16 +113,20 @@ const writeHeader = (packet: Send, room: Head, changing: Changing): number => {
   const { path } = packet
   const at = room.at - Ipv4.minimumHeaderLength
   if (!Address.isV4(path.source) || !Address.isV4(path.destination)) return at
-  Ipv4.emit({
-    ...changing,
-    source: path.source,
-    destination: path.destination,
-    hopLimit: packet.hopLimit,
-    trafficClass: packet.trafficClass,
-    protocol: packet.protocol,
-    dontFragment: packet.dontFragment,
-    options: undefined
-  }, room.bytes, at)
+  Ipv4.emit(
+    {
+      ...changing,
+      source: path.source,
+      destination: path.destination,
+      hopLimit: packet.hopLimit,
+      trafficClass: packet.trafficClass,
+      protocol: packet.protocol,
+      dontFragment: packet.dontFragment,
+      options: undefined
+    },
+    room.bytes,
+    at
+  )
   return at
 }
 
@@ -142,4 +146,3 @@ const identificationOf = (ctx: Context, state: State, packet: Send): number => {
 /** A router says that packets of this path are too big; the transport has found the message genuine. */
 export const learnMtu = (ctx: Context, state: State, path: Path, mtu: number): void =>
   PathMtu.learn(ctx, state, path.destination, path.mtu, mtu)
-

@@ -33,7 +33,9 @@ export const find = (
 ): Path | Reason.Reason => {
   const given = source !== undefined && !Address.isUnspecified(source) ? source : undefined
   if (Address.isUnspecified(destination)) return Reason.invalidArgument("the destination is the unspecified address")
-  if (given !== undefined && Address.versionOf(given) !== Address.versionOf(destination)) return Reason.addressNotAvailable
+  if (given !== undefined && Address.versionOf(given) !== Address.versionOf(destination)) {
+    return Reason.addressNotAvailable
+  }
   if (link !== undefined && ctx.links.get(link) === undefined) return Reason.notFound("interface")
   if (Address.isLoopback(destination) || ctx.ip.isOurs(destination)) return toSelf(ctx, destination, given)
   if (given !== undefined && !ctx.ip.isOurs(given)) return Reason.addressNotAvailable

@@ -299,21 +299,25 @@ const wholeV4 = (ctx: Context, packet: Packet, self: Assembly.Incomplete): Packe
   const trafficClass = Assembly.trafficClassOf(bytes[1]!, self.marks)
   if (trafficClass === undefined) return refuse(ctx, packet, "FragmentMarksMixed")
   ctx.count(Counter.index.reassembled)
-  Wire.emit({
-    source: Address.readV4(bytes, 12),
-    destination: Address.readV4(bytes, 16),
-    hopLimit: bytes[8]!,
-    trafficClass,
-    protocol: self.protocol,
-    identification: self.identification,
-    dontFragment: false,
-    moreFragments: false,
-    fragmentOffset: 0,
-    totalLength: bytes.length,
-    options: start === Wire.minimumHeaderLength
-      ? undefined
-      : { bytes: self.header!, start: Wire.minimumHeaderLength, end: start }
-  }, bytes, 0)
+  Wire.emit(
+    {
+      source: Address.readV4(bytes, 12),
+      destination: Address.readV4(bytes, 16),
+      hopLimit: bytes[8]!,
+      trafficClass,
+      protocol: self.protocol,
+      identification: self.identification,
+      dontFragment: false,
+      moreFragments: false,
+      fragmentOffset: 0,
+      totalLength: bytes.length,
+      options: start === Wire.minimumHeaderLength
+        ? undefined
+        : { bytes: self.header!, start: Wire.minimumHeaderLength, end: start }
+    },
+    bytes,
+    0
+  )
   return {
     ...packet,
     bytes,

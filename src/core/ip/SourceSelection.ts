@@ -15,7 +15,8 @@ export interface Target {
 type Rule = (candidate: InterfaceAddress, target: Target) => number
 
 /** 1 within the link, 2 anywhere (RFC 6724 §3.1). */
-const scopeOf = (address: Address.Address): number => Address.isLinkLocal(address) || Address.isLoopback(address) ? 1 : 2
+const scopeOf = (address: Address.Address): number =>
+  Address.isLinkLocal(address) || Address.isLoopback(address) ? 1 : 2
 
 const commonBits = (a: Address.Address, b: Address.Address, limit: number): number => {
   let low = 0
@@ -33,7 +34,8 @@ const rules: ReadonlyArray<Rule> = [
   // RFC 6724 §5 rule 1
   (candidate, { destination }) => Address.equals(candidate.address, destination) ? 1 : 0,
   // Rule 2: wide enough for the destination, and no wider.
-  ({ address }, { destination }) => scopeOf(address) === scopeOf(destination) ? 2 : scopeOf(address) > scopeOf(destination) ? 1 : 0,
+  ({ address }, { destination }) =>
+    scopeOf(address) === scopeOf(destination) ? 2 : scopeOf(address) > scopeOf(destination) ? 1 : 0,
   // Rule 3
   ({ state }) => state === "deprecated" ? 0 : 1,
   // rfc: 1122 §3.3.4.3: of the network through which the packet goes

@@ -78,7 +78,12 @@ const hear = (
 
 /** Asks for an address: by broadcast, or, to find out whether a neighbour is still there, the neighbour itself (RFC 1122 §2.3.2.1). */
 export const solicit = (ctx: Context, self: Interface, address: Address.Ipv4, to: Mac.Mac | "everybody"): void =>
-  transmit(ctx, self, to === "everybody" ? Mac.broadcast : to, Wire.request(self.mac, senderFor(self, address), address))
+  transmit(
+    ctx,
+    self,
+    to === "everybody" ? Mac.broadcast : to,
+    Wire.request(self.mac, senderFor(self, address), address)
+  )
 
 /** rfc: 5227 §2.1.1 */
 export const probe = (ctx: Context, self: Interface, address: Address.Ipv4): void =>

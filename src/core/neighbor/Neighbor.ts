@@ -158,7 +158,10 @@ const onSendUnreachable = (
 
 /** RFC 7048 §4: the time between questions grows threefold, up to a minute. */
 const backoff = (sent: number, timing: Timing): Time.Span =>
-  Time.min(maxRetransmitTime, Time.scale(timing.retransmit, backoffMultiple ** Math.min(sent - maxUnicastSolicit + 1, 8)))
+  Time.min(
+    maxRetransmitTime,
+    Time.scale(timing.retransmit, backoffMultiple ** Math.min(sent - maxUnicastSolicit + 1, 8))
+  )
 
 const onHeard = (self: Neighbor, mac: Mac): Outcome => {
   const known = macOf(self)

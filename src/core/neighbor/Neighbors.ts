@@ -138,7 +138,9 @@ const evict = (ctx: Context, state: State, hooks: Hooks, link: LinkId): boolean 
   let oldest: Entry | undefined = undefined
   for (const entry of state.entries.values()) {
     if (entry.link !== link || entry.neighbor.state._tag === "Static" || !Fifo.isEmpty(entry.parked)) continue
-    if (oldest === undefined || entry.usedAt < oldest.usedAt || (entry.usedAt === oldest.usedAt && entry.id < oldest.id)) {
+    if (
+      oldest === undefined || entry.usedAt < oldest.usedAt || (entry.usedAt === oldest.usedAt && entry.id < oldest.id)
+    ) {
       oldest = entry
     }
   }

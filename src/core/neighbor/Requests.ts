@@ -76,9 +76,13 @@ export const handle = (
 const set = (ctx: Context, state: State, hooks: Neighbors.Hooks, ticket: Ticket, request: SetNeighbor): void => {
   const self = ctx.links.get(request.link)
   if (self === undefined) return ctx.fail(ticket, Reason.notFound("interface"))
-  if (self.medium !== "ethernet") return ctx.fail(ticket, Reason.invalidArgument("the link has no link-layer addresses"))
+  if (self.medium !== "ethernet") {
+    return ctx.fail(ticket, Reason.invalidArgument("the link has no link-layer addresses"))
+  }
   const { address, mac } = request
-  if (Address.isMulticast(address) || Address.isUnspecified(address) || isBroadcast(self, address) || Mac.isGroup(mac)) {
+  if (
+    Address.isMulticast(address) || Address.isUnspecified(address) || isBroadcast(self, address) || Mac.isGroup(mac)
+  ) {
     return ctx.fail(ticket, Reason.invalidArgument("not the address of a single host"))
   }
   if (!Neighbors.fix(ctx, state, hooks, self, address, mac)) {

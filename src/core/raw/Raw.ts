@@ -103,7 +103,9 @@ export const read = (ctx: Context, state: State, ticket: Ticket, request: RawRec
   if (!(request.max >= 1)) return ctx.fail(ticket, Reason.invalidArgument("max must be at least 1"))
   if (Fifo.isEmpty(socket.received)) {
     if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
-    if (!ctx.park(ticket, { owner: "Raw", id: socket.id })) return ctx.fail(ticket, Reason.limitReached("parkedRequests"))
+    if (!ctx.park(ticket, { owner: "Raw", id: socket.id })) {
+      return ctx.fail(ticket, Reason.limitReached("parkedRequests"))
+    }
     const receivers = Fifo.push(socket.receivers, { ticket, max: request.max })
     return ctx.put(state.sockets, socket.id, { ...socket, receivers })
   }
@@ -134,7 +136,9 @@ const hasRoom = (ctx: Context, socket: Socket, request: RawSend): boolean =>
 
 const send = (ctx: Context, state: State, socket: Socket, request: RawSend): Reason.Reason | undefined => {
   const { bytes, destination } = request
-  if (Address.versionOf(destination) !== socket.version) return Reason.invalidArgument("destination of another IP version")
+  if (Address.versionOf(destination) !== socket.version) {
+    return Reason.invalidArgument("destination of another IP version")
+  }
   const limit = 65_535 - Family.of(destination).headerLength
   if (bytes.length > limit) return Reason.messageTooLarge(limit)
   const path = ctx.ip.path(ctx, destination, request.source, socket.link)

@@ -136,5 +136,11 @@ export const onUnassigned = (ctx: Context, state: State, link: LinkId, entry: In
     Address.samePrefix(other.address, address, prefixLength)
   )
   if (isShared === true) return
-  Routes.removeSelected(ctx, state, { prefix: address, length: prefixLength, gateway: undefined, link, origin: "onLink" })
+  Routes.removeSelected(ctx, state, {
+    prefix: address,
+    length: prefixLength,
+    gateway: undefined,
+    link,
+    origin: "onLink"
+  })
 }

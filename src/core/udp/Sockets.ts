@@ -94,7 +94,9 @@ const matching = (ctx: Context, state: State, tier: typeof tiers[number], ends: 
   const found: Array<Socket> = []
   for (let i = ids.length - 1; i >= 0; i--) {
     const socket = state.sockets.get(ids[i]!)
-    if (socket !== undefined && socket.port === ends.port && isLinkRight(socket, ends.link) && tier.matches(socket, ends)) {
+    if (
+      socket !== undefined && socket.port === ends.port && isLinkRight(socket, ends.link) && tier.matches(socket, ends)
+    ) {
       found.push(socket)
     }
   }

@@ -1,0 +1,379 @@
+/**
+ * A host by itself: one core driven through `runBatch`, with time that moves when it is told to, and no fiber anywhere.
+ *
+ *     deliver(link, frame) ─▶ ┌──────┐ ─▶ takeFrames(link)
+ *     request(…) ───────────▶ │ core │ ─▶ outcome of each request, notices, drops
+ *     advance(span) ────────▶ └──────┘ ─▶ nextTimer()
+ *
+ * It does what the shell's workers do, at once and in order: loopback frames come back in, sent frames return their credit, alarms
+ * ring when their time has come. The same seed and the same calls give the same bytes. {@link Wire} joins several.
+ */
+import * as Bounds from "../core/Bounds.ts"
+import * as Config from "../core/Config.ts"
+import * as Counter from "../core/Counter.ts"
+import { type Interface, type LinkId, loopback } from "../core/Device.ts"
+import * as Drop from "../core/Drop.ts"
+import * as Entropy from "../core/Entropy.ts"
+import type { Event } from "../core/Event.ts"
+import type { Change } from "../core/Notice.ts"
+import type { Output, Transmit } from "../core/Output.ts"
+import type { Reason } from "../core/Reason.ts"
+import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Request.ts"
+import * as State from "../core/State.ts"
+import * as Time from "../core/Time.ts"
+import type { TimerId } from "../core/Timer.ts"
+import * as Address from "../wire/Address.ts"
+import * as Frame from "../wire/Frame.ts"
+import * as Gather from "../wire/Gather.ts"
+import type * as Mac from "../wire/Mac.ts"
+import { runBatch, Step } from "../workers/runBatch.ts"
+
+/** An interface to begin with. Absent parts have the values of an ordinary Ethernet card. */
+export interface InterfaceOptions {
+  readonly name?: string
+  readonly medium?: "ethernet" | "ip"
+  /** `02:00:00:00:SS:NN` if absent, with the seed's low octet and the link's number. */
+  readonly mac?: Mac.Mac
+  /** 1500 if absent. */
+  readonly mtu?: number
+  /** Addresses with their prefix lengths: `[Address.v4(10, 0, 0, 1), 24]`. */
+  readonly addresses?: ReadonlyArray<readonly [Address.Address, number]>
+  /** The router of the default route. */
+  readonly gateway?: Address.Address
+  readonly checksumOffload?: boolean
+  readonly segmentation?: Interface["segmentation"]
+  readonly maxSegmentBytes?: number
+}
+
+/** What a host is made of. */
+export interface Options {
+  /** Decides everything that is random. 1 if absent. */
+  readonly seed?: number
+  readonly config?: Partial<Omit<Config.Config, "limits">>
+  readonly limits?: Partial<Bounds.Limits>
+  /** Attached in order, with link ids from 1 on; 0 is the loopback link, which every host has. */
+  readonly interfaces?: ReadonlyArray<InterfaceOptions>
+  /** Where the clock starts. 0 if absent. */
+  readonly startAt?: Time.Instant
+}
+
+/** What became of a request. */
+export type Outcome<A> =
+  | { readonly _tag: "Pending" }
+  | { readonly _tag: "Done"; readonly value: A }
+  | { readonly _tag: "Failed"; readonly reason: Reason }
+
+/** A request that was made. */
+export interface Asked<A> {
+  readonly ticket: Ticket
+  /** What became of it so far. */
+  readonly outcome: () => Outcome<A>
+}
+
+const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
+
+const seedBytes = (seed: number): Uint8Array => {
+  const bytes = new Uint8Array(16)
+  for (let i = 0; i < 8; i++) bytes[i] = Math.floor(seed / 2 ** (8 * i))
+  return bytes
+}
+
+interface Alarm {
+  readonly timer: TimerId
+  readonly at: Time.Instant
+  /** Alarms of one instant ring in the order in which they were set. */
+  readonly order: number
+}
+
+const isBefore = (a: Alarm, b: Alarm): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+/** One link's frames on their way out. */
+interface Port {
+  /** Frames as they would be on a wire. */
+  readonly frames: Array<Uint8Array>
+  /** What waits while the link is stalled. */
+  readonly waiting: Array<Transmit>
+  isStalled: boolean
+}
+
+/** A host; {@link make} makes one. */
+export class Host {
+  /** The core's workbench: its state and journal, for tests that look inside. */
+  readonly step: Step
+  private time: Time.Instant
+  private lastTicket = 0
+  private alarmsSet = 0
+  private readonly alarms: Array<Alarm> = []
+  private readonly ports: Map<LinkId, Port> = new Map()
+  private readonly outcomes: Map<Ticket, Outcome<unknown>> = new Map()
+  private changes: Array<Change> = []
+  private dropped: Array<Drop.Drop> = []
+
+  constructor(options: Options) {
+    const config: Config.Config = {
+      ...Config.defaults,
+      ...options.config,
+      limits: Bounds.withOverrides(options.limits ?? {})
+    }
+    this.step = new Step(State.make(config, Entropy.derive(seedBytes(options.seed ?? 1))))
+    this.time = options.startAt ?? Time.instantOf(0)
+  }
+
+  /** The time on this host's clock. */
+  get now(): Time.Instant {
+    return this.time
+  }
+
+  get state(): State.State {
+    return this.step.state
+  }
+
+  /** A frame arrives on a link now. Bytes are a frame with nothing known of its checksums. */
+  deliver(link: LinkId, frame: Uint8Array | Frame.Frame): void {
+    const whole = frame instanceof Uint8Array ? Frame.plain(frame) : frame
+    this.run([{ _tag: "Frame", link, frame: whole, receivedAt: this.time }])
+  }
+
+  /** The frames that have left a link since the last call: joined, with their checksums, super-segments cut. */
+  takeFrames(link: LinkId): Array<Uint8Array> {
+    const port = this.port(link)
+    return port.frames.splice(0)
+  }
+
+  /** From now on a link keeps what it is given, as a slow one would. */
+  stall(link: LinkId): void {
+    this.port(link).isStalled = true
+  }
+
+  /** The link takes all that waits, and goes on taking. */
+  resume(link: LinkId): void {
+    this.port(link).isStalled = false
+    this.sendWaiting(link)
+  }
+
+  /** A stalled link takes one more frame; false if none waits. */
+  release(link: LinkId): boolean {
+    const transmit = this.port(link).waiting.shift()
+    if (transmit === undefined) return false
+    this.send(transmit)
+    return true
+  }
+
+  /** Asks for something and returns at once; what comes of it can be looked up. */
+  request<R extends Request>(request: R): Asked<AnswerOf<R>> {
+    const ticket = ++this.lastTicket
+    this.outcomes.set(ticket, pending)
+    this.run([{ _tag: "Request", ticket, request }])
+    return { ticket, outcome: () => (this.outcomes.get(ticket) ?? pending) as Outcome<AnswerOf<R>> }
+  }
+
+  /** Asks for something that is met at once, and returns its value. Throws if it failed or waits. */
+  call<R extends Request>(request: R): AnswerOf<R> {
+    const outcome = this.request(request).outcome()
+    if (outcome._tag === "Done") return outcome.value
+    const why = outcome._tag === "Pending" ? "waits" : `failed: ${JSON.stringify(outcome.reason)}`
+    throw new Error(`${request._tag} ${why}`)
+  }
+
+  /** Tells the core something that has no answer. */
+  tell(request: Request): void {
+    this.run([{ _tag: "Request", ticket: noTicket, request }])
+  }
+
+  /** Gives up waiting for a request, as an interrupted fiber does. */
+  abandon(asked: Asked<unknown>): void {
+    this.outcomes.delete(asked.ticket)
+    this.tell({ _tag: "Abandoned", abandoned: asked.ticket })
+  }
+
+  /** When the next alarm is set to ring, stale or not; `undefined` if none is. */
+  nextTimer(): Time.Instant | undefined {
+    return this.alarms[0]?.at
+  }
+
+  /** Lets time pass; alarms ring on the way, each at its time. */
+  advance(by: Time.Span): void {
+    this.advanceTo(Time.plus(this.time, by))
+  }
+
+  /** Lets time pass up to an instant. Going back is not possible. */
+  advanceTo(at: Time.Instant): void {
+    for (let next = this.nextTimer(); next !== undefined && next <= at; next = this.nextTimer()) {
+      this.time = Time.latest(this.time, next)
+      const alarm = this.alarms.shift()!
+      this.run([{ _tag: "Timer", timer: alarm.timer, due: alarm.at }])
+    }
+    this.time = Time.latest(this.time, at)
+  }
+
+  /** What has changed since the last call, oldest first. */
+  notices(): Array<Change> {
+    const changes = this.changes
+    this.changes = []
+    return changes
+  }
+
+  /** What was discarded since the last call, oldest first. */
+  drops(): Array<Drop.Drop> {
+    const dropped = this.dropped
+    this.dropped = []
+    return dropped
+  }
+
+  /** A counter's value since the host was made. */
+  counter(name: Counter.Name): number {
+    return this.state.counters.get(Counter.index[name])
+  }
+
+  /** How many packets were dropped for this reason since the host was made. */
+  dropCount(reason: Drop.DropReason): number {
+    return this.state.drops.get(Drop.index[reason])
+  }
+
+  /** Bytes that the host holds for a pool of its memory account, or for all. */
+  memory(pool?: typeof State.pools[number]): number {
+    return this.state.memory.get(pool === undefined ? State.pools.length : State.pools.indexOf(pool))
+  }
+
+  /** A copy of all tables, to compare. */
+  snapshot(): Readonly<Record<string, unknown>> {
+    return State.snapshot(this.state)
+  }
+
+  /** Runs events as one batch at the present time, and what they lead to. For tests that make events themselves. */
+  run(events: ReadonlyArray<Event>): ReadonlyArray<Output> {
+    const outputs = runBatch(this.step, this.time, events)
+    for (const output of outputs) this.consume(output)
+    return outputs
+  }
+
+  private consume(output: Output): void {
+    switch (output._tag) {
+      case "Transmit": {
+        const port = this.port(output.link)
+        port.waiting.push(output)
+        if (!port.isStalled) this.sendWaiting(output.link)
+        return
+      }
+      case "Reply":
+        if (this.outcomes.has(output.ticket)) this.outcomes.set(output.ticket, outcomeOf(output))
+        return
+      case "SetTimer":
+        return this.setAlarm(output.timer, output.at)
+      case "Notice":
+        this.changes.push(output.change)
+        return
+      case "Drop":
+        this.dropped.push(output)
+        return
+    }
+  }
+
+  private port(link: LinkId): Port {
+    let port = this.ports.get(link)
+    if (port === undefined) {
+      port = { frames: [], waiting: [], isStalled: false }
+      this.ports.set(link, port)
+    }
+    return port
+  }
+
+  /** What an alarm leads to may set alarms and send frames, so the queue is taken from the front until it is empty. */
+  private sendWaiting(link: LinkId): void {
+    const port = this.port(link)
+    for (let next = port.waiting.shift(); next !== undefined; next = port.waiting.shift()) this.send(next)
+  }
+
+  private send(transmit: Transmit): void {
+    const { credit, link, packet, size } = transmit
+    const events: Array<Event> = []
+    if (link === loopback) events.push({ _tag: "Frame", link, frame: joined(packet), receivedAt: this.time })
+    else this.port(link).frames.push(...this.cut(link, packet))
+    const credits = credit === undefined ? [] : [credit]
+    events.push({ _tag: "Request", ticket: noTicket, request: { _tag: "Sent", link, bytes: size, credits } })
+    this.run(events)
+  }
+
+  private cut(link: LinkId, packet: Gather.Outgoing): Array<Uint8Array> {
+    const headerLength = this.state.device.interfaces.get(link)?.medium === "ethernet" ? 14 : 0
+    const bytes = new Uint8Array(Gather.segmentsSize(packet, 0))
+    const bounds: Array<number> = []
+    Gather.segments(packet, headerLength, 0, { bytes, at: 0, end: bytes.length, gap: 0 }, true, bounds)
+    const frames: Array<Uint8Array> = []
+    for (let i = 0; i < bounds.length; i += 2) frames.push(bytes.slice(bounds[i], bounds[i + 1]))
+    return frames
+  }
+
+  private setAlarm(timer: TimerId, at: Time.Instant): void {
+    if (at === Time.never) return
+    const alarm: Alarm = { timer, at, order: ++this.alarmsSet }
+    let low = 0
+    let high = this.alarms.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBefore(this.alarms[middle]!, alarm)) low = middle + 1
+      else high = middle
+    }
+    this.alarms.splice(low, 0, alarm)
+  }
+}
+
+const outcomeOf = (reply: Extract<Output, { readonly _tag: "Reply" }>): Outcome<unknown> =>
+  reply.reason === undefined ? { _tag: "Done", value: reply.value } : { _tag: "Failed", reason: reply.reason }
+
+/** A frame that never leaves the host: what was left to the link to do stays so. */
+const joined = (packet: Gather.Outgoing): Frame.Frame => {
+  const bytes = new Uint8Array(Gather.size(packet))
+  Gather.into(packet, bytes, 0, false)
+  const isPartial = packet.checksum === "partial"
+  return {
+    ...Frame.plain(bytes),
+    checksum: isPartial ? "partial" : "verified",
+    checksumStart: isPartial ? packet.checksumStart : 0,
+    checksumOffset: isPartial ? packet.checksumOffset : 0,
+    gso: packet.gso
+  }
+}
+
+/** The MAC address that an interface gets when it is given none. */
+export const macOf = (seed: number, link: LinkId): Mac.Mac => 0x0200_0000_0000 + (seed & 0xff) * 0x100 + (link & 0xff)
+
+const interfaceOf = (seed: number, id: LinkId, given: InterfaceOptions): Interface => {
+  const medium = given.medium ?? "ethernet"
+  const mtu = given.mtu ?? 1500
+  return {
+    id,
+    name: given.name ?? `eth${id - 1}`,
+    medium,
+    mac: medium === "ethernet" ? given.mac ?? macOf(seed, id) : 0,
+    mtu,
+    checksumOffload: given.checksumOffload ?? false,
+    segmentation: given.segmentation ?? new Set(),
+    maxSegmentBytes: given.maxSegmentBytes ?? mtu,
+    up: true,
+    addresses: []
+  }
+}
+
+/** Attaches another interface to a running host; answers its link id. */
+export const attach = (host: Host, link: LinkId, options: InterfaceOptions, seed = 1): LinkId => {
+  host.call({ _tag: "AttachLink", interface: interfaceOf(seed, link, options) })
+  for (const [address, prefixLength] of options.addresses ?? []) {
+    host.call({ _tag: "AddAddress", link, address, prefixLength, origin: "static" })
+  }
+  const { gateway } = options
+  if (gateway === undefined) return link
+  const prefix = Address.unspecified(Address.versionOf(gateway))
+  host.call({ _tag: "AddRoute", prefix, length: 0, gateway, link, metric: 0, source: undefined })
+  return link
+}
+
+/** Makes a host. The frames that its addresses were announced with, and the notices of that, are taken away. */
+export const make = (options: Options = {}): Host => {
+  const host = new Host(options)
+  const interfaces = options.interfaces ?? []
+  interfaces.forEach((given, i) => attach(host, i + 1, given, options.seed))
+  interfaces.forEach((_, i) => host.takeFrames(i + 1))
+  host.notices()
+  return host
+}
