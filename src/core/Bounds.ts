@@ -20,7 +20,10 @@ export const table = {
     default: 1024,
     unit: "entries",
     limits: "Neighbours that a link's cache holds",
-    atLimit: { evicts: "the neighbour unused for longest that is not static and has no parked packet; with none, NeighborCacheFull" }
+    atLimit: {
+      evicts:
+        "the neighbour unused for longest that is not static and has no parked packet; with none, NeighborCacheFull"
+    }
   },
   neighborParkedPackets: {
     default: 64,
@@ -109,7 +112,8 @@ export const table = {
   datagramFailures: {
     default: 16,
     unit: "entries",
-    limits: "Destinations of one unconnected UDP socket whose ICMP errors wait for the next send to them (RFC 1122 §4.1.3.3)",
+    limits:
+      "Destinations of one unconnected UDP socket whose ICMP errors wait for the next send to them (RFC 1122 §4.1.3.3)",
     atLimit: { evicts: "the oldest failure" }
   },
   datagramSendBytes: {

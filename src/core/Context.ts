@@ -110,7 +110,11 @@ export interface RouteLayer {
   readonly lookup: (
     destination: Address.Address,
     link: LinkId | undefined
-  ) => { readonly link: LinkId; readonly gateway: Address.Address | undefined; readonly source: Address.Address | undefined } | undefined
+  ) => {
+    readonly link: LinkId
+    readonly gateway: Address.Address | undefined
+    readonly source: Address.Address | undefined
+  } | undefined
 }
 
 /** The interfaces and neighbours as IP and the transports use them. */
@@ -120,7 +124,13 @@ export interface LinkLayer {
   /** The link on which an address of this stack is usable; the first, if a link-local one is on several. */
   readonly linkOf: (address: Address.Address) => LinkId | undefined
   /** Hands an IP packet to the neighbour: resolves its link-layer address first if need be, and puts the link-layer header before `packet.headStart`. */
-  readonly send: (ctx: Context, link: LinkId, nextHop: Address.Address, packet: Outgoing, credit: Credit | undefined) => void
+  readonly send: (
+    ctx: Context,
+    link: LinkId,
+    nextHop: Address.Address,
+    packet: Outgoing,
+    credit: Credit | undefined
+  ) => void
   /** Upper-layer confirmation that a neighbour is reachable (RFC 4861 §7.3.1): TCP saw progress. */
   readonly confirm: (ctx: Context, link: LinkId, nextHop: Address.Address) => void
 }

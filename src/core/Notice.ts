@@ -36,7 +36,12 @@ export type Change =
   | { readonly _tag: "ConnectionState"; readonly connection: number; readonly from: string; readonly to: string }
   /** Something worth an event on a connection's span: a retransmission, a timeout, recovery, a closed window. */
   | { readonly _tag: "ConnectionEvent"; readonly connection: number; readonly event: string; readonly detail: number }
-  | { readonly _tag: "RouterChanged"; readonly link: LinkId; readonly router: Address.Address; readonly lifetime: number }
+  | {
+    readonly _tag: "RouterChanged"
+    readonly link: LinkId
+    readonly router: Address.Address
+    readonly lifetime: number
+  }
   | { readonly _tag: "NameServers"; readonly link: LinkId; readonly servers: ReadonlyArray<Address.Address> }
   /** An event threw and was rolled back: a bug of the stack. */
   | { readonly _tag: "Defect"; readonly event: string; readonly cause: unknown }

@@ -2,6 +2,7 @@
  * The whole of what a stack knows, in one record of journaled tables. There is one per stack, in one Ref, behind one lock.
  */
 import type { Config } from "./Config.ts"
+import type { TicketHolder } from "./Context.ts"
 import * as Counter from "./Counter.ts"
 import type { LinkId } from "./Device.ts"
 import * as Device from "./device/State.ts"
@@ -13,7 +14,6 @@ import { Cell, Table, Tally } from "./Journal.ts"
 import * as Neighbor from "./neighbor/State.ts"
 import * as Ping from "./ping/State.ts"
 import * as Raw from "./raw/State.ts"
-import type { TicketHolder } from "./Context.ts"
 import type { Ticket } from "./Request.ts"
 import * as Route from "./route/State.ts"
 import * as Tcp from "./tcp/State.ts"

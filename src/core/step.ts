@@ -227,4 +227,3 @@ export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknow
   }
   settle(self)
 }
-
