@@ -25,7 +25,10 @@ const fileBudgetOf = (path: string): number =>
  * What may be longer, with its budget and the reason: `path` for a file, `path#function` for a function. An entry that is
  * no longer needed is a violation too.
  */
-const exceptions: Readonly<Record<string, { readonly lines: number; readonly because: string }>> = {}
+const exceptions: Readonly<Record<string, { readonly lines: number; readonly because: string }>> = {
+  "src/core/Protocols.ts#onRequest": { lines: 80, because: "an exhaustive switch over all requests" },
+  "src/core/Protocols.ts#onReturned": { lines: 80, because: "an exhaustive switch over all requests" }
+}
 
 /** The lines of a file that hold code: neither blank nor all comment. */
 const codeLines = (source: Source): ReadonlySet<number> => {

@@ -103,5 +103,5 @@ const infoOf = (entry: Entry): NeighborInfo => ({
 const list = (state: State, link: LinkId | undefined): ReadonlyArray<NeighborInfo> =>
   Array.from(state.entries.values())
     .filter((entry) => link === undefined || entry.link === link)
-    .sort((a, b) => a.link - b.link || Address.compare(a.address, b.address))
+    .toSorted((a, b) => a.link - b.link || Address.compare(a.address, b.address))
     .map(infoOf)

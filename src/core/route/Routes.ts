@@ -79,7 +79,7 @@ const countLength = (ctx: Context, state: State, route: RouteInfo, by: number): 
   const before = cell.value.find(({ length }) => length === route.length)
   const changed: Length = { length: route.length, routes: (before?.routes ?? 0) + by }
   const others = cell.value.filter(({ length }) => length !== route.length)
-  ctx.set(cell, changed.routes === 0 ? others : [...others, changed].sort((a, b) => b.length - a.length))
+  ctx.set(cell, changed.routes === 0 ? others : [...others, changed].toSorted((a, b) => b.length - a.length))
 }
 
 /** Which routes to a prefix to take away; what is absent does not matter. */
@@ -105,12 +105,12 @@ export const removeSelected = (ctx: Context, state: State, selection: Selection)
 
 /** Removes all routes out of a link. */
 export const removeLink = (ctx: Context, state: State, link: LinkId): void => {
-  const gone = Array.from(state.routes.values()).filter((route) => route.link === link).sort((a, b) => a.id - b.id)
+  const gone = Array.from(state.routes.values()).filter((route) => route.link === link).toSorted((a, b) => a.id - b.id)
   for (const route of gone) remove(ctx, state, route)
 }
 
 /** All routes, the most specific first. */
 export const list = (state: State): ReadonlyArray<RouteInfo> =>
   Array.from(state.routes.values())
-    .sort((a, b) => b.length - a.length || Address.compare(a.prefix, b.prefix) || a.metric - b.metric || a.id - b.id)
+    .toSorted((a, b) => b.length - a.length || Address.compare(a.prefix, b.prefix) || a.metric - b.metric || a.id - b.id)
     .map(({ id: _, ...info }) => info)
