@@ -58,3 +58,14 @@ export const completeChecksum = (frame: Frame, bytes: Uint8Array, at: number): v
   const field = start + frame.checksumOffset
   if (field + 2 <= end) Checksum.complete(bytes, start, end, field)
 }
+
+/**
+ * The frame as it would stand on a wire without offload: itself, or a copy with its checksum complete. A super-segment stays
+ * whole: its lengths and checksum are those of one large packet.
+ */
+export const completed = (frame: Frame): Pick<Frame, "bytes" | "start" | "end"> => {
+  if (frame.checksum !== "partial") return frame
+  const bytes = frame.bytes.slice(frame.start, frame.end)
+  completeChecksum(frame, bytes, 0)
+  return { bytes, start: 0, end: bytes.length }
+}

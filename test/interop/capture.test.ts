@@ -9,6 +9,7 @@ import * as Tap from "../../layers/Tap.ts"
 import { TunTapDevice } from "../../layers/TunTapDevice.ts"
 import * as Capture from "../../src/link/Capture.ts"
 import type { Port, Sink } from "../../src/link/Link.ts"
+import * as Frame from "../../src/wire/Frame.ts"
 import * as Process from "./Process.ts"
 import { suite } from "./Requirements.ts"
 import * as TapEnd from "./TapEnd.ts"
@@ -71,4 +72,17 @@ suite("a capture of a link with offload", ["bash", "tshark"], () => {
       assert.isAbove((yield* tshark("udp.checksum.status == 1 && udp.dstport == 9")).length, 0)
       assert.isAbove((yield* tshark("frame.packet_flags_direction == 2 && tcp")).length, 0)
     }).pipe(Effect.provide(TunTapDevice.layer)))
+})
+
+suite("a capture to a full disk", [], () => {
+  it.live("goes on without the file when the disk refuses, and says why", () =>
+    Effect.gen(function*() {
+      const sink = yield* Effect.scoped(Effect.tap(PcapSink.make({ path: "/dev/full" }), (sink) =>
+        Effect.sync(() => {
+          const record = sink.attach({ name: "tap0", medium: "ethernet" })
+          for (let i = 0; i < 10; i++) record(Frame.plain(new Uint8Array(1500)), "in", 0)
+        })))
+      assert.strictEqual(sink.failure()?.code, "ENOSPC")
+      assert.strictEqual(sink.failure()?.operation, "write")
+    }))
 })
