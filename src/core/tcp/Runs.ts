@@ -1,0 +1,364 @@
+/**
+ * A persistent sequence of runs: stretches of sent data that share one fate. The scoreboard keeps here what something has happened to.
+ *
+ * It is a tree with up to 32 entries a node whose nodes sum up what is below them, so that "the first lost byte", "how much is in flight" or "is anything
+ * here old enough to be lost" are answered without a walk, and a change copies one path. All leaves are equally deep, and the
+ * runs cover one stretch of sequence space without a gap.
+ *
+ *                     ┌──────────── flight, lost, sacked, earliest … ────────────┐
+ *               ┌─────┴─────┐              ┌─────┴─────┐               ┌─────────┴──┐
+ *     una ──▶ [run)[run)[run)  …         [run)[run)[run)             [run)[run)[run)  ──▶ end
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Time from "../Time.ts"
+import type { Stamp } from "./DeliveryRate.ts"
+
+export interface Run {
+  readonly start: Sequence.Sequence
+  readonly end: Sequence.Sequence
+  /** Segments begin at `anchor` plus multiples of `segment` bytes; there are `segments` of them, in part or whole. */
+  readonly anchor: Sequence.Sequence
+  readonly segment: number
+  readonly segments: number
+  /** The last transmission. */
+  readonly stamp: Stamp
+  /** How often it was sent. */
+  readonly transmissions: number
+  /** How many copies are thought to be in the network: none when it counts as lost, two when it was sent again without being lost. */
+  readonly copies: number
+  readonly sacked: boolean
+}
+
+export interface Node {
+  /** 0 for a leaf, which has runs; others have children. */
+  readonly level: number
+  readonly runs: ReadonlyArray<Run>
+  readonly children: ReadonlyArray<Node>
+  readonly start: Sequence.Sequence
+  readonly end: Sequence.Sequence
+  /** Bytes in the network: unsacked ones, times their copies. */
+  readonly flight: number
+  /** Bytes that count as lost and wait to be sent again. */
+  readonly lost: number
+  /** Unsacked bytes in the network that were sent only once. */
+  readonly originals: number
+  /** Bytes, segments and separate stretches that were selectively acknowledged. */
+  readonly sacked: number
+  readonly sackedSegments: number
+  readonly islands: number
+  readonly startsSacked: boolean
+  readonly endsSacked: boolean
+  /** When the unsacked runs in the network were sent; infinite when there are none. */
+  readonly earliest: Time.Instant
+  readonly latest: Time.Instant
+}
+
+const fanout = 32
+/** Nodes that were split are left with room to grow. */
+const filled = 24
+/** Neighbours that together have no more are joined. */
+const sparse = 16
+
+const noRuns: ReadonlyArray<Run> = Object.freeze([])
+const noNodes: ReadonlyArray<Node> = Object.freeze([])
+const longAgo: Time.Instant = Time.instantOf(-Infinity)
+
+export const length = (run: Run): number => Sequence.distance(run.start, run.end)
+
+const leaf = (runs: ReadonlyArray<Run>): Node => {
+  let flight = 0
+  let lost = 0
+  let originals = 0
+  let sacked = 0
+  let sackedSegments = 0
+  let islands = 0
+  let earliest = Time.never
+  let latest = longAgo
+  let wasSacked = false
+  for (const run of runs) {
+    const bytes = length(run)
+    if (run.sacked) {
+      sacked += bytes
+      sackedSegments += run.segments
+      if (!wasSacked) islands += 1
+    } else if (run.copies === 0) {
+      lost += bytes
+    } else {
+      flight += bytes * run.copies
+      if (run.transmissions === 1) originals += bytes
+      earliest = Time.earliest(earliest, run.stamp.sentAt)
+      latest = Time.latest(latest, run.stamp.sentAt)
+    }
+    wasSacked = run.sacked
+  }
+  return {
+    level: 0,
+    runs,
+    children: noNodes,
+    start: runs[0]!.start,
+    end: runs[runs.length - 1]!.end,
+    flight,
+    lost,
+    originals,
+    sacked,
+    sackedSegments,
+    islands,
+    startsSacked: runs[0]!.sacked,
+    endsSacked: wasSacked,
+    earliest,
+    latest
+  }
+}
+
+const branch = (children: ReadonlyArray<Node>): Node => {
+  let flight = 0
+  let lost = 0
+  let originals = 0
+  let sacked = 0
+  let sackedSegments = 0
+  let islands = 0
+  let earliest = Time.never
+  let latest = longAgo
+  let wasSacked = false
+  for (const child of children) {
+    flight += child.flight
+    lost += child.lost
+    originals += child.originals
+    sacked += child.sacked
+    sackedSegments += child.sackedSegments
+    islands += child.islands - (wasSacked && child.startsSacked ? 1 : 0)
+    earliest = Time.earliest(earliest, child.earliest)
+    latest = Time.latest(latest, child.latest)
+    wasSacked = child.endsSacked
+  }
+  const first = children[0]!
+  return {
+    level: first.level + 1,
+    runs: noRuns,
+    children,
+    start: first.start,
+    end: children[children.length - 1]!.end,
+    flight,
+    lost,
+    originals,
+    sacked,
+    sackedSegments,
+    islands,
+    startsSacked: first.startsSacked,
+    endsSacked: wasSacked,
+    earliest,
+    latest
+  }
+}
+
+/** Cuts a list into nodes of at most {@link fanout} entries. */
+const pack = <A>(entries: ReadonlyArray<A>, make: (entries: ReadonlyArray<A>) => Node, out: Array<Node>): void => {
+  if (entries.length === 0) return
+  if (entries.length <= fanout) {
+    out.push(make(entries))
+    return
+  }
+  const parts = Math.ceil(entries.length / filled)
+  for (let i = 0; i < parts; i++) {
+    out.push(make(entries.slice(
+      Math.floor(i * entries.length / parts),
+      Math.floor((i + 1) * entries.length / parts)
+    )))
+  }
+}
+
+/** Whether two neighbours have one fate for good: both sacked, or parts of one retransmission. */
+const isAlike = (a: Run, b: Run): boolean =>
+  a.sacked
+    ? b.sacked
+    : !b.sacked && a.stamp === b.stamp && a.anchor === b.anchor && a.copies === b.copies &&
+      a.transmissions === b.transmissions && a.segment === b.segment
+
+const join = (a: Run, b: Run): Run => {
+  const segments = a.sacked ? a.segments + b.segments : segmentsOf(a, a.start, b.end)
+  const stamp = b.stamp.sentAt > a.stamp.sentAt ? b.stamp : a.stamp
+  return { ...a, end: b.end, segments, stamp, transmissions: Math.max(a.transmissions, b.transmissions) }
+}
+
+/** How many segments of a run `[start, end)` touches. */
+const segmentsOf = (run: Omit<Run, "segments">, start: Sequence.Sequence, end: Sequence.Sequence): number => {
+  const first = Math.floor(Sequence.distance(run.anchor, start) / run.segment)
+  return Math.ceil(Sequence.distance(run.anchor, end) / run.segment) - first
+}
+
+/** A run with its segments counted. */
+export const whole = (run: Omit<Run, "segments">): Run => ({
+  start: run.start,
+  end: run.end,
+  anchor: run.anchor,
+  segment: run.segment,
+  segments: segmentsOf(run, run.start, run.end),
+  stamp: run.stamp,
+  transmissions: run.transmissions,
+  copies: run.copies,
+  sacked: run.sacked
+})
+
+/** A part of a run. Joined sacked runs no longer know their segments' borders, so theirs are estimated. */
+export const piece = (run: Run, start: Sequence.Sequence, end: Sequence.Sequence): Run => {
+  if (start === run.start && end === run.end) return run
+  const segments = run.sacked
+    ? Math.max(1, Math.min(run.segments, Math.ceil(Sequence.distance(start, end) / run.segment)))
+    : segmentsOf(run, start, end)
+  return { ...run, start, end, segments }
+}
+
+/** Puts a run at the end of a list, joined with its neighbour if they are alike. */
+export const push = (out: Array<Run>, run: Run): void => {
+  const before = out.length === 0 ? undefined : out[out.length - 1]!
+  if (before !== undefined && isAlike(before, run)) out[out.length - 1] = join(before, run)
+  else out.push(run)
+}
+
+const runCount = (node: Node): number => node.level === 0 ? node.runs.length : node.children.length
+
+const concat = (a: Node, b: Node): Node => {
+  if (a.level > 0) return branch([...a.children, ...b.children])
+  const runs = a.runs.slice()
+  for (const run of b.runs) push(runs, run)
+  return leaf(runs)
+}
+
+/** Puts a node at the end of a list, joined with its neighbour if both are sparse. */
+const pushNode = (out: Array<Node>, node: Node): void => {
+  const before = out.length === 0 ? undefined : out[out.length - 1]!
+  if (before !== undefined && runCount(before) + runCount(node) <= sparse) out[out.length - 1] = concat(before, node)
+  else out.push(node)
+}
+
+/** A tree of nodes of one level; undefined for none. */
+const root = (nodes: ReadonlyArray<Node>): Node | undefined => {
+  let level = nodes
+  while (level.length > 1) {
+    const above: Array<Node> = []
+    pack(level, branch, above)
+    level = above
+  }
+  let top = level[0]
+  while (top !== undefined && top.level > 0 && top.children.length === 1) top = top.children[0]
+  return top
+}
+
+/** What becomes of a run: the change pushes nothing, the run itself, or pieces and successors of it in order. */
+export type Change = (run: Run, out: Array<Run>) => void
+
+/** Whether a node may hold a run that the change touches; a node that does not is left as it is. */
+export type Wants = (node: Node) => boolean
+
+const rewriteLeaf = (
+  node: Node,
+  from: Sequence.Sequence,
+  to: Sequence.Sequence,
+  change: Change,
+  result: Array<Node>
+): void => {
+  const out: Array<Run> = []
+  let isSame = true
+  for (const run of node.runs) {
+    if (!Sequence.after(run.end, from) || !Sequence.before(run.start, to)) push(out, run)
+    else change(run, out)
+    isSame = isSame && out.length > 0 && out[out.length - 1] === run
+  }
+  if (isSame && out.length === node.runs.length) result.push(node)
+  else pack(out, leaf, result)
+}
+
+const rewriteNode = (
+  node: Node,
+  from: Sequence.Sequence,
+  to: Sequence.Sequence,
+  wants: Wants,
+  change: Change,
+  result: Array<Node>
+): void => {
+  if (node.level === 0) return rewriteLeaf(node, from, to, change, result)
+  const out: Array<Node> = []
+  const changed: Array<Node> = []
+  for (const child of node.children) {
+    if (!Sequence.after(child.end, from) || !Sequence.before(child.start, to) || !wants(child)) {
+      pushNode(out, child)
+      continue
+    }
+    changed.length = 0
+    rewriteNode(child, from, to, wants, change, changed)
+    for (const next of changed) pushNode(out, next)
+  }
+  const isSame = out.length === node.children.length && out.every((child, i) => child === node.children[i])
+  if (isSame) result.push(node)
+  else pack(out, branch, result)
+}
+
+/** The tree with `change` applied, in order, to each run that overlaps `[from, to)`; the same tree if that changed nothing. */
+export const rewrite = (
+  self: Node,
+  from: Sequence.Sequence,
+  to: Sequence.Sequence,
+  wants: Wants,
+  change: Change
+): Node | undefined => {
+  if (!Sequence.before(from, to) || !wants(self)) return self
+  const result: Array<Node> = []
+  rewriteNode(self, from, to, wants, change, result)
+  return root(result)
+}
+
+const appendTo = (node: Node, runs: ReadonlyArray<Run>, result: Array<Node>): void => {
+  if (node.level === 0) {
+    const out = node.runs.slice()
+    for (const run of runs) push(out, run)
+    return pack(out, leaf, result)
+  }
+  const out = node.children.slice(0, -1)
+  appendTo(node.children[node.children.length - 1]!, runs, out)
+  pack(out, branch, result)
+}
+
+/** The tree with runs put behind its end. */
+export const append = (self: Node | undefined, runs: ReadonlyArray<Run>): Node | undefined => {
+  const result: Array<Node> = []
+  if (self === undefined) pack(runs, leaf, result)
+  else appendTo(self, runs, result)
+  return root(result)
+}
+
+/** The first run, from the left, of those that the test accepts, looking only into nodes that may have one. */
+export const find = (self: Node, wants: Wants, accepts: (run: Run) => boolean): Run | undefined => {
+  if (!wants(self)) return undefined
+  if (self.level === 0) return self.runs.find(accepts)
+  for (const child of self.children) {
+    const found = find(child, wants, accepts)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The run that holds `at`. */
+export const at = (self: Node, at: Sequence.Sequence): Run | undefined =>
+  find(
+    self,
+    (node) => Sequence.after(node.end, at) && !Sequence.after(node.start, at),
+    (run) => Sequence.after(run.end, at)
+  )
+
+export const last = (self: Node): Run => {
+  let node = self
+  while (node.level > 0) node = node.children[node.children.length - 1]!
+  return node.runs[node.runs.length - 1]!
+}
+
+export const first = (self: Node): Run => {
+  let node = self
+  while (node.level > 0) node = node.children[0]!
+  return node.runs[0]!
+}
+
+/** Puts every run into `out`, in order. */
+export const collect = (self: Node, out: Array<Run>): void => {
+  if (self.level === 0) out.push(...self.runs)
+  else for (const child of self.children) collect(child, out)
+}
