@@ -19,6 +19,8 @@ const services = Object.entries(ports).map(([kind, port]) => `${kind}:${port}`)
 const peerProgram = fileURLToPath(new URL("kernel/peer.py", import.meta.url))
 const stackProgram = fileURLToPath(new URL("../bin/netstack.ts", import.meta.url))
 
+const idleProgram = fileURLToPath(new URL("programs/idle.ts", import.meta.url))
+
 /** The cores of the two sides. */
 const clientCore = "0"
 const serverCore = "1"
@@ -86,6 +88,16 @@ export const tap = (flags: ReadonlyArray<string> = []): Made =>
     yield* running.line(/ready/i)
     return { name: "stack over TAP", client, server: running }
   })
+
+/** A kernel, a TAP device, and on it a server whose connections do nothing; it tells what it holds. */
+export const idle: Made = Effect.gen(function*() {
+  const client = yield* preparedNamespace
+  yield* Namespace.addTap(client, { address: clientAddress + prefix })
+  const program = ["--expose-gc", idleProgram, "tap0", serverAddress + prefix, String(ports.echo)]
+  const running = yield* client.start("taskset", ["-c", serverCore, process.execPath, ...program])
+  yield* running.line(/^ready$/)
+  return { name: "idle stack over TAP", client, server: running }
+})
 
 const clientArgs = (command: string, port: number, count: number): ReadonlyArray<string> => [
   "-c",
