@@ -113,12 +113,12 @@ describe("Dhcpv4", () => {
       0
     )
     assert.strictEqual(end, 300)
-    const head = golden.fromHex("01010600" + "3903f326" + "00018000" + "00000000".repeat(4) + "00053c048d59")
+    const head = golden.fromHex("01010600 3903f326 00018000" + "00000000".repeat(4) + "00053c048d59")
     assert.deepStrictEqual(bytes.slice(0, 34), head)
     assert.deepStrictEqual(bytes.slice(34, 236), new Uint8Array(202))
     assert.deepStrictEqual(
       bytes.slice(236),
-      golden.fromHex("63825363" + "350101" + "37020103" + "ff" + "00".repeat(52))
+      golden.fromHex("63825363 350101 37020103 ff" + "00".repeat(52))
     )
   })
 
@@ -137,7 +137,7 @@ describe("Dhcpv4", () => {
 describe("DhcpOptions", () => {
   it("reads padding, unknown options and stops at the end (RFC 2132 §3.1, §3.2)", () => {
     assert.deepStrictEqual(
-      optionsOf("00" + "fe02aabb" + "0104ffffff00" + "ff" + "0302"),
+      optionsOf("00 fe02aabb 0104ffffff00 ff 0302"),
       DhcpOptions.make({
         subnetMask: Address.v4(255, 255, 255, 0)
       })
@@ -145,19 +145,18 @@ describe("DhcpOptions", () => {
   })
 
   it("puts an option together from all its parts (rfc: 3396 §7)", () => {
-    assert.strictEqual(optionsOf("0c026162" + "350102" + "0c0163" + "ff").hostName, "abc")
-    assert.deepStrictEqual(optionsOf("03020a00" + "03020001" + "ff").routers, [Address.v4(10, 0, 0, 1)])
+    assert.strictEqual(optionsOf("0c026162 350102 0c0163 ff").hostName, "abc")
+    assert.deepStrictEqual(optionsOf("03020a00 03020001 ff").routers, [Address.v4(10, 0, 0, 1)])
   })
 
   it("goes on in the file and the server name, in this order (rfc: 2131 §4.1, rfc: 3396 §5)", () => {
-    const [file, serverName] = ["0c0162" + "ff", "0c0163" + "ff"]
+    const [file, serverName] = ["0c0162 ff", "0c0163 ff"]
     const name = (overload: string) => optionsOf("0c0161" + overload + "ff", file, serverName).hostName
     assert.deepStrictEqual([name(""), name("340101"), name("340102"), name("340103")], ["a", "ab", "ac", "abc"])
   })
 
   it("reads the descriptors of RFC 3442, with bits behind the mask cleared (MUST)", () => {
-    const routes =
-      optionsOf("7914" + "00" + "0a000001" + "080a" + "0a000002" + "1981d4b1ff" + "00000000" + "ff").classlessRoutes
+    const routes = optionsOf("7914 00 0a000001 080a 0a000002 1981d4b1ff 00000000 ff").classlessRoutes
     assert.deepStrictEqual(routes, [
       { destination: 0, length: 0, router: Address.v4(10, 0, 0, 1) },
       { destination: Address.v4(10, 0, 0, 0), length: 8, router: Address.v4(10, 0, 0, 2) },
@@ -166,12 +165,12 @@ describe("DhcpOptions", () => {
   })
 
   it("skips values that make no sense", () => {
-    const hex = "010312345600" + "0305aabbccddee" + "3300" + "350201020000" + "1a0105" + "790421aabbcc" + "ff"
+    const hex = "010312345600 0305aabbccddee 3300 350201020000 1a0105 790421aabbcc ff"
     assert.deepStrictEqual(optionsOf(hex), DhcpOptions.none)
   })
 
   it("leaves zeros at the end out of text (rfc: 2132 §2)", () => {
-    assert.strictEqual(optionsOf("0c0461620000" + "ff").hostName, "ab")
+    assert.strictEqual(optionsOf("0c0461620000 ff").hostName, "ab")
   })
 
   it("refuses a length beyond the message", () => {

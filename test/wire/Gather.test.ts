@@ -11,7 +11,7 @@ import * as Sequence from "../../src/wire/Sequence.ts"
 import * as Tcp from "../../src/wire/Tcp.ts"
 import * as TcpOptions from "../../src/wire/TcpOptions.ts"
 import * as Udp from "../../src/wire/Udp.ts"
-import { type Random, random } from "./laws.ts"
+import { concat, type Random, random } from "./laws.ts"
 
 const linkHeaderLength = 14
 
@@ -165,8 +165,6 @@ const readPacket = (bytes: Uint8Array, start: number, end: number): Packet => {
   return { ip, tcp: undefined, udp, payload: bytes.slice(udp.payloadStart, udp.payloadEnd) }
 }
 
-const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]))
-
 /** Cuts into slabs of `slabLength`, as many as it takes, and hands each packet to `visit` before the slab is reused. */
 const cutAll = (
   source: Random,
@@ -219,7 +217,7 @@ describe("Gather", () => {
       assert.deepStrictEqual(bytes.subarray(10 + length), before.subarray(10 + length))
       Gather.into(outgoing, bytes, 10, false)
       const head = outgoing.head.slice(outgoing.headStart, outgoing.headEnd)
-      assert.deepStrictEqual(bytes.slice(10, 10 + length), concat([head, payload]))
+      assert.deepStrictEqual(bytes.slice(10, 10 + length), concat(head, payload))
     }
   })
 
@@ -236,7 +234,7 @@ describe("Gather", () => {
         packets.push(readPacket(bytes, start, end))
       })
       assert.strictEqual(packets.length, count)
-      assert.deepStrictEqual(concat(packets.map((packet) => packet.payload)), concat([payload]))
+      assert.deepStrictEqual(concat(...packets.map((packet) => packet.payload)), payload)
       packets.forEach((packet, index) => {
         const isLast = index === count - 1
         assert.strictEqual(packet.payload.length, isLast ? payload.length - size * index : size)
@@ -262,7 +260,7 @@ describe("Gather", () => {
       cutAll(source, outgoing, 10, slabLength, true, (bytes, start, end) => {
         parts.push(readPacket(bytes, start, end).payload)
       })
-      assert.deepStrictEqual(concat(parts), concat([payload]))
+      assert.deepStrictEqual(concat(...parts), payload)
     }
   })
 
@@ -276,7 +274,7 @@ describe("Gather", () => {
         Checksum.complete(bytes, transport, end, transport + outgoing.checksumOffset)
         parts.push(readPacket(bytes, start, end).payload)
       })
-      assert.deepStrictEqual(concat(parts), concat([payload]))
+      assert.deepStrictEqual(concat(...parts), payload)
     }
   })
 

@@ -35,7 +35,7 @@ const codec: Codec<Icmpv4.Fields> = {
   random: (source) => source.of(...messages)(source)
 }
 
-const parse = (hex: string) => Icmpv4.parse(golden.fromHex(hex), 0, hex.length / 2)
+const parse = golden.parsing(Icmpv4.parse)
 
 describe("Icmpv4", () => {
   holdFor(codec)
@@ -70,10 +70,10 @@ describe("Icmpv4", () => {
   })
 
   it("ends the quoted packet where an extended message says (RFC 4884 §4.1)", () => {
-    const extended = "03010000" + "00010000" + "aabbccdd" + "20000000"
+    const extended = "03010000 00010000 aabbccdd 20000000"
     assert.deepInclude(parse(extended), { payloadStart: 8, payloadEnd: 12 })
-    assert.deepInclude(parse("03010000" + "00ff0000" + "aabbccdd"), { payloadEnd: 12 }, "more than there is")
-    assert.deepInclude(parse("08000000" + "00010000" + "aabbccdd"), { payloadEnd: 12 }, "not in an echo")
+    assert.deepInclude(parse("03010000 00ff0000 aabbccdd"), { payloadEnd: 12 }, "more than there is")
+    assert.deepInclude(parse("08000000 00010000 aabbccdd"), { payloadEnd: 12 }, "not in an echo")
   })
 
   it("knows which messages report errors (rfc: 1122 §3.2.2)", () => {

@@ -28,7 +28,7 @@ const hostB = Address.v6(0xfd000009, 0, 0, 2)
 
 const pseudo = (length: number): number => Checksum.pseudoV6(hostA, hostB, IpProtocol.icmpv6, length)
 
-const parse = (hex: string) => Icmpv6.parse(golden.fromHex(hex), 0, hex.length / 2)
+const parse = golden.parsing(Icmpv6.parse)
 
 describe("Icmpv6", () => {
   holdFor(codec)
@@ -64,9 +64,9 @@ describe("Icmpv6", () => {
 
   it("ends the quoted packet where an extended message says (RFC 4884 §4.4)", () => {
     const quote = "aabbccddeeff0011"
-    assert.deepInclude(parse("01000000" + "01000000" + quote + "20000000"), { payloadStart: 8, payloadEnd: 16 })
-    assert.deepInclude(parse("01000000" + "ff000000" + quote), { payloadEnd: 16 }, "more than there is")
-    assert.deepInclude(parse("02000000" + "01000500" + quote + "20000000"), { payloadEnd: 20 }, "not in packet too big")
+    assert.deepInclude(parse("01000000 01000000" + quote + "20000000"), { payloadStart: 8, payloadEnd: 16 })
+    assert.deepInclude(parse("01000000 ff000000" + quote), { payloadEnd: 16 }, "more than there is")
+    assert.deepInclude(parse("02000000 01000500" + quote + "20000000"), { payloadEnd: 20 }, "not in packet too big")
   })
 
   it("counts types below 128 as errors, known or not (rfc: 4443 §2.1)", () => {

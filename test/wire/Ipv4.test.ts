@@ -120,10 +120,7 @@ describe("Ipv4", () => {
 /** The options of a captured packet, without its header. */
 const optionsOf = (frame: Uint8Array) => Ipv4Options.parse(frame, 34, 74)
 
-const parseHex = (hex: string) => {
-  const bytes = golden.fromHex(hex)
-  return Ipv4Options.parse(bytes, 0, bytes.length)
-}
+const parseHex = golden.parsing(Ipv4Options.parse)
 
 /** Where the answer points, in octets from the start of the IP header. */
 const pointerOf = (hex: string): unknown => {
@@ -157,7 +154,7 @@ describe("Ipv4Options", () => {
 
   it("reads router alert, source routes and unknown options, with padding between (RFC 2113 §2.1, RFC 791 §3.1)", () => {
     const all = parseHex(
-      "94040000" + "01" + "830b08c0000201c0000202" + "8907040a000001" + "820b0000000000000000ff" + "00" + "ff"
+      "94040000 01 830b08c0000201c0000202 8907040a000001 820b0000000000000000ff 00 ff"
     )
     if (Malformed.isMalformed(all)) return assert.fail(all.detail)
     assert.deepStrictEqual(all.map((option) => option._tag), ["RouterAlert", "SourceRoute", "SourceRoute", "Unknown"])
@@ -188,7 +185,7 @@ describe("Ipv4Options", () => {
   })
 
   it("keeps for fragments what has the copied flag (RFC 791 §3.1)", () => {
-    const bytes = golden.fromHex("9404000007070400000000" + "00")
+    const bytes = golden.fromHex("9404000007070400000000 00")
     assert.deepStrictEqual(Ipv4Options.copied(Piece.make(bytes)), golden.fromHex("94040000"))
   })
 

@@ -98,7 +98,7 @@ const codec: Codec<Ndp.Message> = {
   random: (source) => source.of(...messages)(source)
 }
 
-const parse = (hex: string) => Ndp.parse(golden.fromHex(hex), 0, hex.length / 2)
+const parse = golden.parsing(Ndp.parse)
 
 const reasonOf = (hex: string): unknown => {
   const parsed = parse(hex)
@@ -106,7 +106,7 @@ const reasonOf = (hex: string): unknown => {
 }
 
 const optionsOf = (hex: string): NdpOptions.Options => {
-  const parsed = NdpOptions.parse(golden.fromHex(hex), 0, hex.length / 2)
+  const parsed = golden.parsing(NdpOptions.parse)(hex)
   return Malformed.isMalformed(parsed) ? assert.fail(parsed.detail) : parsed
 }
 
@@ -145,20 +145,20 @@ describe("Ndp", () => {
   })
 
   it("refuses a code, a group as target, and other messages (rfc: 4861 §6.1.1, §7.1.1, §8.1)", () => {
-    assert.strictEqual(reasonOf("85010000" + "00000000"), "BadField")
+    assert.strictEqual(reasonOf("85010000 00000000"), "BadField")
     const group = "ff02" + "00".repeat(13) + "01"
     const host = "fe80" + "00".repeat(13) + "01"
-    assert.strictEqual(reasonOf("87000000" + "00000000" + group), "BadField")
-    assert.strictEqual(reasonOf("88000000" + "00000000" + group), "BadField")
-    assert.strictEqual(reasonOf("89000000" + "00000000" + group + host), "BadField")
-    assert.strictEqual(reasonOf("89000000" + "00000000" + host + group), "BadField")
-    assert.strictEqual(reasonOf("89000000" + "00000000" + host + host), false)
-    assert.strictEqual(reasonOf("80000000" + "00000000"), "BadField")
+    assert.strictEqual(reasonOf("87000000 00000000" + group), "BadField")
+    assert.strictEqual(reasonOf("88000000 00000000" + group), "BadField")
+    assert.strictEqual(reasonOf("89000000 00000000" + group + host), "BadField")
+    assert.strictEqual(reasonOf("89000000 00000000" + host + group), "BadField")
+    assert.strictEqual(reasonOf("89000000 00000000" + host + host), false)
+    assert.strictEqual(reasonOf("80000000 00000000"), "BadField")
   })
 
   it("refuses a message with an option of length zero, wherever it stands (rfc: 4861 §4.6)", () => {
-    assert.strictEqual(reasonOf("85000000" + "00000000" + "0100000000000000"), "BadOption")
-    assert.strictEqual(reasonOf("85000000" + "00000000" + "010102000000000b" + "fe00000000000000"), "BadOption")
+    assert.strictEqual(reasonOf("85000000 00000000 0100000000000000"), "BadOption")
+    assert.strictEqual(reasonOf("85000000 00000000 010102000000000b fe00000000000000"), "BadOption")
   })
 })
 
@@ -168,19 +168,18 @@ describe("NdpOptions", () => {
   })
 
   it("skips options whose content makes no sense", () => {
-    const prefix = (length: string) =>
-      "0304" + length + "c0" + "00000708" + "00000384" + "00000000" + "20010db8" + "00".repeat(12)
+    const prefix = (length: string) => "0304" + length + "c0 00000708 00000384 00000000 20010db8" + "00".repeat(12)
     assert.strictEqual(optionsOf(prefix("40")).prefixes.length, 1)
     assert.strictEqual(optionsOf(prefix("81")).prefixes.length, 0, "prefix of 129 bits")
     assert.strictEqual(optionsOf("1902" + "00".repeat(14)).dnsServers.length, 0, "no whole address (RFC 8106 §5.3.1)")
     assert.strictEqual(optionsOf("1901" + "00".repeat(6)).dnsServers.length, 0, "no address")
     assert.strictEqual(
-      optionsOf("1f02" + "0000" + "00000010" + "c00c000000000000").dnsSearchLists.length,
+      optionsOf("1f02 0000 00000010 c00c000000000000").dnsSearchLists.length,
       0,
       "compressed"
     )
     assert.strictEqual(
-      optionsOf("1801" + "4000" + "00000010").routes.length,
+      optionsOf("1801 4000 00000010").routes.length,
       0,
       "64 bits of a prefix that is not there"
     )
@@ -188,13 +187,13 @@ describe("NdpOptions", () => {
   })
 
   it("reads routes whose prefix is shortened, and preferences (RFC 4191 §2.1, §2.3)", () => {
-    assert.deepStrictEqual(optionsOf("1801" + "0018" + "00000010").routes, [{
+    assert.deepStrictEqual(optionsOf("1801 0018 00000010").routes, [{
       prefix: Address.unspecifiedV6,
       length: 0,
       preference: -1,
       lifetime: 16
     }])
-    assert.deepStrictEqual(optionsOf("1802" + "4008" + "ffffffff" + "20010db800010002").routes, [{
+    assert.deepStrictEqual(optionsOf("1802 4008 ffffffff 20010db800010002").routes, [{
       prefix: Address.v6(0x20010db8, 0x00010002, 0, 0),
       length: 64,
       preference: 1,
@@ -207,10 +206,10 @@ describe("NdpOptions", () => {
 })
 
 describe("DomainName", () => {
-  const list = (hex: string) => DomainName.readList(golden.fromHex(hex), 0, hex.length / 2)
+  const list = golden.parsing(DomainName.readList)
 
   it("reads names with padding behind them (RFC 1035 §3.1)", () => {
-    assert.deepStrictEqual(list("076578616d706c6503636f6d00" + "016100" + "0000"), ["example.com", "a"])
+    assert.deepStrictEqual(list("076578616d706c6503636f6d00 016100 0000"), ["example.com", "a"])
     assert.deepStrictEqual(list(""), [])
   })
 

@@ -30,7 +30,7 @@ const isIntact = (bytes: Uint8Array, start: number, end: number): boolean => {
 }
 
 const reasonOf = (hex: string): unknown => {
-  const parsed = Udp.parse(golden.fromHex(hex), 0, hex.length / 2)
+  const parsed = golden.parsing(Udp.parse)(hex)
   return Malformed.isMalformed(parsed) && parsed.reason
 }
 

@@ -2,8 +2,16 @@
  * Real frames, captured between two Linux hosts (02:00:00:00:00:0a is 10.9.0.1 and fd00:9::1, :0b is .2 and ::2), and the
  * dissector's reading of each in its name. Offloads were off, so every checksum is on the wire.
  */
+
+/** Pairs of hexadecimal digits, with spaces where they help the eye. */
 export const fromHex = (hex: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16))
+
+/** A parser for a whole packet in hexadecimal digits. */
+export const parsing = <A>(parse: (bytes: Uint8Array, start: number, end: number) => A) => (hex: string): A => {
+  const bytes = fromHex(hex)
+  return parse(bytes, 0, bytes.length)
+}
 
 const frame = (...lines: ReadonlyArray<string>): Uint8Array<ArrayBuffer> => fromHex(lines.join(""))
 

@@ -37,6 +37,17 @@ export const random = (seed: number): Random => {
   }
 }
 
+/** All parts, one behind the other. */
+export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
 /** What the laws need to know of a codec. */
 export interface Codec<Fields> {
   readonly name: string
