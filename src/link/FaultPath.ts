@@ -197,14 +197,15 @@ export class FaultPath {
     out: Array<Frame>,
     done: (frame: Frame) => void
   ): void {
+    const now = delay.now()
     for (let i = from; i < batch.length; i++) {
       const original = batch[i]!
       this.statistics.offered += 1
       const frame = this.isLost() ? undefined : this.corrupt(original)
       if (frame !== undefined) {
         const twice = this.random.duplication.chance(this.settings.duplication) ? this.duplicate(frame) : undefined
-        this.schedule(frame, delay, out, frame === original ? done : release)
-        if (twice !== undefined) this.schedule(twice, delay, out, release)
+        this.schedule(frame, now, delay, out, frame === original ? done : release)
+        if (twice !== undefined) this.schedule(twice, now, delay, out, release)
       }
       if (frame !== original) done(original)
     }
@@ -254,9 +255,14 @@ export class FaultPath {
   }
 
   /** Lets the frame out now or later; `done` gets it if it is dropped or a copy goes on in its place. */
-  private schedule(frame: Frame, delay: Delay<Late>, out: Array<Frame>, done: (frame: Frame) => void): void {
+  private schedule(
+    frame: Frame,
+    now: Nanos,
+    delay: Delay<Late>,
+    out: Array<Frame>,
+    done: (frame: Frame) => void
+  ): void {
     const { delayNanos, jitterNanos, nanosPerByte, reordering, reorderingNanos } = this.settings
-    const now = delay.now()
     const held = this.random.reordering.chance(reordering) ? reorderingNanos : 0
     const sent = this.leavesLine(frame, now, nanosPerByte)
     if (sent === undefined) {
