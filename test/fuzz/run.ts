@@ -3,7 +3,8 @@
  *
  *     node --expose-gc test/fuzz/run.ts [--frames N | --seconds N] [--seed S] [--round R]
  *
- * The frames come in rounds, each with a fresh stack and a seed of its own made from S and the round's number. Whatever goes
+ * The frames come in rounds, each with a fresh stack and a seed of its own made from S and the round's number; the eighth and every
+ * eighth after it go through the real workers, the others through the core and the synchronous parts of the shell. Whatever goes
  * wrong ends the run: the frames of that round up to then are written to `test-artifacts/` as a capture, and the command
  * is printed that runs this round again. A run by frames is the same every time; a run by seconds only ends elsewhere.
  */
@@ -13,9 +14,14 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Pcapng from "../../src/wire/Pcapng.ts"
 import * as Piece from "../../src/wire/Piece.ts"
-import { Session, type Witness } from "./Session.ts"
+import { type Report, Session, type Witness } from "./Session.ts"
+import * as StackSession from "./StackSession.ts"
 
 const framesPerRound = 200_000
+/** Each so many rounds one goes through the real workers; shorter, since it is slower. */
+const workersEvery = 8
+const framesPerWorkersRound = 20_000
+const throughWorkers = (round: number): boolean => round % workersEvery === workersEvery - 1
 /** What the heap may have grown by between the first round's end and a later one's. */
 const mostGrowth = 64 * 1024 * 1024
 
@@ -73,48 +79,60 @@ const record = (round: number, length: number): string => {
 const fail = (round: number, session: Session | undefined, length: number, error: unknown): never => {
   const at = session === undefined ? "at its start" : `at frame ${session.delivered}`
   say(`round ${round} failed ${at}: ${error instanceof Error ? error.stack : String(error)}`)
-  say(`frames: ${record(round, length)}`)
+  if (session !== undefined) say(`frames: ${record(round, length)}`)
   say(`again:  node --expose-gc test/fuzz/run.ts --seed ${seed} --round ${round} --frames ${length}`)
   process.exit(1)
 }
 
 let done = 0
 
-const runRound = (round: number, length: number): void => {
+const describe = (report: Report, since: number): string => {
+  const speed = Math.round(report.frames / (performance.now() - since))
+  const common = report.drops.slice(0, 5).map(([reason, count]) => `${reason} ${count}`).join(", ")
+  return `${report.frames} frames in, ${report.sent} out, ${report.accepted} connections, ${speed} k frames/s, ` +
+    `${report.drops.length} reasons to drop: ${common} …`
+}
+
+const runRound = async (round: number, most: number): Promise<void> => {
+  const length = Math.min(most, throughWorkers(round) ? framesPerWorkersRound : framesPerRound)
+  const since = performance.now()
   let session: Session | undefined = undefined
   try {
-    const since = performance.now()
-    session = new Session(seed, round)
-    const report = session.run(length, inTime)
-    done += report.frames
-    const speed = Math.round(report.frames / (performance.now() - since))
-    const common = report.drops.slice(0, 5).map(([reason, count]) => `${reason} ${count}`).join(", ")
-    say(
-      `round ${round}: ${report.frames} frames in, ${report.sent} out, ${report.accepted} connections, ` +
-        `${speed} k frames/s, ${report.drops.length} reasons to drop: ${common} …`
-    )
+    if (throughWorkers(round)) {
+      await StackSession.run(seed, round, length)
+      done += length
+      say(`round ${round}: ${length} frames through the workers`)
+    } else {
+      session = new Session(seed, round)
+      const report = session.run(length, inTime)
+      done += report.frames
+      say(`round ${round}: ${describe(report, since)}`)
+    }
   } catch (error) {
     fail(round, session, length, error)
   }
 }
 
-say(`fuzz: seed ${seed}`)
-if (only === undefined) {
+/** Rounds until the frames or the time are used up; the heap may not grow from one to the next. */
+const runAll = async (): Promise<void> => {
   let first: number | undefined = undefined
   for (let round = 0; done < frames && inTime(); round++) {
-    const length = Math.min(framesPerRound, frames - done)
-    runRound(round, length)
+    // oxlint-disable-next-line no-await-in-loop -- One round after the other.
+    await runRound(round, frames - done)
     const heap = usedHeap()
     first ??= heap
     if (heap - first > mostGrowth) {
-      fail(round, undefined, length, new Error(`the heap grew from ${first} to ${heap} bytes over ${round} rounds`))
+      fail(
+        round,
+        undefined,
+        framesPerRound,
+        new Error(`the heap grew from ${first} to ${heap} bytes over ${round} rounds`)
+      )
     }
   }
-} else {
-  runRound(only, Math.min(frames, framesPerRound))
 }
-say(
-  `${done} frames in ${
-    Math.round((performance.now() - begin) / 1000)
-  } s: nothing threw, nothing was left, and it still answers`
-)
+
+say(`fuzz: seed ${seed}`)
+await (only === undefined ? runAll() : runRound(only, frames))
+const took = Math.round((performance.now() - begin) / 1000)
+say(`${done} frames in ${took} s: nothing threw, nothing was left, and it still answers`)
