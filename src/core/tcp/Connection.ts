@@ -18,6 +18,7 @@ import type { Armed } from "../Timer.ts"
 import type { AckPolicy } from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
+import type { DeliveryRate } from "./DeliveryRate.ts"
 import type { StateName } from "./Info.ts"
 import type { Parked } from "./Parked.ts"
 import type { ReceiveBuffer } from "./ReceiveBuffer.ts"
@@ -127,6 +128,7 @@ export interface Connection {
   readonly ack: AckPolicy
   readonly board: Scoreboard
   readonly rtt: Rtt
+  readonly rate: DeliveryRate
   readonly control: Control
   readonly recovery: Recovery
   readonly deadlines: Deadlines
@@ -160,8 +162,7 @@ export const inFlight = (self: Connection): number => Sequence.distance(self.snd
 export const unsent = (self: Connection): number => Math.max(0, Sequence.distance(self.snd.nxt, self.queue.end))
 
 /** A FIN waits to be sent. */
-export const finUnsent = (self: Connection): boolean =>
-  self.snd.fin && !Sequence.after(self.snd.nxt, self.queue.end)
+export const finUnsent = (self: Connection): boolean => self.snd.fin && !Sequence.after(self.snd.nxt, self.queue.end)
 
 /** Our FIN has been acknowledged. */
 export const finAcked = (self: Connection): boolean => self.snd.fin && Sequence.after(self.snd.una, self.queue.end)

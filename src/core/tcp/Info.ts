@@ -3,6 +3,12 @@
  */
 import type * as Address from "../../wire/Address.ts"
 import type { Span } from "../Time.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Control from "./Control.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+import * as Rtt from "./Rtt.ts"
 
 /** RFC 9293 §3.3.2. */
 export type StateName =
@@ -62,4 +68,55 @@ export interface Info {
   readonly probes: number
   readonly congestionControl: string
   readonly caState: "open" | "disorder" | "recovery" | "loss"
+}
+
+/** The snapshot of a connection. */
+export const of = (self: Connection): Info => ({
+  connection: self.id,
+  state: self.state,
+  local: self.tuple.local,
+  localPort: self.tuple.localPort,
+  remote: self.tuple.remote,
+  remotePort: self.tuple.remotePort,
+  timestamps: self.agreed.timestamps,
+  sack: self.agreed.sack,
+  windowScaling: self.agreed.scaling,
+  ecn: self.agreed.ecn,
+  sendScale: self.agreed.sendScale,
+  receiveScale: self.agreed.receiveScale,
+  sendMss: self.snd.mss,
+  receiveMss: self.rcv.mss,
+  pathMtu: self.path.mtu,
+  rto: Rtt.rtoOf(self.rtt, self.config),
+  smoothedRtt: self.rtt.srtt ?? Time.zero,
+  rttVariation: self.rtt.rttvar,
+  minimumRtt: Rtt.minimum(self.rtt) ?? Time.zero,
+  congestionWindow: Control.window(self.control),
+  slowStartThreshold: self.control.controller.ssthresh(self.control.state),
+  sendWindow: self.snd.wnd,
+  receiveWindow: Connections.receiveWindow(self),
+  inFlight: Connections.inFlight(self),
+  unsent: Connections.unsent(self),
+  unread: ReceiveBuffer.ready(self.buffer),
+  bytesAcked: self.snd.acked,
+  bytesReceived: self.rcv.bytes,
+  bytesRetransmitted: self.snd.retransmittedBytes,
+  segmentsSent: self.snd.segments,
+  segmentsReceived: self.rcv.segments,
+  segmentsRetransmitted: self.snd.retransmittedSegments,
+  backoff: self.recovery.timeouts,
+  probes: self.recovery.probes,
+  congestionControl: self.control.controller.name,
+  caState: caState(self)
+})
+
+const caState = (self: Connection): Info["caState"] => {
+  switch (self.recovery.phase) {
+    case "open":
+      return self.recovery.duplicates > 0 ? "disorder" : "open"
+    case "fast":
+      return "recovery"
+    case "timeout":
+      return "loss"
+  }
 }

@@ -24,7 +24,8 @@ export const receiveShift = (config: Config): number => {
   return shift
 }
 
-const headersOf = (path: Path): number => (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.minimumHeaderLength
+const headersOf = (path: Path): number =>
+  (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.minimumHeaderLength
 
 /**
  * The MSS option (RFC 9293 §3.7.1): what the interface can receive less the two headers without options, whatever the path to the

@@ -32,7 +32,11 @@ export interface Parked {
 }
 
 /** Nobody waits; shared by all connections of which that is true. */
-export const none: Parked = Object.freeze({ readers: Fifo.empty(), writers: Fifo.empty(), waiters: Fifo.empty() })
+export const none: Parked = Object.freeze({
+  readers: Fifo.empty<Reader>(),
+  writers: Fifo.empty<Writer>(),
+  waiters: Fifo.empty<Waiter>()
+})
 
 export const isEmpty = (self: Parked): boolean =>
   Fifo.isEmpty(self.readers) && Fifo.isEmpty(self.writers) && Fifo.isEmpty(self.waiters)

@@ -19,6 +19,8 @@ interface Block {
   readonly at: number
   readonly from: Sequence.Sequence
   readonly room: number
+  /** What was charged for it; nothing for bytes that came back while the budget was used up. */
+  readonly cost: number
   next: Block | undefined
 }
 
@@ -81,7 +83,7 @@ const extend = (self: ReceiveBuffer, end: Sequence.Sequence): ReceiveBuffer => {
   const held = self.held + left
   while (left > 0) {
     const room = left > largestBlock ? left - Math.floor((left - 1) / largestBlock) * largestBlock : left
-    const block: Block = { bytes: new Uint8Array(room), at: 0, from, room, next: undefined }
+    const block: Block = { bytes: new Uint8Array(room), at: 0, from, room, cost: room, next: undefined }
     if (tail !== undefined) tail.next = block
     head ??= block
     current ??= block
@@ -180,7 +182,7 @@ export const read = (self: ReceiveBuffer, max: number, pieces: Array<Piece.Piece
   while (left > 0) {
     const offset = Sequence.distance(head.from, at)
     if (offset >= head.room) {
-      held -= head.room
+      held -= head.cost
       head = head.next!
       continue
     }
@@ -193,11 +195,16 @@ export const read = (self: ReceiveBuffer, max: number, pieces: Array<Piece.Piece
 }
 
 /** Lets blocks go that nothing more can be read from or written to. */
-const afterRead = (self: ReceiveBuffer, read: Sequence.Sequence, reached: Block, reachedHeld: number): ReceiveBuffer => {
+const afterRead = (
+  self: ReceiveBuffer,
+  read: Sequence.Sequence,
+  reached: Block,
+  reachedHeld: number
+): ReceiveBuffer => {
   let head = reached
   let held = reachedHeld
   while (head !== self.tail && Sequence.distance(head.from, read) >= head.room) {
-    held -= head.room
+    held -= head.cost
     head = head.next!
   }
   if (head === self.tail && Sequence.distance(head.from, read) >= head.room) return { ...empty(read), nxt: self.nxt }
@@ -212,33 +219,46 @@ export const discard = (self: ReceiveBuffer): ReceiveBuffer => read(self, ready(
 export const trim = (self: ReceiveBuffer): ReceiveBuffer =>
   self.read === self.nxt && RangeSet.isEmpty(self.ahead) ? empty(self.nxt) : self
 
-/** Puts pieces that were read back in front; they are numbered backwards from the first byte there is. */
-export const unread = (self: ReceiveBuffer, pieces: ReadonlyArray<Piece.Piece>): ReceiveBuffer => {
-  let { current, head, held, read, tail } = self
-  // A head block that has been read in part is cut off there, so that the blocks stay without holes.
-  if (head !== undefined && head.from !== read) {
-    const offset = Sequence.distance(head.from, read)
-    const rest: Block = {
-      bytes: head.bytes,
-      at: head.at + offset,
-      from: read,
-      room: head.room - offset,
-      next: head === tail ? undefined : head.next
-    }
-    held -= offset
-    if (current === head) current = rest
-    if (tail === head) tail = rest
-    head = rest
-  }
+/** Puts pieces that were read back in front; they are numbered backwards from the first byte there is. `isPaid` tells whether their lengths were charged. */
+export const unread = (self: ReceiveBuffer, pieces: ReadonlyArray<Piece.Piece>, isPaid: boolean): ReceiveBuffer => {
+  let { current, head, held, read, tail } = cutHead(self)
   for (let i = pieces.length - 1; i >= 0; i--) {
     const piece = pieces[i]!
     const room = Piece.size(piece)
     read = Sequence.add(read, -room)
-    const block: Block = { bytes: piece.bytes, at: piece.start, from: read, room, next: head }
+    const block: Block = {
+      bytes: piece.bytes,
+      at: piece.start,
+      from: read,
+      room,
+      cost: isPaid ? room : 0,
+      next: head
+    }
     head = block
     tail ??= block
     current ??= block
-    held += room
+    held += block.cost
   }
   return { read, nxt: self.nxt, head, tail, current, ahead: self.ahead, held }
+}
+
+/** Cuts the part that has been read off the first block, so that blocks in front of it leave no hole. */
+const cutHead = (self: ReceiveBuffer): ReceiveBuffer => {
+  const { head, read, tail } = self
+  if (head === undefined || head.from === read) return self
+  const offset = Sequence.distance(head.from, read)
+  const rest: Block = {
+    bytes: head.bytes,
+    at: head.at + offset,
+    from: read,
+    room: head.room - offset,
+    cost: head.cost,
+    next: head === tail ? undefined : head.next
+  }
+  return {
+    ...self,
+    head: rest,
+    tail: tail === head ? rest : tail,
+    current: self.current === head ? rest : self.current
+  }
 }

@@ -6,10 +6,17 @@
  */
 import type * as Address from "../../wire/Address.ts"
 import type { Piece } from "../../wire/Piece.ts"
+import type { Context } from "../Context.ts"
 import type { LinkId } from "../Device.ts"
-import type { Answers } from "../Request.ts"
+import * as Reason from "../Reason.ts"
+import type { Answers, Ticket } from "../Request.ts"
+import * as Calls from "./Calls.ts"
+import * as Close from "./Close.ts"
 import type { Options } from "./Config.ts"
-import type { Info } from "./Info.ts"
+import type { Connection } from "./Connection.ts"
+import * as Info from "./Info.ts"
+import * as Open from "./Open.ts"
+import type { State } from "./State.ts"
 
 /** A connection as a program holds it: its id, and both ends. */
 export interface Endpoint {
@@ -129,13 +136,13 @@ export interface TcpSetOptions extends Answers<void> {
 }
 
 /** STATUS. */
-export interface TcpGetInfo extends Answers<Info> {
+export interface TcpGetInfo extends Answers<Info.Info> {
   readonly _tag: "TcpGetInfo"
   readonly connection: number
 }
 
 /** All connections, for display. */
-export interface TcpList extends Answers<ReadonlyArray<Info>> {
+export interface TcpList extends Answers<ReadonlyArray<Info.Info>> {
   readonly _tag: "TcpList"
 }
 
@@ -153,3 +160,71 @@ export type TcpRequest =
   | TcpSetOptions
   | TcpGetInfo
   | TcpList
+
+/** The connection that a program names; requests about any other fail with `NotConnected`. */
+const held = (ctx: Context, state: State, ticket: Ticket, id: number): Connection | undefined => {
+  const entry = state.entries.get(id)
+  if (entry?._tag === "Connection" && entry.holder === "program") return entry
+  ctx.fail(ticket, Reason.notConnected)
+  return undefined
+}
+
+/** The requests about one connection that a program holds. */
+const onConnection = (
+  ctx: Context,
+  state: State,
+  ticket: Ticket,
+  self: Connection,
+  request: Exclude<TcpRequest, TcpConnect | TcpListen | TcpAccept | TcpCloseListener | TcpList>
+): void => {
+  switch (request._tag) {
+    case "TcpRead":
+      return Calls.read(ctx, state, ticket, self, request)
+    case "TcpWrite":
+      return Calls.write(ctx, state, ticket, self, request)
+    case "TcpShutdown":
+      return Close.shutdown(ctx, state, ticket, self, request)
+    case "TcpClose":
+      return Close.close(ctx, state, ticket, self)
+    case "TcpAbort":
+      return Close.abort(ctx, state, ticket, self)
+    case "TcpAwait":
+      return Calls.wait(ctx, state, ticket, self, request)
+    case "TcpSetOptions":
+      return Calls.setOptions(ctx, state, ticket, self, request)
+    case "TcpGetInfo":
+      return ctx.reply(ticket, Info.of(self))
+  }
+}
+
+const list = (state: State): ReadonlyArray<Info.Info> => {
+  const all: Array<Info.Info> = []
+  for (const entry of state.entries.values()) if (entry._tag === "Connection") all.push(Info.of(entry))
+  return all.sort((a, b) => a.connection - b.connection)
+}
+
+export const handle = (ctx: Context, state: State, ticket: Ticket, request: TcpRequest): void => {
+  switch (request._tag) {
+    case "TcpConnect":
+      return Open.connect(ctx, state, ticket, request)
+    case "TcpListen":
+      return Open.listen(ctx, state, ticket, request)
+    case "TcpAccept":
+      return Open.accept(ctx, state, ticket, request)
+    case "TcpCloseListener":
+      return Open.closeListener(ctx, state, ticket, request)
+    case "TcpList":
+      return ctx.reply(ticket, list(state))
+    case "TcpRead":
+    case "TcpWrite":
+    case "TcpShutdown":
+    case "TcpClose":
+    case "TcpAbort":
+    case "TcpAwait":
+    case "TcpSetOptions":
+    case "TcpGetInfo": {
+      const self = held(ctx, state, ticket, request.connection)
+      return self === undefined ? undefined : onConnection(ctx, state, ticket, self, request)
+    }
+  }
+}

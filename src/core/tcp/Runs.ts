@@ -257,14 +257,20 @@ const rewriteLeaf = (
   change: Change,
   result: Array<Node>
 ): void => {
-  const out: Array<Run> = []
-  let isSame = true
-  for (const run of node.runs) {
-    if (!Sequence.after(run.end, from) || !Sequence.before(run.start, to)) push(out, run)
-    else change(run, out)
-    isSame = isSame && out.length > 0 && out[out.length - 1] === run
+  const { runs } = node
+  const pieces: Array<Run> = []
+  // A copy is made at the first difference.
+  let out: Array<Run> | undefined = undefined
+  for (let i = 0; i < runs.length; i++) {
+    const run = runs[i]!
+    pieces.length = 0
+    if (Sequence.after(run.end, from) && Sequence.before(run.start, to)) change(run, pieces)
+    else pieces.push(run)
+    if (out === undefined && pieces.length === 1 && pieces[0] === run) continue
+    out ??= runs.slice(0, i)
+    for (const piece of pieces) push(out, piece)
   }
-  if (isSame && out.length === node.runs.length) result.push(node)
+  if (out === undefined) result.push(node)
   else pack(out, leaf, result)
 }
 
@@ -277,19 +283,22 @@ const rewriteNode = (
   result: Array<Node>
 ): void => {
   if (node.level === 0) return rewriteLeaf(node, from, to, change, result)
-  const out: Array<Node> = []
+  const { children } = node
   const changed: Array<Node> = []
-  for (const child of node.children) {
-    if (!Sequence.after(child.end, from) || !Sequence.before(child.start, to) || !wants(child)) {
-      pushNode(out, child)
-      continue
-    }
+  let out: Array<Node> | undefined = undefined
+  for (let i = 0; i < children.length; i++) {
+    const child = children[i]!
     changed.length = 0
-    rewriteNode(child, from, to, wants, change, changed)
+    if (Sequence.after(child.end, from) && Sequence.before(child.start, to) && wants(child)) {
+      rewriteNode(child, from, to, wants, change, changed)
+    } else {
+      changed.push(child)
+    }
+    if (out === undefined && changed.length === 1 && changed[0] === child) continue
+    out ??= children.slice(0, i)
     for (const next of changed) pushNode(out, next)
   }
-  const isSame = out.length === node.children.length && out.every((child, i) => child === node.children[i])
-  if (isSame) result.push(node)
+  if (out === undefined) result.push(node)
   else pack(out, branch, result)
 }
 

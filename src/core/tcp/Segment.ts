@@ -10,6 +10,8 @@ import type { Options } from "../../wire/TcpOptions.ts"
 import type { Packet } from "../Ip.ts"
 
 export interface Segment {
+  readonly sourcePort: number
+  readonly destinationPort: number
   readonly seq: Sequence.Sequence
   readonly ack: Sequence.Sequence
   readonly flags: number
@@ -23,6 +25,8 @@ export interface Segment {
 }
 
 export const make = (header: Tcp.Header, packet: Packet): Segment => ({
+  sourcePort: header.sourcePort,
+  destinationPort: header.destinationPort,
   seq: header.sequence,
   ack: header.acknowledgment,
   flags: header.flags,
@@ -57,17 +61,16 @@ export const textEnd = (self: Segment): Sequence.Sequence => Sequence.add(textSt
  *                      [=====)              its first number is
  *       [=======)                  [====)   neither: not acceptable
  *
- * A segment without length may also stand on the right edge, as an ACK of a peer does that has filled the window: RFC 9293 §3.10.7.4 asks
- * for a special allowance to take valid ACKs when the window is zero, and deployed stacks extend it to this.
+ * A segment that begins on the right edge is taken too, and all its text cut off later: so the ACKs and windows of a peer that has filled the window
+ * are heard (the special allowance of RFC 9293 §3.10.7.4 for a zero window, which deployed stacks extend to this).
  */
 export const isAcceptable = (self: Segment, nxt: Sequence.Sequence, edge: Sequence.Sequence): boolean => {
   const seq = self.seq
+  if (seq === nxt || seq === edge || Sequence.between(nxt, seq, edge)) return true
   const size = length(self)
-  if (size === 0) return seq === nxt || Sequence.between(nxt, seq, edge) || seq === edge
-  return nxt !== edge &&
-    (Sequence.between(nxt, seq, edge) || Sequence.between(nxt, Sequence.add(seq, size - 1), edge) ||
-      // longer than the window: it covers all of it
-      (Sequence.before(seq, nxt) && Sequence.afterOrEqual(Sequence.add(seq, size), edge)))
+  if (size === 0 || Sequence.after(seq, nxt)) return false
+  // It begins before the window: its last number must be in it, or behind all of it.
+  return nxt !== edge && Sequence.after(Sequence.add(seq, size), nxt)
 }
 
 /** The same without what lies before `nxt` (RFC 9293 §3.10.7.4: only the new parts are processed). */

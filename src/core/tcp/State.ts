@@ -33,6 +33,8 @@ export interface HalfOpen {
   /** The window of the SYN, never scaled (RFC 7323 §2.2). */
   readonly window: number
   readonly peerMss: number
+  /** Added to our timestamp clock. */
+  readonly offset: number
   /** The SYN's TSval, to be echoed. */
   readonly recent: number
   /** When the first SYN/ACK left. */

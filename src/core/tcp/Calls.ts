@@ -1,0 +1,113 @@
+/**
+ * The requests about one connection: read, write, wait, look, and change its options (RFC 9293 §3.10.2, §3.10.3, §3.10.6).
+ */
+import type { Context } from "../Context.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as Reason from "../Reason.ts"
+import type { Ticket } from "../Request.ts"
+import * as Config from "./Config.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Finish from "./Finish.ts"
+import * as KeepAlive from "./KeepAlive.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Open from "./Open.ts"
+import * as Parked from "./Parked.ts"
+import * as Receive from "./Receive.ts"
+import type { TcpAwait, TcpRead, TcpSetOptions, TcpWrite } from "./Requests.ts"
+import * as SendQueue from "./SendQueue.ts"
+import type { State } from "./State.ts"
+import * as Write from "./Write.ts"
+
+/** Parks a ticket in the connection; fails it when too many wait already. */
+const isParked = (ctx: Context, self: Connection, ticket: Ticket): boolean => {
+  if (ctx.park(ticket, { owner: "Tcp", id: self.id })) return true
+  ctx.fail(ticket, Reason.limitReached("parkedRequests"))
+  return false
+}
+
+/** RECEIVE (RFC 9293 §3.10.3): what there is, at once; else the end, the reason of the end, or a place in the queue. */
+export const read = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpRead): void => {
+  if (!(request.max > 0)) return ctx.fail(ticket, Reason.invalidArgument("a read takes at least one byte"))
+  if (self.error !== undefined && self.state === "CLOSED") return ctx.fail(ticket, self.error)
+  if (Fifo.isEmpty(self.parked.readers)) {
+    const answer = Receive.read(ctx, self, request.max)
+    if (answer !== undefined) {
+      ctx.reply(ticket, answer.received)
+      return afterRead(ctx, state, self, answer.self)
+    }
+  }
+  if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
+  if (!isParked(ctx, self, ticket)) return
+  const readers = Fifo.push(self.parked.readers, { ticket, max: request.max })
+  ctx.put(state.entries, self.id, { ...self, parked: Parked.withReaders(self.parked, readers) })
+}
+
+/** Reading may open the window by a worthwhile step; nothing else can follow from it. */
+const afterRead = (ctx: Context, state: State, before: Connection, after: Connection): void => {
+  if (after === before) return
+  if (!Connections.canReceive(after.state)) return ctx.put(state.entries, after.id, after)
+  const updated = Receive.updateWindow(after)
+  if (updated.ack.due === "now") Finish.event(ctx, state, updated)
+  else ctx.put(state.entries, after.id, updated)
+}
+
+/** SEND (RFC 9293 §3.10.2). */
+export const write = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpWrite): void => {
+  const { bytes, end, owned, start } = request
+  if (!(start >= 0 && start <= end && end <= bytes.length)) return ctx.fail(ticket, Reason.invalidArgument("range"))
+  if (!Connections.canSend(self)) return ctx.fail(ticket, self.error ?? Reason.closed)
+  if (start === end) return ctx.reply(ticket, 0)
+  const before = SendQueue.length(self.queue)
+  const written = Fifo.isEmpty(self.parked.writers) ? Write.some(ctx, self, bytes, start, end, owned) : self
+  const at = start + SendQueue.length(written.queue) - before
+  if (at === end || (!request.block && at > start)) {
+    ctx.reply(ticket, at - start)
+    return Finish.event(ctx, state, written)
+  }
+  if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
+  if (!isParked(ctx, self, ticket)) return
+  const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned })
+  Finish.event(ctx, state, { ...written, parked: Parked.withWriters(written.parked, writers) })
+}
+
+const isMet = (self: Connection, until: TcpAwait["until"]): boolean => {
+  switch (until) {
+    case "established":
+      return !Connections.isOpening(self.state)
+    case "drained":
+      return Lifecycle.isDrained(self) && !Connections.isOpening(self.state)
+    case "closed":
+      return self.state === "CLOSED" || self.state === "TIME-WAIT"
+  }
+}
+
+/** Waits for a condition; a connection that has failed fails all but the wait for its end. */
+export const wait = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpAwait): void => {
+  if (self.state === "CLOSED" && self.error !== undefined && request.until !== "closed") {
+    return ctx.fail(ticket, self.error)
+  }
+  if (isMet(self, request.until)) return ctx.reply(ticket, undefined)
+  if (!isParked(ctx, self, ticket)) return
+  const waiters = Fifo.push(self.parked.waiters, { ticket, until: request.until })
+  ctx.put(state.entries, self.id, { ...self, parked: Parked.withWaiters(self.parked, waiters) })
+}
+
+/** Changes what may change while a connection lives; it may let text go at once (no delay, no cork). */
+export const setOptions = (
+  ctx: Context,
+  state: State,
+  ticket: Ticket,
+  self: Connection,
+  request: TcpSetOptions
+): void => {
+  const wrong = Open.invalidOptions(request.options)
+  if (wrong !== undefined) return ctx.fail(ticket, wrong)
+  const config = Config.withOptions(self.config, request.options)
+  ctx.reply(ticket, undefined)
+  const changed = { ...self, config }
+  if (!Connections.isSynchronized(self.state) || self.state === "TIME-WAIT") {
+    return ctx.put(state.entries, self.id, changed)
+  }
+  Finish.event(ctx, state, config.keepAlive === self.config.keepAlive ? changed : KeepAlive.start(ctx, changed))
+}

@@ -1,0 +1,24 @@
+/**
+ * Challenge ACKs (RFC 5961): the answer to what may be an attack and may be a peer that has lost its mind. It tells an honest peer
+ * where we are and an attacker nothing. Limited per stack (§7), and per connection where two confused ends could answer each other for ever.
+ */
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as TokenBucket from "../data/TokenBucket.ts"
+import type { Connection } from "./Connection.ts"
+import * as Emit from "./Emit.ts"
+import { challengeRate, type State } from "./State.ts"
+
+/** Takes a challenge ACK from the allowance of the stack; false when it is used up. */
+// rfc: 5961 §7 SHOULD
+export const isAllowed = (ctx: Context, state: State): boolean => {
+  const left = TokenBucket.take(state.challenges.value, challengeRate(ctx.config), ctx.at)
+  if (left === undefined) return false
+  ctx.set(state.challenges, left)
+  ctx.count(Counter.index.tcpChallengeAcks)
+  return true
+}
+
+/** Sends a challenge ACK if the allowance permits. */
+export const send = (ctx: Context, state: State, self: Connection): Connection =>
+  isAllowed(ctx, state) ? Emit.ack(ctx, self) : self

@@ -1,0 +1,32 @@
+/**
+ * A connection's congestion controller: the record of functions that its name stands for, and that controller's state.
+ */
+import type * as Time from "../Time.ts"
+import type { Config } from "./Config.ts"
+import type { Controller } from "./congestion/Controller.ts"
+import { initialWindow } from "./congestion/Controller.ts"
+import * as Controllers from "./congestion/table.ts"
+
+export interface Control {
+  /** Its state is the controller's own affair; only its functions look inside. */
+  readonly controller: Controller<any>
+  readonly state: unknown
+}
+
+export const isKnown = (name: string): boolean => Controllers.find(name) !== undefined
+
+export const start = (config: Config, mss: number, at: Time.Instant): Control => {
+  // Requests with a name that nobody has are refused before (`Open.ts`).
+  const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
+  return {
+    controller,
+    state: controller.start({ now: at, mss, initialWindow: initialWindow(mss, config.initialWindow) })
+  }
+}
+
+/** The control after its controller's state has moved on; the same record if it has not. */
+export const moved = (self: Control, state: unknown): Control =>
+  state === self.state ? self : { controller: self.controller, state }
+
+/** cwnd in bytes. */
+export const window = (self: Control): number => self.controller.window(self.state)

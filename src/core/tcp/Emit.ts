@@ -1,0 +1,212 @@
+/**
+ * Putting segments on their way: header, options, window and checksum of what a connection sends, and the resets that answer segments
+ * nobody wants (RFC 9293 §3.5.2).
+ */
+import * as Address from "../../wire/Address.ts"
+import * as Checksum from "../../wire/Checksum.ts"
+import type { Gso } from "../../wire/Frame.ts"
+import * as IpProtocol from "../../wire/IpProtocol.ts"
+import type { Piece } from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import * as TcpOptions from "../../wire/TcpOptions.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as RangeSet from "../data/RangeSet.ts"
+import { noPieces, type Path } from "../Ip.ts"
+import type { Credit } from "../Request.ts"
+import * as AckPolicy from "./AckPolicy.ts"
+import type { Config } from "./Config.ts"
+import type { Connection, Tuple } from "./Connection.ts"
+import * as Segment from "./Segment.ts"
+import * as Timestamps from "./Timestamps.ts"
+import * as Window from "./Window.ts"
+
+/** What goes into a header beside the ports. */
+export interface Head {
+  readonly seq: Sequence.Sequence
+  readonly ack: Sequence.Sequence
+  readonly flags: number
+  readonly window: number
+  readonly options: TcpOptions.Options
+}
+
+/** Hands a segment to IP; false if nothing was sent. */
+const send = (
+  ctx: Context,
+  tuple: Tuple,
+  path: Path,
+  config: Config,
+  head: Head,
+  pieces: ReadonlyArray<Piece>,
+  length: number,
+  mss: number,
+  credit: Credit | undefined
+): boolean => {
+  const size = Tcp.minimumHeaderLength + TcpOptions.size(head.options)
+  const room = ctx.reserve(size)
+  const end = Tcp.emit(
+    {
+      sourcePort: tuple.localPort,
+      destinationPort: tuple.remotePort,
+      sequence: head.seq,
+      acknowledgment: head.ack,
+      flags: head.flags,
+      window: head.window,
+      checksum: Checksum.fold(tuple.pseudo + size + length),
+      urgentPointer: 0,
+      options: head.options
+    },
+    room.bytes,
+    room.at
+  )
+  const gso: Gso | undefined = length > mss
+    ? { kind: path.version === 4 ? "tcp4" : "tcp6", size: mss, headerLength: size }
+    : undefined
+  ctx.count(Counter.index.tcpSegmentsSent, gso === undefined ? 1 : Math.ceil(length / mss))
+  if (length > 0) ctx.count(Counter.index.tcpBytesSent, length)
+  return undefined === ctx.ip.send(ctx, {
+    path,
+    protocol: IpProtocol.tcp,
+    head: room,
+    headEnd: end,
+    pieces,
+    checksumOffset: Tcp.checksumOffset,
+    hopLimit: config.hopLimit || ctx.config.hopLimit,
+    trafficClass: config.trafficClass & 0xfc,
+    dontFragment: config.pathMtuDiscovery,
+    gso,
+    credit
+  })
+}
+
+/** The ranges to report (RFC 2018 §4, RFC 2883 §4): a duplicate first, then the ranges that changed last. */
+const sackBlocks = (self: Connection): ReadonlyArray<TcpOptions.SackBlock> => {
+  const most = self.agreed.timestamps ? 3 : 4
+  const blocks: Array<TcpOptions.SackBlock> = []
+  const duplicate = self.ack.duplicate
+  if (duplicate !== undefined) blocks.push(duplicate)
+  for (const start of self.ack.recent) {
+    if (blocks.length >= most) break
+    const range = RangeSet.containing(self.buffer.ahead, start)
+    if (range !== undefined && !isListed(blocks, range.start, duplicate)) {
+      blocks.push({ left: range.start, right: range.end })
+    }
+  }
+  return blocks
+}
+
+/** Two remembered starts may have grown into one range; a duplicate inside a range is listed beside the range. */
+const isListed = (
+  blocks: ReadonlyArray<TcpOptions.SackBlock>,
+  left: Sequence.Sequence,
+  duplicate: TcpOptions.SackBlock | undefined
+): boolean => {
+  for (const block of blocks) {
+    if (block.left === left && block !== duplicate) return true
+  }
+  return false
+}
+
+const hasSackToTell = (self: Connection): boolean =>
+  self.agreed.sack && (self.ack.duplicate !== undefined || !RangeSet.isEmpty(self.buffer.ahead))
+
+/** The options of a segment of an open connection. */
+const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options => {
+  if (!self.agreed.timestamps) {
+    return hasSackToTell(self) ? { ...TcpOptions.none, sackBlocks: sackBlocks(self) } : TcpOptions.none
+  }
+  const stamps = TcpOptions.timestamps(Timestamps.value(self.stamps.offset, ctx.at), self.stamps.recent)
+  return hasSackToTell(self) ? { ...stamps, sackBlocks: sackBlocks(self) } : stamps
+}
+
+/** Text bytes that a full segment carries now: less than `snd.mss` while there are ranges to report. */
+export const segmentSize = (self: Connection): number => {
+  if (!hasSackToTell(self)) return self.snd.mss
+  const blocks = sackBlocks(self)
+  return blocks.length === 0 ? self.snd.mss : Math.max(1, self.snd.mss - 4 - 8 * blocks.length)
+}
+
+/**
+ * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`.
+ * Answers the connection for which nothing is left to acknowledge.
+ */
+export const segment = (
+  ctx: Context,
+  self: Connection,
+  seq: Sequence.Sequence,
+  flags: number,
+  pieces: ReadonlyArray<Piece>,
+  length: number,
+  mss: number
+): Connection => {
+  const window = Window.field(self)
+  const head = { seq, ack: self.rcv.nxt, flags: flags | Tcp.ACK, window, options: optionsOf(ctx, self) }
+  const credit: Credit | undefined = length === 0 ? undefined : { owner: "Tcp", id: self.id, bytes: length }
+  const isSent = send(ctx, self.tuple, self.path, self.config, head, pieces, length, mss, credit)
+  const edge = Window.edgeAfter(self, window)
+  const sent = length === 0 ? 1 : Math.ceil(length / mss)
+  return {
+    ...self,
+    snd: {
+      ...self.snd,
+      segments: self.snd.segments + sent,
+      credit: isSent ? self.snd.credit + length : self.snd.credit
+    },
+    rcv: edge === self.rcv.edge ? self.rcv : { ...self.rcv, edge },
+    stamps: self.stamps.lastAck === self.rcv.nxt ? self.stamps : { ...self.stamps, lastAck: self.rcv.nxt },
+    ack: AckPolicy.sent(self.ack)
+  }
+}
+
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> */
+export const ack = (ctx: Context, self: Connection): Connection =>
+  segment(ctx, self, self.snd.nxt, Tcp.ACK, noPieces, 0, self.snd.mss)
+
+/** A segment of a handshake or of a compact record: everything about it is given. */
+export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head): void => {
+  send(ctx, tuple, path, config, head, noPieces, 0, 1, undefined)
+}
+
+/** RST for a connection that this side gives up (RFC 9293 §3.10.5); with an ACK, as deployed stacks have it. */
+export const abort = (ctx: Context, self: Connection): void => {
+  ctx.count(Counter.index.tcpResetsSent)
+  bare(ctx, self.tuple, self.path, self.config, {
+    seq: self.snd.nxt,
+    ack: self.rcv.nxt,
+    flags: Tcp.RST | Tcp.ACK,
+    window: 0,
+    options: self.agreed.timestamps
+      ? TcpOptions.timestamps(Timestamps.value(self.stamps.offset, ctx.at), self.stamps.recent)
+      : TcpOptions.none
+  })
+}
+
+/**
+ * RST in reply to a segment (RFC 9293 §3.5.2): numbered by the segment itself, so that its sender finds it acceptable. Never for
+ * a RST, nor for what came to a group.
+ */
+export const reset = (ctx: Context, segment: Segment.Segment): void => {
+  const { packet } = segment
+  if (Segment.has(segment, Tcp.RST) || packet.isGroup) return
+  const link = Address.isLinkLocal(packet.source) ? packet.link : undefined
+  const path = ctx.ip.path(ctx, packet.source, packet.destination, link)
+  if ("_tag" in path) return
+  ctx.count(Counter.index.tcpResetsSent)
+  const tuple: Tuple = {
+    local: packet.destination,
+    localPort: segment.destinationPort,
+    remote: packet.source,
+    remotePort: segment.sourcePort,
+    hash: 0,
+    pseudo: Checksum.pseudo(packet.destination, packet.source, IpProtocol.tcp, 0)
+  }
+  const isAck = Segment.has(segment, Tcp.ACK)
+  bare(ctx, tuple, path, ctx.config.tcp, {
+    seq: isAck ? segment.ack : 0,
+    ack: isAck ? 0 : Sequence.add(segment.seq, Segment.length(segment)),
+    flags: isAck ? Tcp.RST : Tcp.RST | Tcp.ACK,
+    window: 0,
+    options: TcpOptions.none
+  })
+}

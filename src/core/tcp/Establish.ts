@@ -1,0 +1,48 @@
+/**
+ * The end of a handshake: the connection enters ESTABLISHED, and those who waited for that hear of it.
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as KeepAlive from "./KeepAlive.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Listener from "./Listener.ts"
+import * as Parked from "./Parked.ts"
+import * as Recovery from "./Recovery.ts"
+import type { State } from "./State.ts"
+import * as Deadlines from "./Timer.ts"
+
+/** Answers a connect that waits; from then on a program holds the connection. */
+const answerConnect = (ctx: Context, self: Connection): Connection => {
+  const { waiters } = self.parked
+  if (Fifo.isEmpty(waiters)) return self
+  let holder = self.holder
+  for (let i = 0; i < Fifo.size(waiters); i++) {
+    const waiter = Fifo.get(waiters, i)!
+    if (waiter.until === "connect") {
+      Lifecycle.answer(ctx, waiter.ticket, Listener.endpointOf(self))
+      holder = "program"
+    } else if (waiter.until === "established") Lifecycle.answer(ctx, waiter.ticket, undefined)
+  }
+  const left = Fifo.filter(waiters, (waiter) => waiter.until !== "connect" && waiter.until !== "established")
+  return { ...self, holder, parked: Parked.withWaiters(self.parked, left) }
+}
+
+/** Our SYN is acknowledged up to `una` (RFC 9293 §3.10.7.3, §3.10.7.4 fifth check). A close that came before is carried out now. */
+export const enter = (ctx: Context, state: State, self: Connection, una: Sequence.Sequence): Connection => {
+  const isActive = self.listener === 0
+  if (isActive) ctx.count(Counter.index.tcpActiveOpens)
+  const open: Connection = {
+    ...self,
+    snd: { ...self.snd, una: Sequence.later(una, Sequence.add(self.snd.iss, 1)), lastAt: Time.instantOf(0) },
+    recovery: Recovery.make(Sequence.add(self.snd.iss, 1)),
+    deadlines: Deadlines.none,
+    error: undefined
+  }
+  const named = Lifecycle.become(ctx, open, self.snd.fin ? "FIN-WAIT-1" : "ESTABLISHED")
+  const held = isActive ? answerConnect(ctx, named) : Listener.enqueue(ctx, state, answerConnect(ctx, named))
+  return KeepAlive.start(ctx, held)
+}

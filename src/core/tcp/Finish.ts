@@ -1,0 +1,88 @@
+/**
+ * The end of every event of a connection: whoever can be served is served, what may leave leaves, what must be acknowledged is, and
+ * the alarm is set. One segment, request or alarm causes at most one pure ACK (rfc: 9293 §3.10.7.4 MUST-58 MUST-59).
+ */
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Emit from "./Emit.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Parked from "./Parked.ts"
+import * as Receive from "./Receive.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+import * as Send from "./Send.ts"
+import type { State } from "./State.ts"
+import * as Deadlines from "./Timer.ts"
+import * as Write from "./Write.ts"
+
+/** Memory of at least so much is given back when nothing has come for a while; less is not worth an alarm. */
+const worthTrimming = 2048
+const trimAfter = Time.seconds(1)
+
+/** Answers those who wait for all to be acknowledged. */
+const serveDrained = (ctx: Context, self: Connection): Connection => {
+  const { waiters } = self.parked
+  if (Fifo.isEmpty(waiters) || !Lifecycle.isDrained(self)) return self
+  const left = Fifo.filter(waiters, (waiter) => {
+    if (waiter.until !== "drained" && waiter.until !== "linger") return true
+    Lifecycle.answer(ctx, waiter.ticket, undefined)
+    return false
+  })
+  return left === waiters
+    ? self
+    : Deadlines.withSlow({ ...self, parked: Parked.withWaiters(self.parked, left) }, "linger", Time.never)
+}
+
+const serve = (ctx: Context, self: Connection): Connection => {
+  if (self.parked === Parked.none) return self
+  const read = Receive.serveReaders(ctx, self)
+  const written = Write.serveWriters(ctx, read === self ? self : Receive.updateWindow(read))
+  return serveDrained(ctx, written)
+}
+
+/** Sends the ACK that is due now, or sets the time at which it will be. */
+const acknowledge = (ctx: Context, self: Connection): Connection => {
+  switch (self.ack.due) {
+    case "now":
+      return Deadlines.withDelayedAck(Emit.ack(ctx, self), Time.never)
+    case "delayed":
+      if (self.deadlines.delayedAck !== Time.never) return self
+      return Deadlines.withDelayedAck(self, Time.plus(ctx.at, self.config.delayedAck))
+    case "no":
+      return self.deadlines.delayedAck === Time.never ? self : Deadlines.withDelayedAck(self, Time.never)
+  }
+}
+
+/** The delayed ACK's time has come. */
+export const delayedAck = (ctx: Context, self: Connection): Connection => {
+  const quiet = Deadlines.withDelayedAck(self, Time.never)
+  if (quiet.ack.due !== "delayed") return quiet
+  ctx.count(Counter.index.tcpDelayedAcks)
+  return { ...quiet, ack: { ...quiet.ack, due: "now" } }
+}
+
+/** A large block that nothing waits in is let go after a while, so that an idle connection is small. */
+const trimLater = (ctx: Context, self: Connection): Connection => {
+  if (self.buffer.held < worthTrimming || self.deadlines.slow.trim !== Time.never) return self
+  return Deadlines.withSlow(self, "trim", Time.plus(ctx.at, trimAfter))
+}
+
+/** The time to look for idle memory has come. */
+export const trim = (ctx: Context, self: Connection): Connection => {
+  if (Time.between(self.rcv.lastAt, ctx.at) < trimAfter) {
+    return Deadlines.withSlow(self, "trim", Time.plus(self.rcv.lastAt, trimAfter))
+  }
+  const buffer = ReceiveBuffer.trim(self.buffer)
+  if (buffer.held < self.buffer.held) ctx.discharge("tcpReceive", self.buffer.held - buffer.held)
+  return Deadlines.withSlow({ ...self, buffer }, "trim", Time.never)
+}
+
+/** Puts the connection back with everything done that follows from the event. */
+export const event = (ctx: Context, state: State, connection: Connection): void => {
+  const served = serve(ctx, connection)
+  const pushed = Send.push(ctx, served)
+  const acknowledged = acknowledge(ctx, pushed)
+  ctx.put(state.entries, connection.id, Deadlines.arm(ctx, trimLater(ctx, acknowledged)))
+}

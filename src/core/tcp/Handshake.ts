@@ -1,0 +1,79 @@
+/**
+ * The SYN of an active opener and what becomes of it (RFC 9293 §3.5): sent again with backoff, given up after `synRetries`.
+ */
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Reason from "../Reason.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Emit from "./Emit.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Options from "./Options.ts"
+import * as Rtt from "./Rtt.ts"
+import type * as Segment from "./Segment.ts"
+import type { State } from "./State.ts"
+import * as Deadlines from "./Timer.ts"
+import * as Timestamps from "./Timestamps.ts"
+
+/** <SEQ=ISS><CTL=SYN> */
+export const syn = (ctx: Context, self: Connection): void =>
+  Emit.bare(ctx, self.tuple, self.path, self.config, {
+    seq: self.snd.iss,
+    ack: 0,
+    flags: Tcp.SYN,
+    window: Math.min(0xffff, Connections.receiveWindow(self)),
+    options: Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at))
+  })
+
+/** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> of a simultaneous open. */
+export const synAck = (ctx: Context, self: Connection): void =>
+  Emit.bare(ctx, self.tuple, self.path, self.config, {
+    seq: self.snd.iss,
+    ack: self.rcv.nxt,
+    flags: Tcp.SYN | Tcp.ACK,
+    window: Math.min(0xffff, Connections.receiveWindow(self)),
+    options: Options.accept(
+      ctx,
+      self.path,
+      self.config,
+      self.agreed,
+      Timestamps.value(self.stamps.offset, ctx.at),
+      self.stamps.recent
+    )
+  })
+
+/** Sets the timer for the SYN, sent `retransmissions` times again (RFC 6298 §2.1, §5.5). */
+export const retryAt = (ctx: Context, self: Connection, retransmissions: number): Connection => {
+  const wait = Time.min(Time.scale(self.config.initialRto, 2 ** retransmissions), self.config.maxRto)
+  const timed = Deadlines.withLoss(self, "handshake", Time.plus(ctx.at, wait))
+  return { ...timed, recovery: { ...self.recovery, timeouts: retransmissions } }
+}
+
+/** The SYN's timer: again, or the end. `undefined` when the connection is no more. */
+export const timeout = (ctx: Context, state: State, self: Connection): Connection | undefined => {
+  const sent = self.recovery.timeouts
+  const most = self.state === "SYN-SENT" ? self.config.synRetries : self.config.synAckRetries
+  if (sent >= most) {
+    ctx.count(Counter.index.tcpAttemptFails)
+    Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("connect"))
+    return undefined
+  }
+  ctx.count(Counter.index.tcpSegmentsRetransmitted)
+  if (self.state === "SYN-SENT") syn(ctx, self)
+  else synAck(ctx, self)
+  return retryAt(ctx, self, sent + 1)
+}
+
+/** The round trip of the handshake: by its timestamp, else if the SYN went out once (Karn's rule, RFC 6298 §3). */
+export const measured = (ctx: Context, self: Connection, segment: Segment.Segment): Rtt.Rtt => {
+  const echo = segment.options.timestampEcho
+  const rtt = self.agreed.timestamps && echo !== undefined && echo !== 0
+    ? Timestamps.roundTrip(self.stamps, echo, ctx.at)
+    : self.recovery.timeouts === 0
+    ? Time.between(self.snd.lastAt, ctx.at)
+    : undefined
+  if (rtt !== undefined) return Rtt.sample(self.rtt, rtt, ctx.at, self.config)
+  return Rtt.begin(Rtt.backedOff(self.rtt, self.config), self.config)
+}

@@ -1,0 +1,80 @@
+/**
+ * ICMP errors about our segments (RFC 9293 §3.9.2.2, RFC 5461, RFC 5927): believed only when they quote a number that is in flight, and never
+ * the end of a connection that is established.
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Word from "../../wire/Word.ts"
+import type { Context } from "../Context.ts"
+import type { IcmpError } from "../Ip.ts"
+import * as Reason from "../Reason.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Listener from "./Listener.ts"
+import * as Lookup from "./Lookup.ts"
+import * as PathMtu from "./PathMtu.ts"
+import type { HalfOpen, State } from "./State.ts"
+
+/** The reason that a program gets, by what the message says; `undefined` for what says nothing about reachability. */
+const reasonOf = (error: IcmpError): Reason.Reason | undefined => {
+  switch (error.kind) {
+    case "network":
+    case "host":
+    case "protocol":
+    case "port":
+    case "prohibited":
+    case "sourceRouteFailed":
+    case "hopLimit":
+      return error.isLocal
+        ? Reason.unreachable(error.kind)
+        : Reason.unreachable(error.kind, {
+          version: error.version,
+          type: error.type,
+          code: error.code,
+          from: error.from
+        })
+    case "reassembly":
+    case "parameterProblem":
+    case "tooBig":
+      return undefined
+  }
+}
+
+/** Protocol, port and prohibited are final as far as the network knows (RFC 1122 §4.2.3.9, RFC 5461 §2); a refusal by port is the peer's "no". */
+const isHard = (error: IcmpError): boolean =>
+  error.kind === "protocol" || error.kind === "port" || error.kind === "prohibited"
+
+/** A connect hears of hard errors at once, of soft ones when it gives up (RFC 5461 §4.1). */
+const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
+  const reason = reasonOf(error)
+  if (reason === undefined) return
+  const final = error.kind === "port" ? Reason.connectionRefused : reason
+  if (isHard(error) && self.config.icmpMayAbort && self.state === "SYN-SENT") {
+    return Lifecycle.end(ctx, state, self, final)
+  }
+  ctx.put(state.entries, self.id, { ...self, error: reason })
+}
+
+/** For a half-open connection only the sequence number counts; it dies by its timer, not by hearsay. */
+const forHalfOpen = (ctx: Context, state: State, self: HalfOpen, seq: Sequence.Sequence, error: IcmpError): void => {
+  if (seq !== self.iss) return ctx.drop("IcmpErrorNotOurs", error.link)
+  if (isHard(error)) Listener.forget(ctx, state, self)
+}
+
+/** rfc: 9293 §3.9.2.2 MUST-54 MUST-55 SHLD-25 SHLD-26, 5927 §4.1 */
+export const arrives = (ctx: Context, state: State, error: IcmpError): void => {
+  if (error.end - error.start < 8) return ctx.drop("IcmpErrorNotOurs", error.link)
+  const localPort = Word.read16(error.bytes, error.start)
+  const remotePort = Word.read16(error.bytes, error.start + 2)
+  const seq = Word.read32(error.bytes, error.start + 4)
+  const self = Lookup.find(ctx, state, error.source, localPort, error.destination, remotePort)
+  if (self?._tag === "HalfOpen") return forHalfOpen(ctx, state, self, seq, error)
+  if (self?._tag !== "Connection" || self.state === "TIME-WAIT") return ctx.drop("IcmpErrorNotOurs", error.link)
+  const isInFlight = Sequence.between(self.snd.una, seq, self.snd.nxt)
+  if (!isInFlight) return ctx.drop("IcmpErrorNotOurs", error.link)
+  if (error.kind === "tooBig") return PathMtu.tooBig(ctx, state, self, error)
+  if (Connections.isOpening(self.state)) return whileOpening(ctx, state, self, error)
+  const reason = reasonOf(error)
+  // A soft error is only remembered: it tells why, should the connection time out.
+  if (reason !== undefined) ctx.put(state.entries, self.id, { ...self, error: reason })
+}

@@ -1,0 +1,58 @@
+/**
+ * Probing a silent peer (RFC 9293 §3.8.4), for programs that want to know (rfc: 9293 §3.8.4 MUST-24 MUST-25).
+ *
+ *     silence: │── keepAliveIdle ──│ probe │─ interval ─│ probe │─ interval ─│ … keepAliveCount probes ──▶ timed out
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import { noPieces } from "../Ip.ts"
+import * as Reason from "../Reason.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Emit from "./Emit.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import type { State } from "./State.ts"
+import * as Deadlines from "./Timer.ts"
+
+/** Sets the first deadline, if the program wants probes. */
+export const start = (ctx: Context, self: Connection): Connection =>
+  Deadlines.withSlow(
+    self,
+    "keepAlive",
+    self.config.keepAlive ? Time.plus(ctx.at, self.config.keepAliveIdle) : Time.never
+  )
+
+/** Probes sent since the peer was last heard, by the time that has passed. */
+const probesSince = (self: Connection, silence: Time.Span): number =>
+  silence < self.config.keepAliveIdle
+    ? 0
+    : 1 + Math.floor((silence - self.config.keepAliveIdle) / self.config.keepAliveInterval)
+
+/**
+ * The deadline has come: the peer may have been heard meanwhile, for hearing it moves no timer. `undefined` when the connection is given up.
+ */
+export const timeout = (ctx: Context, state: State, self: Connection): Connection | undefined => {
+  if (!Connections.isSynchronized(self.state)) return Deadlines.withSlow(self, "keepAlive", Time.never)
+  const { config } = self
+  const silence = Time.between(self.rcv.lastAt, ctx.at)
+  const due = probesSince(self, silence)
+  // Retransmissions and window probes ask the same question (RFC 9293 §3.8.4: only when nothing is outstanding).
+  if (due === 0 || Connections.inFlight(self) > 0 || self.deadlines.loss !== Time.never) {
+    const from = due === 0 ? self.rcv.lastAt : ctx.at
+    return Deadlines.withSlow(self, "keepAlive", Time.plus(from, config.keepAliveIdle))
+  }
+  if (due > config.keepAliveCount) {
+    Emit.abort(ctx, self)
+    Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("keepAlive"))
+    return undefined
+  }
+  ctx.count(Counter.index.tcpKeepAlives)
+  return Deadlines.withSlow(probe(ctx, self), "keepAlive", Time.plus(ctx.at, config.keepAliveInterval))
+}
+
+/** An old number without text, which the peer must answer with an ACK (RFC 9293 §3.8.4). */
+export const probe = (ctx: Context, self: Connection): Connection =>
+  Emit.segment(ctx, self, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss)

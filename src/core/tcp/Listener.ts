@@ -1,0 +1,230 @@
+/**
+ * Passive opens (RFC 9293 §3.10.1, §3.10.7.2): from the SYN that finds a listener to the connection that a program accepts.
+ *
+ *     SYN ──▶ HalfOpen ── ACK ──▶ Connection ──▶ the listener's queue ── accept ──▶ the program
+ *              │  ▲ SYN/ACK again, `synAckRetries` times
+ *              ╰──╯
+ *
+ * An unanswered SYN costs one compact record out of a bounded number (`tcpHalfOpen`); the queue holds as many connections as the
+ * program asked for.
+ */
+import * as Address from "../../wire/Address.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import type { LinkId } from "../Device.ts"
+import type { Path } from "../Ip.ts"
+import * as Time from "../Time.ts"
+import * as Alarm from "../Timer.ts"
+import type { Config } from "./Config.ts"
+import type { Connection, Tuple } from "./Connection.ts"
+import * as Create from "./Create.ts"
+import * as Emit from "./Emit.ts"
+import * as InitialSequence from "./InitialSequence.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Lookup from "./Lookup.ts"
+import * as Options from "./Options.ts"
+import type { Endpoint } from "./Requests.ts"
+import * as Rtt from "./Rtt.ts"
+import type * as Segment from "./Segment.ts"
+import type { HalfOpen, Listener, State } from "./State.ts"
+import * as Timestamps from "./Timestamps.ts"
+
+const largestWindow = 0xffff
+
+/** The interface that answers are bound to: the listener's, or the one that a link-local peer is on. */
+const linkOf = (self: Listener, segment: Segment.Segment): LinkId | undefined =>
+  self.link ?? (Address.isLinkLocal(segment.packet.source) ? segment.packet.link : undefined)
+
+/** Whether the listener's queue takes no more (the backlog of `TcpListen`). */
+export const isFull = (self: Listener): boolean => self.waiting >= self.backlog
+
+/** How long the SYN/ACK waits for its ACK, by how often it was sent again (RFC 6298 §5.5). */
+const patience = (config: Config, retransmissions: number): Time.Span =>
+  Time.min(Time.scale(config.initialRto, 2 ** retransmissions), config.maxRto)
+
+export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
+  const tsval = Timestamps.value(self.offset, ctx.at)
+  Emit.bare(ctx, self.tuple, self.path, config, {
+    seq: self.iss,
+    ack: Sequence.add(self.irs, 1),
+    flags: Tcp.SYN | Tcp.ACK,
+    window: self.offered,
+    options: Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent)
+  })
+}
+
+/** The compact record of a SYN. */
+const halfOpen = (
+  ctx: Context,
+  state: State,
+  listener: Listener,
+  segment: Segment.Segment,
+  tuple: Tuple,
+  path: Path
+): HalfOpen => {
+  const id = ctx.nextId()
+  const agreed = Options.agree(listener.config, segment.options)
+  const at = Time.plus(ctx.at, patience(listener.config, 0))
+  return {
+    _tag: "HalfOpen",
+    id,
+    next: Lookup.firstOf(state, tuple.hash),
+    tuple,
+    path,
+    listener: listener.id,
+    irs: segment.seq,
+    iss: InitialSequence.generate(ctx.keys.sequence, ctx.at, tuple),
+    agreed,
+    window: segment.window,
+    peerMss: Options.peerMss(path, segment.options),
+    offset: agreed.timestamps ? InitialSequence.timestampOffset(ctx.keys.sequence, tuple) : 0,
+    recent: segment.options.timestampValue ?? 0,
+    startedAt: ctx.at,
+    retransmissions: 0,
+    offered: Math.min(listener.config.receiveBuffer, largestWindow),
+    timer: Alarm.arm(ctx, { _tag: "Tcp", key: id }, Alarm.idle, at)
+  }
+}
+
+/** A SYN for a listener (RFC 9293 §3.10.7.2, third check). */
+// rfc: 9293 §3.10.7.2
+export const syn = (ctx: Context, state: State, listener: Listener, segment: Segment.Segment): void => {
+  const { packet } = segment
+  if (isFull(listener) || state.halfOpen.value >= ctx.config.limits.tcpHalfOpen) {
+    return ctx.drop("TcpBacklogFull", packet.link)
+  }
+  const tuple = Lookup.tupleOf(ctx, packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
+  if (!Lookup.hasRoom(ctx, state, tuple.hash)) return ctx.drop("TcpConnectionLimit", packet.link)
+  const path = ctx.ip.path(ctx, packet.source, packet.destination, linkOf(listener, segment))
+  if ("_tag" in path) return ctx.drop("IpNoRoute", packet.link)
+  const record = halfOpen(ctx, state, listener, segment, tuple, path)
+  Lookup.add(ctx, state, record)
+  ctx.set(state.halfOpen, state.halfOpen.value + 1)
+  ctx.notice({
+    _tag: "ConnectionIncoming",
+    listener: listener.id,
+    connection: record.id,
+    remote: tuple.remote,
+    remotePort: tuple.remotePort
+  })
+  synAck(ctx, record, listener.config)
+}
+
+/** A half-open connection is forgotten: its peer is back at a listener (RFC 9293 §3.10.7.4, second and fourth check). */
+export const forget = (ctx: Context, state: State, self: HalfOpen): void => {
+  Lookup.unlink(ctx, state, self)
+  ctx.remove(state.entries, self.id)
+  ctx.set(state.halfOpen, state.halfOpen.value - 1)
+}
+
+/** An alarm rang: the SYN/ACK goes out again, or the peer is given up. */
+export const alarm = (ctx: Context, state: State, self: HalfOpen, due: Time.Instant): void => {
+  const id = { _tag: "Tcp", key: self.id } as const
+  const { armed, isDue } = Alarm.fired(ctx, id, self.timer, due)
+  if (!isDue) return ctx.put(state.entries, self.id, { ...self, timer: armed })
+  const config = state.listeners.get(self.listener)?.config ?? ctx.config.tcp
+  if (self.retransmissions >= config.synAckRetries) {
+    ctx.count(Counter.index.tcpAttemptFails)
+    return forget(ctx, state, self)
+  }
+  const retransmissions = self.retransmissions + 1
+  const at = Time.plus(ctx.at, patience(config, retransmissions))
+  ctx.count(Counter.index.tcpSegmentsRetransmitted)
+  ctx.put(state.entries, self.id, { ...self, retransmissions, timer: Alarm.arm(ctx, id, armed, at) })
+  synAck(ctx, self, config)
+}
+
+/** The round trip of the handshake: by its timestamp, else if the SYN/ACK went out once (Karn's rule, RFC 6298 §3). */
+const measured = (ctx: Context, self: HalfOpen, connection: Connection, segment: Segment.Segment): Rtt.Rtt => {
+  const echo = segment.options.timestampEcho
+  const rtt = self.agreed.timestamps && echo !== undefined
+    ? Timestamps.roundTrip(connection.stamps, echo, ctx.at)
+    : self.retransmissions === 0
+    ? Time.between(self.startedAt, ctx.at)
+    : undefined
+  const { config } = connection
+  if (rtt !== undefined) return Rtt.sample(connection.rtt, rtt, ctx.at, config)
+  return Rtt.begin(Rtt.backedOff(connection.rtt, config), config)
+}
+
+/**
+ * The handshake is complete: the compact record becomes a connection in SYN-RECEIVED with the same id, for the ACK processing to establish. `undefined` when
+ * the listener is gone or its queue is full, which the caller has asked before.
+ */
+export const promote = (
+  ctx: Context,
+  state: State,
+  self: HalfOpen,
+  listener: Listener,
+  segment: Segment.Segment
+): Connection => {
+  ctx.set(state.halfOpen, state.halfOpen.value - 1)
+  ctx.set(state.connections, state.connections.value + 1)
+  ctx.count(Counter.index.tcpPassiveOpens)
+  const connection = Create.connection(ctx, {
+    id: self.id,
+    next: self.next,
+    tuple: self.tuple,
+    path: self.path,
+    link: linkOf(listener, segment),
+    config: listener.config,
+    state: "SYN-RECEIVED",
+    holder: "queued",
+    listener: listener.id,
+    agreed: self.agreed,
+    iss: self.iss,
+    irs: self.irs,
+    offered: self.offered,
+    mss: Options.sendMss(self.path, self.peerMss, self.agreed.timestamps, listener.config),
+    peerMss: self.peerMss,
+    offset: self.offset
+  })
+  const stamps = self.agreed.timestamps
+    ? { ...connection.stamps, recent: self.recent, recentAt: self.startedAt, lastAck: connection.rcv.nxt }
+    : connection.stamps
+  const rtt = measured(ctx, self, connection, segment)
+  const snd = { ...connection.snd, wnd: self.window, maxWnd: self.window, wl1: self.irs, wl2: self.iss }
+  return { ...connection, stamps, rtt, snd, timer: self.timer }
+}
+
+export const endpointOf = (self: Connection): Endpoint => ({
+  connection: self.id,
+  local: self.tuple.local,
+  localPort: self.tuple.localPort,
+  remote: self.tuple.remote,
+  remotePort: self.tuple.remotePort
+})
+
+/** Puts an established connection in its listener's queue, or hands it to an accept that waits. Answers its holder. */
+export const enqueue = (ctx: Context, state: State, self: Connection): Connection => {
+  const listener = state.listeners.get(self.listener)
+  if (listener === undefined) return self
+  const ticket = Fifo.head(listener.accepts)
+  if (ticket === undefined) {
+    const queue = Fifo.push(listener.queue, self.id)
+    ctx.put(state.listeners, listener.id, { ...listener, queue, waiting: listener.waiting + 1 })
+    return self
+  }
+  ctx.put(state.listeners, listener.id, { ...listener, accepts: Fifo.shift(listener.accepts) })
+  Lifecycle.answer(ctx, ticket, endpointOf(self))
+  return { ...self, holder: "program" }
+}
+
+/** Takes the connection that has waited longest out of the queue. */
+export const dequeue = (ctx: Context, state: State, listener: Listener): Connection | undefined => {
+  let queue = listener.queue
+  for (;;) {
+    const id = Fifo.head(queue)
+    if (id === undefined) return undefined
+    queue = Fifo.shift(queue)
+    const entry = state.entries.get(id)
+    if (entry?._tag !== "Connection" || entry.holder !== "queued") continue
+    ctx.put(state.listeners, listener.id, { ...listener, queue, waiting: listener.waiting - 1 })
+    const accepted: Connection = { ...entry, holder: "program" }
+    ctx.put(state.entries, id, accepted)
+    return accepted
+  }
+}

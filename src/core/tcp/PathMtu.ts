@@ -1,0 +1,40 @@
+/**
+ * Path MTU discovery (RFC 1191, RFC 8201, RFC 5927 §7.2): a router that could not forward a segment says how large one may be.
+ */
+import type { Context } from "../Context.ts"
+import * as Family from "../Family.ts"
+import type { IcmpError } from "../Ip.ts"
+import type { Connection } from "./Connection.ts"
+import * as Finish from "./Finish.ts"
+import * as Losses from "./Losses.ts"
+import * as Options from "./Options.ts"
+import type { State } from "./State.ts"
+
+/** The path as IP knows it now, with the segment size that it carries. */
+export const refreshed = (ctx: Context, self: Connection): Connection => {
+  const { tuple } = self
+  const path = ctx.ip.path(ctx, tuple.remote, tuple.local, self.link)
+  if ("_tag" in path) return self
+  const mss = Options.sendMss(path, self.snd.peerMss, self.agreed.timestamps, self.config)
+  if (mss === self.snd.mss) return { ...self, path }
+  const { controller, state } = self.control
+  return {
+    ...self,
+    path,
+    snd: { ...self.snd, mss },
+    control: { controller, state: controller.onMss(state, mss) }
+  }
+}
+
+/** The error quotes what is in flight: the size is learned, and what was too large is sent again in smaller pieces. */
+export const tooBig = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
+  const { path } = self
+  const least = (path.version === 4 ? Family.v4 : Family.v6).minimumMtu
+  if (!self.config.pathMtuDiscovery || error.mtu >= path.mtu || (error.mtu !== 0 && error.mtu < least)) {
+    return ctx.drop("IcmpErrorNotOurs", error.link)
+  }
+  ctx.ip.learnMtu(ctx, path, error.mtu)
+  const smaller = refreshed(ctx, self)
+  if (smaller.snd.mss >= self.snd.mss) return
+  Finish.event(ctx, state, { ...smaller, board: Losses.all(smaller.board) })
+}

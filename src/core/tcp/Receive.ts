@@ -1,0 +1,148 @@
+/**
+ * Text and FIN of a segment (RFC 9293 §3.10.7.4, seventh and eighth check), and reading them: what arrives is taken once, acknowledged by
+ * the policy, and handed to whoever reads.
+ */
+import type { Piece } from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as RangeSet from "../data/RangeSet.ts"
+import * as AckPolicy from "./AckPolicy.ts"
+import type { Connection } from "./Connection.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Parked from "./Parked.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+import type { Received } from "./Requests.ts"
+import * as Segment from "./Segment.ts"
+import * as Window from "./Window.ts"
+
+/** Asks the budget for the memory that text up to `end` needs. */
+const isPaid = (ctx: Context, self: Connection, end: Sequence.Sequence): boolean => {
+  const needed = ReceiveBuffer.needed(self.buffer, end)
+  return needed === 0 || ctx.charge("tcpReceive", needed)
+}
+
+/** Pays back the memory that a change of the buffer has let go. */
+const withBuffer = (ctx: Context, self: Connection, buffer: ReceiveBuffer.ReceiveBuffer): Connection => {
+  const freed = self.buffer.held - buffer.held
+  if (freed > 0) ctx.discharge("tcpReceive", freed)
+  return { ...self, buffer }
+}
+
+/** What a full segment of the peer carries, judged by the largest seen. */
+const fullSize = (self: Connection, segment: Segment.Segment): number =>
+  Math.max(self.rcv.mss, segment.packet.segmentSize || Segment.textLength(segment))
+
+/** Text that begins at RCV.NXT. */
+const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  const before = self.rcv.nxt
+  const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
+  const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end)
+  const taken = Sequence.distance(before, buffer.nxt)
+  const full = fullSize(self, segment)
+  const policy = AckPolicy.received(self.ack, taken, full, wasGap)
+  ctx.count(Counter.index.tcpBytesReceived, taken)
+  return {
+    ...self,
+    buffer,
+    ack: wasGap && RangeSet.isEmpty(buffer.ahead) ? AckPolicy.closed(policy) : policy,
+    rcv: { ...self.rcv, nxt: buffer.nxt, mss: full, bytes: self.rcv.bytes + taken }
+  }
+}
+
+/** Text of the segment that is here already, ahead of the gap, if it begins in it. */
+const presentAhead = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
+  const range = RangeSet.containing(self.buffer.ahead, segment.seq)
+  if (range === undefined || !self.agreed.sack || !self.config.dsack) return undefined
+  return { left: segment.seq, right: Sequence.earlier(range.end, Segment.textEnd(segment)) }
+}
+
+/** Text ahead of a gap is kept for later, while there is room for one more range (rfc: 9293 §3.10.7.4 SHLD-31). */
+const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  ctx.count(Counter.index.tcpOutOfOrder)
+  const present = presentAhead(self, segment)
+  const end = Segment.textEnd(segment)
+  const before = self.buffer.ahead
+  const after = RangeSet.add(before, segment.seq, end)
+  if (RangeSet.count(after) > Math.max(RangeSet.count(before), ctx.config.limits.tcpOutOfOrderRanges)) {
+    ctx.drop("TcpReassemblyFull", segment.packet.link)
+    return { ...self, ack: AckPolicy.now(self.ack) }
+  }
+  const buffer = after === before
+    ? self.buffer
+    : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end)
+  const range = RangeSet.containing(buffer.ahead, segment.seq)
+  const policy = AckPolicy.ahead(self.ack, range?.start ?? segment.seq, self.config)
+  return { ...self, buffer, ack: present === undefined ? policy : AckPolicy.duplicate(policy, present) }
+}
+
+/** Counts text as received that nobody wants any more (`shutdown` of the reading side). */
+const discard = (self: Connection, segment: Segment.Segment): Connection => {
+  if (segment.seq !== self.rcv.nxt) return { ...self, ack: AckPolicy.now(self.ack) }
+  const nxt = Segment.textEnd(segment)
+  return {
+    ...self,
+    buffer: { ...ReceiveBuffer.empty(nxt), ahead: RangeSet.trim(self.buffer.ahead, nxt) },
+    ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false),
+    rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Segment.textLength(segment) }
+  }
+}
+
+/** Takes the text of a segment that begins at or behind RCV.NXT and ends in the window. */
+export const text = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  if (Segment.textLength(segment) === 0) return self
+  if (self.rcv.discards) return discard(self, segment)
+  if (!isPaid(ctx, self, Segment.textEnd(segment))) {
+    ctx.drop("MemoryBudget", segment.packet.link)
+    return { ...self, ack: AckPolicy.now(self.ack) }
+  }
+  return segment.seq === self.rcv.nxt ? inOrder(ctx, self, segment) : ahead(ctx, self, segment)
+}
+
+/** The next answer for a reader of up to `max` bytes; `undefined` when there is nothing to say yet. */
+export const read = (
+  ctx: Context,
+  self: Connection,
+  max: number
+): { readonly self: Connection; readonly received: Received } | undefined => {
+  if (ReceiveBuffer.ready(self.buffer) > 0) {
+    const pieces: Array<Piece> = []
+    const buffer = ReceiveBuffer.read(self.buffer, max, pieces)
+    const length = Sequence.distance(self.buffer.read, buffer.read)
+    return { self: withBuffer(ctx, self, buffer), received: { pieces, length, end: false } }
+  }
+  return isAtEnd(self) ? { self, received: Lifecycle.endOfStream } : undefined
+}
+
+/** There will be no more bytes: the peer has closed its direction, or the program has. */
+export const isAtEnd = (self: Connection): boolean => self.rcv.ended || self.rcv.discards || self.state === "CLOSED"
+
+/** Hands what has arrived to those who wait for it, in the order in which they came. */
+export const serveReaders = (ctx: Context, self: Connection): Connection => {
+  let readers = self.parked.readers
+  if (Fifo.isEmpty(readers)) return self
+  let served = self
+  for (;;) {
+    const reader = Fifo.head(readers)
+    if (reader === undefined) break
+    const answer = read(ctx, served, reader.max)
+    if (answer === undefined) break
+    served = answer.self
+    readers = Fifo.shift(readers)
+    Lifecycle.answer(ctx, reader.ticket, answer.received)
+  }
+  if (readers === self.parked.readers) return self
+  return { ...served, parked: Parked.withReaders(served.parked, readers) }
+}
+
+/** After reading: tells the peer of a window that has opened by a worthwhile step. */
+export const updateWindow = (self: Connection): Connection =>
+  !self.rcv.ended && Window.isUpdateDue(self) ? { ...self, ack: AckPolicy.now(self.ack) } : self
+
+/** Bytes come back that a reader was sent and never got. If the budget is full meanwhile they are kept unpaid, since they can't be had again. */
+export const unread = (ctx: Context, self: Connection, received: Received): Connection => {
+  if (received.length === 0) return self
+  const isPaid = ctx.charge("tcpReceive", received.length)
+  return { ...self, buffer: ReceiveBuffer.unread(self.buffer, received.pieces, isPaid) }
+}

@@ -1,0 +1,136 @@
+/**
+ * What leaves now (RFC 9293 §3.8.6.2.1, §3.7.4): text that was never sent, in as few and as large segments as the windows allow.
+ *
+ *     the least of   SND.UNA + SND.WND - SND.NXT    what the peer takes
+ *                    cwnd - pipe                    what the network takes
+ *                    the rest of the credit         what the link's queue takes
+ *
+ * One segment may be many packets long: it is cut by its MSS where it leaves the stack. A last piece shorter than that waits while it may
+ * grow (Nagle's algorithm, silly window avoidance, cork).
+ */
+import type { Piece } from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Context } from "../Context.ts"
+import * as Family from "../Family.ts"
+import { noPieces } from "../Ip.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Emit from "./Emit.ts"
+import * as LossTimer from "./LossTimer.ts"
+import * as Recovery from "./Recovery.ts"
+import * as SendQueue from "./SendQueue.ts"
+import * as Deadlines from "./Timer.ts"
+
+/** A corked program's last short segment leaves after this all the same, as in deployed stacks. */
+const corkLimit = Time.millis(200)
+
+/** Whole segments of `mss` that fit one packet of the path's largest size. */
+const largestText = (self: Connection, mss: number): number => {
+  const { path } = self
+  const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
+  const room = path.maxSegmentBytes - headers
+  return room < 2 * mss ? mss : room - room % mss
+}
+
+/** What the peer's window leaves. */
+const windowLeft = (self: Connection): number => self.snd.wnd - Sequence.distance(self.snd.una, self.snd.nxt)
+
+/**
+ * Whether a segment shorter than the MSS may leave (RFC 9293 §3.8.6.2.1; D is what waits, U what the windows allow).
+ */
+// rfc: 9293 §3.8.6.2.1 MUST-38, §3.7.4 SHLD-7
+const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: number): boolean => {
+  const isIdle = self.snd.nxt === self.snd.una
+  // The override timeout: the peer's window has stayed too small for too long.
+  if (isIdle && self.recovery.timeouts > 0) return true
+  // All that there is: at once if nothing is on its way, else only without Nagle's algorithm. A FIN behind it never grows.
+  if (length === waiting) {
+    if (self.snd.fin) return true
+    if (self.config.cork && self.deadlines.slow.cork > ctx.at) return false
+    return self.config.noDelay || isIdle
+  }
+  // Half of the largest window the peer has ever offered is as good as its buffer will give.
+  return isIdle && length >= self.snd.maxWnd / 2
+}
+
+/** The length of the next segment's text; 0 when it has to wait. */
+const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number): number => {
+  const allowed = Math.min(
+    windowLeft(self),
+    Recovery.allowance(self),
+    self.config.transmitCreditBytes - self.snd.credit
+  )
+  const length = Math.min(waiting, allowed, largestText(self, mss))
+  if (length <= 0) return 0
+  if (length >= mss) {
+    const whole = length - length % mss
+    // A short end goes with the rest if it might leave alone.
+    return length === waiting && length !== whole && mayBeShort(ctx, self, length, waiting) ? length : whole
+  }
+  return mayBeShort(ctx, self, length, waiting) ? length : 0
+}
+
+/** Sends the text from SND.NXT on, `length` bytes of it, and a FIN behind the last of all. */
+const fresh = (ctx: Context, self: Connection, length: number, mss: number): Connection => {
+  const seq = self.snd.nxt
+  const end = Sequence.add(seq, length)
+  const isLast = end === self.queue.end
+  const withFin = isLast && self.snd.fin
+  const pieces: Array<Piece> = []
+  const queue = SendQueue.read(self.queue, seq, length, pieces)
+  // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind.
+  const flags = isLast ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
+  const sent = Emit.segment(ctx, self, seq, flags, pieces, length, mss)
+  return afterSend(ctx, { ...sent, queue }, seq, withFin ? Sequence.add(end, 1) : end)
+}
+
+/** A FIN alone: everything before it has left. */
+const fin = (ctx: Context, self: Connection): Connection => {
+  const seq = self.snd.nxt
+  const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss)
+  return afterSend(ctx, sent, seq, Sequence.add(seq, 1))
+}
+
+const afterSend = (
+  ctx: Context,
+  self: Connection,
+  start: Sequence.Sequence,
+  end: Sequence.Sequence
+): Connection =>
+  LossTimer.sent(ctx, {
+    ...Recovery.sent(ctx, self, start, end),
+    snd: { ...self.snd, nxt: end, lastAt: ctx.at }
+  })
+
+/** Text waits for company: a corked program's is let go after a while. */
+const corked = (ctx: Context, self: Connection, waiting: number): Connection => {
+  if (!self.config.cork || waiting === 0) return Deadlines.withSlow(self, "cork", Time.never)
+  return self.deadlines.slow.cork === Time.never
+    ? Deadlines.withSlow(self, "cork", Time.plus(ctx.at, corkLimit))
+    : self
+}
+
+/** Whether the connection is one that sends text at all. */
+const mayPush = (self: Connection): boolean =>
+  self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT" || self.state === "FIN-WAIT-1" ||
+  self.state === "CLOSING" || self.state === "LAST-ACK"
+
+/** Sends all that may leave now: what was lost first, then what is new. */
+export const push = (ctx: Context, connection: Connection): Connection => {
+  if (!mayPush(connection)) return connection
+  let self = Recovery.retransmit(ctx, connection)
+  let waiting = Connections.unsent(self)
+  if (waiting === 0 && !Connections.finUnsent(self)) return self
+  self = Recovery.afterIdle(ctx, self)
+  const mss = Emit.segmentSize(self)
+  while (waiting > 0) {
+    const length = nextLength(ctx, self, mss, waiting)
+    if (length === 0) break
+    self = fresh(ctx, self, length, mss)
+    waiting = Connections.unsent(self)
+  }
+  if (waiting === 0 && Connections.finUnsent(self) && windowLeft(self) > 0) self = fin(ctx, self)
+  return LossTimer.persist(ctx, Recovery.limitedBy(corked(ctx, self, waiting), waiting))
+}

@@ -1,0 +1,103 @@
+/**
+ * The deadlines of a connection and the one alarm that serves them all (`core/Timer.ts` asks for it).
+ */
+import type { Context } from "../Context.ts"
+import * as Time from "../Time.ts"
+import * as Alarm from "../Timer.ts"
+import type { Connection } from "./Connection.ts"
+
+/** What the retransmission timer is running for; one at a time, as in deployed stacks. */
+export type Purpose = "handshake" | "retransmit" | "tailLossProbe" | "reordering" | "persist"
+
+export interface Deadlines {
+  readonly loss: Time.Instant
+  readonly purpose: Purpose
+  readonly delayedAck: Time.Instant
+  /** The pace allows the next segment. */
+  readonly pace: Time.Instant
+  readonly slow: Slow
+}
+
+/** Those that are rarely set; shared while none is. */
+export interface Slow {
+  readonly keepAlive: Time.Instant
+  /** The user timeout, or the connect timeout. */
+  readonly user: Time.Instant
+  /** FIN-WAIT-2 of a connection that nobody holds, or TIME-WAIT. */
+  readonly closing: Time.Instant
+  readonly linger: Time.Instant
+  readonly cork: Time.Instant
+  /** Memory of an idle connection is given back. */
+  readonly trim: Time.Instant
+}
+
+export const calm: Slow = Object.freeze({
+  keepAlive: Time.never,
+  user: Time.never,
+  closing: Time.never,
+  linger: Time.never,
+  cork: Time.never,
+  trim: Time.never
+})
+
+export const none: Deadlines = Object.freeze({
+  loss: Time.never,
+  purpose: "retransmit",
+  delayedAck: Time.never,
+  pace: Time.never,
+  slow: calm
+})
+
+/** Sets the retransmission timer; `Time.never` stops it. */
+export const withLoss = (self: Connection, purpose: Purpose, at: Time.Instant): Connection => {
+  const { deadlines } = self
+  if (deadlines.loss === at && deadlines.purpose === purpose) return self
+  return {
+    ...self,
+    deadlines: { loss: at, purpose, delayedAck: deadlines.delayedAck, pace: deadlines.pace, slow: deadlines.slow }
+  }
+}
+
+export const withDelayedAck = (self: Connection, at: Time.Instant): Connection => {
+  const { deadlines } = self
+  if (deadlines.delayedAck === at) return self
+  return {
+    ...self,
+    deadlines: {
+      loss: deadlines.loss,
+      purpose: deadlines.purpose,
+      delayedAck: at,
+      pace: deadlines.pace,
+      slow: deadlines.slow
+    }
+  }
+}
+
+export const withPace = (self: Connection, at: Time.Instant): Connection =>
+  self.deadlines.pace === at ? self : { ...self, deadlines: { ...self.deadlines, pace: at } }
+
+/** Sets one of the slow deadlines. */
+export const withSlow = (self: Connection, name: keyof Slow, at: Time.Instant): Connection => {
+  const { deadlines } = self
+  return deadlines.slow[name] === at
+    ? self
+    : { ...self, deadlines: { ...deadlines, slow: { ...deadlines.slow, [name]: at } } }
+}
+
+const earliest = (self: Deadlines): Time.Instant => {
+  const fast = Time.earliest(Time.earliest(self.loss, self.delayedAck), self.pace)
+  const { slow } = self
+  if (slow === calm) return fast
+  return Time.earliest(
+    Time.earliest(fast, Time.earliest(slow.keepAlive, slow.user)),
+    Time.earliest(Time.earliest(slow.closing, slow.linger), Time.earliest(slow.cork, slow.trim))
+  )
+}
+
+/** Asks for an alarm at the earliest deadline. */
+export const arm = (ctx: Context, self: Connection): Connection => {
+  const timer = Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, earliest(self.deadlines))
+  return timer === self.timer ? self : { ...self, timer }
+}
+
+export const isDue = (deadline: Time.Instant, at: Time.Instant): boolean => deadline <= at

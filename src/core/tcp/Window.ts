@@ -1,0 +1,51 @@
+/**
+ * The window that we offer (RFC 9293 §3.8.6.2.2, RFC 7323 §2): how far the peer may send, told without silly steps, never taken back.
+ *
+ *       read          RCV.NXT                       edge        read + size
+ *         │ unread text  │  offered and free          │ not offered │
+ *         ├──────────────┴────────────────────────────┴─────────────┤
+ *         ╰───────────────────── the buffer ────────────────────────╯
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import type { Connection } from "./Connection.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+
+const largestField = 0xffff
+
+/** Free room of the buffer, counted from RCV.NXT. */
+const free = (self: Connection): number => Math.max(0, self.rcv.size - ReceiveBuffer.ready(self.buffer))
+
+/**
+ * How far the right edge would move if it were told now. It moves by a worthwhile step or not at all: a full segment, or half of the buffer
+ * if that is less.
+ */
+// rfc: 9293 §3.8.6.2.2 MUST-39
+export const step = (self: Connection): number => {
+  const room = self.rcv.discards ? self.rcv.size : free(self)
+  const moved = Sequence.distance(self.rcv.edge, Sequence.add(self.rcv.nxt, room))
+  return moved >= Math.min(self.rcv.size >>> 1, self.rcv.mss) ? moved : 0
+}
+
+/** The window field of the next segment, scaled. */
+export const field = (self: Connection): number => {
+  const scale = self.agreed.receiveScale
+  const window = Sequence.distance(self.rcv.nxt, self.rcv.edge) + step(self)
+  const unit = 1 << scale
+  // Rounding down would take back a part of a unit that was offered (RFC 7323 §2.4): round up, unless there is no memory for it.
+  const up = (window + unit - 1) >>> scale
+  const isUpFree = up << scale <= free(self) + unit || self.rcv.discards
+  return Math.min(largestField, isUpFree ? up : window >>> scale)
+}
+
+/** The right edge once `field` was told; it never goes back (rfc: 9293 §3.8.6 SHLD-14). */
+export const edgeAfter = (self: Connection, field: number): Sequence.Sequence =>
+  Sequence.later(self.rcv.edge, Sequence.add(self.rcv.nxt, field << self.agreed.receiveScale))
+
+/** Reading has freed so much that the peer should be told without waiting for a segment. */
+export const isUpdateDue = (self: Connection): boolean => {
+  const moved = step(self)
+  if (moved === 0) return false
+  const offered = Sequence.distance(self.rcv.nxt, self.rcv.edge)
+  // Deployed stacks: told when the offered window at least doubles or two full segments fit anew.
+  return moved >= 2 * self.rcv.mss || moved >= offered || offered < self.rcv.mss
+}

@@ -1,0 +1,76 @@
+/**
+ * SEND (RFC 9293 §3.10.2): a program's bytes enter the send buffer, as much as there is room for; a blocking write waits for the rest.
+ */
+import type { Context } from "../Context.ts"
+import * as Fifo from "../data/Fifo.ts"
+import * as AckPolicy from "./AckPolicy.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as Parked from "./Parked.ts"
+import * as SendQueue from "./SendQueue.ts"
+
+/** Bytes that the send buffer takes now. */
+export const room = (self: Connection): number => {
+  const free = sendBuffer(self) - SendQueue.length(self.queue)
+  return Math.max(0, Math.min(free, self.config.notSentLowWater - Connections.unsent(self)))
+}
+
+/** The send buffer grows with the window that the network has proven to take: twice that keeps it full (auto-sizing). */
+const sendBuffer = (self: Connection): number => {
+  const { config } = self
+  const wanted = 2 * self.control.controller.window(self.control.state)
+  return Math.max(config.sendBuffer, Math.min(config.sendBufferLimit, wanted))
+}
+
+/** Takes bytes into the queue; all of `start` to `end` has room. Fewer are taken when the memory budget is used up: none. */
+const take = (
+  ctx: Context,
+  self: Connection,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  owned: boolean
+): Connection => {
+  const queue = SendQueue.write(self.queue, bytes, start, end, owned)
+  const held = queue.held - self.queue.held
+  if (held > 0 && !ctx.charge("tcpSend", held)) return self
+  return { ...self, queue, ack: AckPolicy.interactive(self.ack) }
+}
+
+/** As many of the bytes as fit now; tells how many by the queue's length. */
+export const some = (
+  ctx: Context,
+  self: Connection,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  owned: boolean
+): Connection => {
+  const count = Math.min(room(self), end - start)
+  return count <= 0 ? self : take(ctx, self, bytes, start, start + count, owned)
+}
+
+/** Goes on with the writes that wait, in the order in which they came. */
+export const serveWriters = (ctx: Context, self: Connection): Connection => {
+  let writers = self.parked.writers
+  if (Fifo.isEmpty(writers)) return self
+  let served = self
+  for (;;) {
+    const writer = Fifo.head(writers)
+    if (writer === undefined) break
+    const before = SendQueue.length(served.queue)
+    served = some(ctx, served, writer.bytes, writer.at, writer.end, writer.owned)
+    const at = writer.at + SendQueue.length(served.queue) - before
+    if (at === writer.at && at < writer.end) break
+    writers = Fifo.shift(writers)
+    if (at < writer.end) {
+      writers = Fifo.unshift(writers, [{ ...writer, at }])
+      break
+    }
+    Lifecycle.answer(ctx, writer.ticket, writer.end - writer.start)
+  }
+  return writers === self.parked.writers
+    ? served
+    : { ...served, parked: Parked.withWriters(served.parked, writers) }
+}

@@ -1,0 +1,168 @@
+/**
+ * The fifth check of a segment (RFC 9293 §3.10.7.4): its ACK, which is what moves the sending side.
+ *
+ *     SND.UNA - MAX.SND.WND        SND.UNA               SND.NXT
+ *     too old ──┼── duplicate or old ──┼──── new ────────────┼── too new
+ *      (challenge)                                              (challenge)
+ */
+import * as Sequence from "../../../wire/Sequence.ts"
+import type { Context } from "../../Context.ts"
+import * as Time from "../../Time.ts"
+import * as Challenge from "../Challenge.ts"
+import type { Connection } from "../Connection.ts"
+import * as Connections from "../Connection.ts"
+import * as Emit from "../Emit.ts"
+import * as Establish from "../Establish.ts"
+import * as Finish from "../Finish.ts"
+import * as Lifecycle from "../Lifecycle.ts"
+import * as LossTimer from "../LossTimer.ts"
+import * as Recovery from "../Recovery.ts"
+import * as Segment from "../Segment.ts"
+import * as SendQueue from "../SendQueue.ts"
+import type { State } from "../State.ts"
+import * as Deadlines from "../Timer.ts"
+import * as UserTimeout from "../UserTimeout.ts"
+
+/** SYN-RECEIVED: the ACK of our SYN establishes; any other gets a reset. */
+const checkHandshake = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (self.state !== "SYN-RECEIVED") return self
+  if (Sequence.after(segment.ack, self.snd.iss) && !Sequence.after(segment.ack, self.snd.nxt)) {
+    const wnd = segment.window << self.agreed.sendScale
+    const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
+    return Establish.enter(ctx, state, { ...self, snd }, segment.ack)
+  }
+  Emit.reset(ctx, segment)
+  ctx.drop(Sequence.after(segment.ack, self.snd.nxt) ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
+  ctx.put(state.entries, self.id, self)
+  return undefined
+}
+
+/** An ACK of what was never sent, or far below what is outstanding, may be an attack (rfc: 5961 §5.2 MUST). */
+const checkRange = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  const { snd } = self
+  const isTooNew = Sequence.after(segment.ack, snd.nxt)
+  if (!isTooNew && !Sequence.before(segment.ack, Sequence.add(snd.una, -snd.maxWnd))) return self
+  ctx.drop(isTooNew ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
+  Finish.event(ctx, state, Challenge.send(ctx, state, self))
+  return undefined
+}
+
+/** Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4; rfc: 9293 §3.8.6 MUST-34 by MAY). */
+const tellsWindow = (self: Connection, segment: Segment.Segment): boolean =>
+  Sequence.before(self.snd.wl1, segment.seq) ||
+  (self.snd.wl1 === segment.seq && !Sequence.after(self.snd.wl2, segment.ack))
+
+/** RFC 5681 §2: outstanding data, no text, no FIN, the same ACK and the same window. */
+const isDuplicate = (self: Connection, segment: Segment.Segment, wnd: number): boolean =>
+  segment.ack === self.snd.una && Segment.length(segment) === 0 && Connections.inFlight(self) > 0 &&
+  wnd === self.snd.wnd
+
+/** SND.WND, SND.WL1, SND.WL2 and SND.UNA as the segment tells. */
+const advanced = (self: Connection, segment: Segment.Segment, una: Sequence.Sequence): Connection["snd"] => {
+  const { snd } = self
+  const isWindow = tellsWindow(self, segment)
+  const wnd = isWindow ? segment.window << self.agreed.sendScale : snd.wnd
+  if (wnd === snd.wnd && una === snd.una && snd.wl1 === segment.seq && snd.wl2 === segment.ack) return snd
+  return {
+    ...snd,
+    una,
+    wnd,
+    maxWnd: Math.max(wnd, snd.maxWnd),
+    wl1: isWindow ? segment.seq : snd.wl1,
+    wl2: isWindow ? segment.ack : snd.wl2,
+    acked: snd.acked + Sequence.distance(snd.una, una)
+  }
+}
+
+/** Memory of acknowledged text is given back. */
+const released = (ctx: Context, self: Connection, una: Sequence.Sequence): SendQueue.SendQueue => {
+  const queue = SendQueue.acknowledge(self.queue, Sequence.earlier(una, self.queue.end))
+  if (queue.held < self.queue.held) ctx.discharge("tcpSend", self.queue.held - queue.held)
+  return queue
+}
+
+/** The peer has been heard and has made progress: backoff and patience begin anew. */
+const progress = (ctx: Context, self: Connection): Connection => {
+  const { path, recovery } = self
+  ctx.links.confirm(ctx, path.link, path.nextHop)
+  const fresh = recovery.timeouts === 0 && recovery.probes === 0
+    ? self
+    : { ...self, recovery: { ...recovery, timeouts: 0, probes: 0 } }
+  return UserTimeout.progress(LossTimer.acknowledged(ctx, fresh))
+}
+
+/** A window that opens ends the probing of a closed one. */
+const heardWindow = (self: Connection, before: number): Connection => {
+  const { recovery, snd } = self
+  if (recovery.probes === 0) return self
+  const isOpened = snd.wnd > before
+  return { ...self, recovery: { ...recovery, probes: 0, timeouts: isOpened ? 0 : recovery.timeouts } }
+}
+
+/** What the ACK does in every state from ESTABLISHED on. */
+const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  const { snd } = self
+  const una = Sequence.later(snd.una, segment.ack)
+  const duplicate = isDuplicate(self, segment, segment.window << self.agreed.sendScale)
+  const before = snd.wnd
+  const isNew = una !== snd.una
+  const moved: Connection = {
+    ...self,
+    snd: advanced(self, segment, una),
+    queue: isNew ? released(ctx, self, una) : self.queue
+  }
+  if (!isNew && Connections.inFlight(self) === 0) return heardWindow(moved, before)
+  const judged = Recovery.onAck(ctx, moved, segment, una, duplicate)
+  return isNew ? progress(ctx, judged) : heardWindow(judged, before)
+}
+
+/** What follows from our FIN being acknowledged, by state. `undefined` when the connection is no more. */
+const afterFin = (ctx: Context, state: State, self: Connection): Connection | undefined => {
+  if (!Connections.finAcked(self)) return self
+  switch (self.state) {
+    case "FIN-WAIT-1": {
+      const waiting = Lifecycle.become(ctx, self, "FIN-WAIT-2")
+      return waiting.holder === "nobody"
+        ? Deadlines.withSlow(waiting, "closing", Time.plus(ctx.at, self.config.finWait2Timeout))
+        : waiting
+    }
+    case "CLOSING":
+      Lifecycle.enterTimeWait(ctx, state, self)
+      return undefined
+    case "LAST-ACK":
+      Lifecycle.end(ctx, state, self, undefined)
+      return undefined
+    case "CLOSED":
+    case "LISTEN":
+    case "SYN-SENT":
+    case "SYN-RECEIVED":
+    case "ESTABLISHED":
+    case "FIN-WAIT-2":
+    case "CLOSE-WAIT":
+    case "TIME-WAIT":
+      return self
+  }
+}
+
+export const check = (
+  ctx: Context,
+  state: State,
+  connection: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  let self = checkHandshake(ctx, state, connection, segment)
+  if (self === undefined) return undefined
+  self = checkRange(ctx, state, self, segment)
+  if (self === undefined) return undefined
+  return afterFin(ctx, state, apply(ctx, self, segment))
+}

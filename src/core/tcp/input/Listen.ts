@@ -1,0 +1,37 @@
+/**
+ * A segment for a listener (RFC 9293 §3.10.7.2): its three checks in their order.
+ */
+import * as Address from "../../../wire/Address.ts"
+import * as Tcp from "../../../wire/Tcp.ts"
+import type { Context } from "../../Context.ts"
+import * as Emit from "../Emit.ts"
+import * as Listener from "../Listener.ts"
+import * as Segment from "../Segment.ts"
+import type * as State from "../State.ts"
+
+/** A SYN is only taken from one host, to one host (rfc: 9293 §3.9.2.3 MUST-57, RFC 1122 §4.2.3.10 MUST-63). */
+const isBetweenHosts = (segment: Segment.Segment): boolean => {
+  const { packet } = segment
+  return !packet.isGroup && !Address.isMulticast(packet.source) && !Address.isUnspecified(packet.source) &&
+    packet.source !== Address.broadcastV4
+}
+
+export const arrives = (
+  ctx: Context,
+  state: State.State,
+  listener: State.Listener,
+  segment: Segment.Segment
+): void => {
+  const { link } = segment.packet
+  // First: a RST can't be about anything of this incarnation.
+  if (Segment.has(segment, Tcp.RST)) return ctx.drop("TcpBadReset", link)
+  // Second: whatever it acknowledges, nothing has been sent.
+  if (Segment.has(segment, Tcp.ACK)) {
+    Emit.reset(ctx, segment)
+    return ctx.drop("TcpNoListener", link)
+  }
+  // Third: a SYN begins a connection.
+  if (!Segment.has(segment, Tcp.SYN)) return ctx.drop("TcpNoAck", link)
+  if (!isBetweenHosts(segment)) return ctx.drop("TcpBadSource", link)
+  Listener.syn(ctx, state, listener, segment)
+}

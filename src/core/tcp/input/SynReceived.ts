@@ -1,0 +1,114 @@
+/**
+ * A segment for a half-open connection (RFC 9293 §3.10.7.4 for SYN-RECEIVED after a passive open): the checks in their order, up to the ACK
+ * that completes the handshake.
+ */
+import * as Sequence from "../../../wire/Sequence.ts"
+import * as Tcp from "../../../wire/Tcp.ts"
+import * as TcpOptions from "../../../wire/TcpOptions.ts"
+import type { Context } from "../../Context.ts"
+import * as Challenge from "../Challenge.ts"
+import * as Emit from "../Emit.ts"
+import * as Listener from "../Listener.ts"
+import * as Segment from "../Segment.ts"
+import type { HalfOpen, State } from "../State.ts"
+import * as Timestamps from "../Timestamps.ts"
+import * as Synchronized from "./Synchronized.ts"
+
+const acknowledge = (ctx: Context, self: HalfOpen): void => {
+  Emit.bare(ctx, self.tuple, self.path, ctx.config.tcp, {
+    seq: Sequence.add(self.iss, 1),
+    ack: Sequence.add(self.irs, 1),
+    flags: Tcp.ACK,
+    window: self.offered >>> self.agreed.receiveScale,
+    options: self.agreed.timestamps
+      ? TcpOptions.timestamps(Timestamps.value(self.offset, ctx.at), self.recent)
+      : TcpOptions.none
+  })
+}
+
+/** A segment from before: PAWS works from the first segment on (RFC 7323 §5.3). */
+const isOld = (self: HalfOpen, segment: Segment.Segment): boolean =>
+  self.agreed.timestamps && segment.options.timestampValue !== undefined &&
+  Sequence.before(segment.options.timestampValue, self.recent)
+
+/** First check: the sequence number. True if processing goes on. */
+const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
+  const nxt = Sequence.add(self.irs, 1)
+  const edge = Sequence.add(nxt, self.offered)
+  if (Segment.isAcceptable(segment, nxt, edge) && !isOld(self, segment)) return true
+  if (Segment.has(segment, Tcp.RST)) {
+    ctx.drop("TcpBadReset", segment.packet.link)
+    return false
+  }
+  // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
+  const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
+  if (isRepeated && !isOld(self, segment)) {
+    const again = { ...self, recent: segment.options.timestampValue ?? self.recent }
+    ctx.put(state.entries, self.id, again)
+    Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp)
+    return false
+  }
+  if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
+  ctx.drop("TcpNotAcceptable", segment.packet.link)
+  return false
+}
+
+/** Second check: a RST returns to LISTEN, if its number is exact (RFC 5961 §3.2). */
+const checkReset = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
+  if (!Segment.has(segment, Tcp.RST)) return true
+  if (segment.seq === Sequence.add(self.irs, 1)) Listener.forget(ctx, state, self)
+  else if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
+  ctx.drop("TcpBadReset", segment.packet.link)
+  return false
+}
+
+/** Fourth check: another SYN in the window returns to LISTEN after a passive open. */
+const checkSyn = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
+  if (!Segment.has(segment, Tcp.SYN)) return true
+  Listener.forget(ctx, state, self)
+  ctx.drop("TcpUnexpectedSyn", segment.packet.link)
+  return false
+}
+
+/** Fifth check: the ACK of our SYN. */
+const checkAck = (ctx: Context, segment: Segment.Segment, self: HalfOpen): boolean => {
+  const { link } = segment.packet
+  if (!Segment.has(segment, Tcp.ACK)) {
+    ctx.drop("TcpNoAck", link)
+    return false
+  }
+  if (segment.ack === Sequence.add(self.iss, 1)) return true
+  Emit.reset(ctx, segment)
+  ctx.drop(Sequence.before(segment.ack, self.iss) ? "TcpAckTooOld" : "TcpAckTooNew", link)
+  return false
+}
+
+export const arrives = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): void => {
+  if (!checkSequence(ctx, state, self, segment)) return
+  if (!checkReset(ctx, state, self, segment)) return
+  if (!checkSyn(ctx, state, self, segment)) return
+  if (!checkAck(ctx, segment, self)) return
+  const listener = state.listeners.get(self.listener)
+  if (listener === undefined) {
+    Listener.forget(ctx, state, self)
+    return Emit.reset(ctx, segment)
+  }
+  if (Listener.isFull(listener) || state.connections.value >= ctx.config.limits.tcpConnections) {
+    return overflow(ctx, state, self, listener.config.abortOnOverflow, segment)
+  }
+  Synchronized.arrives(ctx, state, Listener.promote(ctx, state, self, listener, segment), segment)
+}
+
+/** Nobody has accepted for too long: the ACK is ignored, so the peer thinks it was lost, or the connection is reset if the listener wants that. */
+const overflow = (
+  ctx: Context,
+  state: State,
+  self: HalfOpen,
+  isAborting: boolean,
+  segment: Segment.Segment
+): void => {
+  ctx.drop("TcpBacklogFull", segment.packet.link)
+  if (!isAborting) return
+  Listener.forget(ctx, state, self)
+  Emit.reset(ctx, segment)
+}

@@ -1,0 +1,199 @@
+/**
+ * A segment for a connection whose numbers both sides know (RFC 9293 §3.10.7.4): the eight checks in their order, one function each. Every check
+ * hands the connection on, or has finished with the segment and answers `undefined`.
+ *
+ *     sequence ▶ RST ▶ (security) ▶ SYN ▶ ACK ▶ URG ▶ text ▶ FIN
+ *
+ * The third check is of RFC 793's security and compartment, which nobody has (RFC 9293 §3.10.7.4 keeps the number).
+ */
+import * as Sequence from "../../../wire/Sequence.ts"
+import * as Tcp from "../../../wire/Tcp.ts"
+import type { Context } from "../../Context.ts"
+import * as Counter from "../../Counter.ts"
+import * as Reason from "../../Reason.ts"
+import * as Time from "../../Time.ts"
+import * as AckPolicy from "../AckPolicy.ts"
+import * as Challenge from "../Challenge.ts"
+import type { Connection } from "../Connection.ts"
+import * as Emit from "../Emit.ts"
+import * as Finish from "../Finish.ts"
+import * as Lifecycle from "../Lifecycle.ts"
+import * as Segment from "../Segment.ts"
+import type { State } from "../State.ts"
+import * as Deadlines from "../Timer.ts"
+import * as Timestamps from "../Timestamps.ts"
+import * as TimeWait from "../TimeWait.ts"
+import * as Ack from "./Ack.ts"
+import * as Text from "./Text.ts"
+
+/** Ends the processing of a segment that was not wanted: the connection stays as it is but for its answer. */
+const refuse = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment,
+  reason: "TcpNotAcceptable" | "TcpPaws" | "TcpUnexpectedSyn" | "TcpBadReset" | "TcpNoAck"
+): undefined => {
+  ctx.drop(reason, segment.packet.link)
+  Finish.event(ctx, state, self)
+}
+
+/** Text that was received before, to be reported as a duplicate (RFC 2883 §4.1). */
+const duplicateOf = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
+  if (!self.agreed.sack || !self.config.dsack || Segment.textLength(segment) === 0) return undefined
+  const left = Segment.textStart(segment)
+  const right = Sequence.earlier(Segment.textEnd(segment), self.rcv.nxt)
+  return Sequence.before(left, right) ? { left, right } : undefined
+}
+
+/**
+ * The answer to a segment that is not acceptable: an ACK, at once for text (the peer is repeating itself), otherwise out of the
+ * allowance for challenges, so that two confused ends do not answer each other for ever.
+ */
+const answerUnacceptable = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): Connection => {
+  if (Segment.has(segment, Tcp.RST)) return self
+  if (Segment.length(segment) > 0 && !Segment.has(segment, Tcp.SYN)) {
+    return { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }
+  }
+  return Challenge.send(ctx, state, self)
+}
+
+/** First check, of timestamps and numbers: is the segment young, and in the window? */
+// rfc: 9293 §3.10.7.4, 7323 §5.3 R1
+const checkSequence = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (
+    self.agreed.timestamps && !Segment.has(segment, Tcp.RST) &&
+    Timestamps.isOld(self.stamps, segment.options, ctx.at)
+  ) {
+    ctx.count(Counter.index.tcpPawsRejected)
+    return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpPaws")
+  }
+  if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge)) return self
+  return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpNotAcceptable")
+}
+
+/** What the user hears of a reset, by the state in which it came. */
+const resetReason = (self: Connection): Reason.Reason | undefined => {
+  if (self.state === "SYN-RECEIVED") return Reason.connectionRefused
+  return self.state === "CLOSING" || self.state === "LAST-ACK" || self.state === "TIME-WAIT"
+    ? undefined
+    : Reason.connectionReset
+}
+
+/** Second check, the RST bit: only an exact number resets, another in the window is challenged. */
+// rfc: 9293 §3.10.7.4, 5961 §3.2 MUST
+const checkReset = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (!Segment.has(segment, Tcp.RST)) return self
+  if (segment.seq !== self.rcv.nxt) {
+    return refuse(ctx, state, Challenge.send(ctx, state, self), segment, "TcpBadReset")
+  }
+  ctx.count(Counter.index.tcpResetsReceived)
+  ctx.count(
+    self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT"
+      ? Counter.index.tcpEstablishedResets
+      : Counter.index.tcpAttemptFails
+  )
+  Lifecycle.end(ctx, state, self, resetReason(self))
+  return undefined
+}
+
+/** Fourth check, the SYN bit: whatever its number, a SYN is challenged (rfc: 5961 §4.2 MUST). */
+const checkSyn = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (!Segment.has(segment, Tcp.SYN)) return self
+  return refuse(ctx, state, Challenge.send(ctx, state, self), segment, "TcpUnexpectedSyn")
+}
+
+/** The SYN/ACK of a simultaneous open (RFC 9293 §3.5, figure 8): its SYN is known, its ACK completes the handshake. */
+const isSimultaneous = (self: Connection, segment: Segment.Segment): boolean =>
+  self.state === "SYN-RECEIVED" && segment.seq === self.rcv.irs && Segment.has(segment, Tcp.SYN) &&
+  Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST) && segment.ack === self.snd.nxt
+
+/** The segment without what lies outside of the window, and the connection that knows of it. */
+const trimmed = (self: Connection, segment: Segment.Segment): Segment.Segment =>
+  Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
+
+/** A part of the segment was old or did not fit: the peer should know where we are. */
+const afterTrim = (self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection =>
+  kept === segment || Segment.length(segment) === 0
+    ? self
+    : { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }
+
+/** A segment of this connection was heard, whatever it says: the peer lives, and its timestamp may be the next to echo. */
+const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => ({
+  ...self,
+  rcv: { ...self.rcv, lastAt: ctx.at, segments: self.rcv.segments + 1 },
+  stamps: self.agreed.timestamps ? Timestamps.update(self.stamps, segment.options, segment.seq, ctx.at) : self.stamps
+})
+
+/** From the fifth check on, for a segment whose numbers are good. */
+export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
+  const kept = trimmed(connection, segment)
+  let self: Connection | undefined = afterTrim(heard(ctx, connection, kept), segment, kept)
+  if (!Segment.has(kept, Tcp.ACK)) {
+    refuse(ctx, state, self, kept, "TcpNoAck")
+    return
+  }
+  self = Ack.check(ctx, state, self, kept)
+  if (self === undefined) return
+  self = Text.check(ctx, state, self, kept)
+  if (self === undefined) return
+  Finish.event(ctx, state, self)
+}
+
+/** A segment for a connection in TIME-WAIT that a program still holds. True when a listener may have it. */
+const inTimeWait = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): boolean => {
+  const { rcv, stamps } = self
+  const window = Sequence.distance(rcv.nxt, rcv.edge)
+  const verdict = TimeWait.judge(segment, self.agreed.timestamps, stamps.recent, rcv.nxt, window)
+  switch (verdict) {
+    case "reopen":
+      Lifecycle.end(ctx, state, self, undefined)
+      return true
+    case "closed":
+      Lifecycle.end(ctx, state, self, undefined)
+      return false
+    case "restart": {
+      const until = Time.plus(ctx.at, self.config.timeWait)
+      Finish.event(ctx, state, Deadlines.withSlow(Emit.ack(ctx, self), "closing", until))
+      return false
+    }
+    case "acknowledge":
+      refuse(ctx, state, Emit.ack(ctx, self), segment, "TcpNotAcceptable")
+      return false
+    case "drop":
+      refuse(ctx, state, self, segment, "TcpNotAcceptable")
+      return false
+  }
+}
+
+/** True when the segment is a SYN that ends TIME-WAIT, and a listener may have it. */
+export const arrives = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): boolean => {
+  if (connection.state === "TIME-WAIT") return inTimeWait(ctx, state, connection, segment)
+  if (isSimultaneous(connection, segment)) {
+    accepted(ctx, state, connection, segment)
+    return false
+  }
+  let self = checkSequence(ctx, state, connection, segment)
+  if (self === undefined) return false
+  self = checkReset(ctx, state, self, segment)
+  if (self === undefined) return false
+  self = checkSyn(ctx, state, self, segment)
+  if (self === undefined) return false
+  accepted(ctx, state, self, segment)
+  return false
+}

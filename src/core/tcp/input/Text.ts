@@ -1,0 +1,104 @@
+/**
+ * The sixth to eighth check of a segment (RFC 9293 §3.10.7.4): URG, text and FIN.
+ *
+ * Nothing is done for URG: urgent data is text like any other and stays in line, as RFC 6093 §6 advises, since the pointer means different bytes to
+ * different stacks. Delivering it meets `rfc: 9293 §3.8.5 MUST-30`.
+ */
+import * as Sequence from "../../../wire/Sequence.ts"
+import * as Tcp from "../../../wire/Tcp.ts"
+import type { Context } from "../../Context.ts"
+import * as Reason from "../../Reason.ts"
+import * as AckPolicy from "../AckPolicy.ts"
+import type { Connection } from "../Connection.ts"
+import * as ConnectionOf from "../Connection.ts"
+import * as Emit from "../Emit.ts"
+import * as Lifecycle from "../Lifecycle.ts"
+import * as Receive from "../Receive.ts"
+import * as Segment from "../Segment.ts"
+import type { State } from "../State.ts"
+
+/** Text that nobody will ever read: the program has let go (RFC 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
+const isUnwanted = (self: Connection, segment: Segment.Segment): boolean =>
+  self.holder === "nobody" && Segment.textLength(segment) > 0 && !self.rcv.discards
+
+/** Seventh check: the text. */
+const checkText = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (!ConnectionOf.canReceive(self.state)) {
+    // A FIN has been received: nothing can follow it.
+    if (Segment.textLength(segment) > 0) ctx.drop("TcpAfterClose", segment.packet.link)
+    return self
+  }
+  if (isUnwanted(self, segment)) {
+    Emit.abort(ctx, self)
+    ctx.drop("TcpAfterClose", segment.packet.link)
+    Lifecycle.end(ctx, state, self, Reason.connectionAborted)
+    return undefined
+  }
+  return Receive.text(ctx, self, segment)
+}
+
+/** Where the FIN stands, if it is RCV.NXT's turn now. */
+const isFinDue = (self: Connection, segment: Segment.Segment): boolean =>
+  (Segment.has(segment, Tcp.FIN) && Segment.textEnd(segment) === self.rcv.nxt) ||
+  (self.rcv.hasFinAhead && self.rcv.finAhead === self.rcv.nxt)
+
+/** A FIN that came ahead of a gap is remembered: its segment may never come again once its text was reported. */
+const remembered = (self: Connection, segment: Segment.Segment): Connection => {
+  if (!Segment.has(segment, Tcp.FIN) || self.rcv.hasFinAhead) return self
+  const finAhead = Segment.textEnd(segment)
+  if (!Sequence.after(finAhead, self.rcv.nxt)) return self
+  return { ...self, rcv: { ...self.rcv, finAhead, hasFinAhead: true }, ack: AckPolicy.now(self.ack) }
+}
+
+/** The peer's FIN is taken: RCV.NXT goes over it, and it is acknowledged at once. */
+const finTaken = (self: Connection): Connection => ({
+  ...self,
+  rcv: { ...self.rcv, nxt: Sequence.add(self.rcv.nxt, 1), ended: true, hasFinAhead: false },
+  ack: AckPolicy.now(self.ack)
+})
+
+/** Eighth check: the FIN. */
+const checkFin = (
+  ctx: Context,
+  state: State,
+  self: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  if (self.rcv.ended || !isFinDue(self, segment)) return self.rcv.ended ? self : remembered(self, segment)
+  const taken = finTaken(self)
+  switch (taken.state) {
+    case "SYN-RECEIVED":
+    case "ESTABLISHED":
+      return Lifecycle.become(ctx, taken, "CLOSE-WAIT")
+    case "FIN-WAIT-1":
+      if (!ConnectionOf.finAcked(taken)) return Lifecycle.become(ctx, taken, "CLOSING")
+      Lifecycle.enterTimeWait(ctx, state, Emit.ack(ctx, Receive.serveReaders(ctx, taken)))
+      return undefined
+    case "FIN-WAIT-2":
+      Lifecycle.enterTimeWait(ctx, state, Emit.ack(ctx, Receive.serveReaders(ctx, taken)))
+      return undefined
+    case "CLOSED":
+    case "LISTEN":
+    case "SYN-SENT":
+    case "CLOSE-WAIT":
+    case "CLOSING":
+    case "LAST-ACK":
+    case "TIME-WAIT":
+      return self
+  }
+}
+
+export const check = (
+  ctx: Context,
+  state: State,
+  connection: Connection,
+  segment: Segment.Segment
+): Connection | undefined => {
+  const self = checkText(ctx, state, connection, segment)
+  return self === undefined ? undefined : checkFin(ctx, state, self, segment)
+}
