@@ -1,6 +1,6 @@
 /**
  * How many frames of 1514 octets a second cross a TAP link, without any stack: received while the kernel sends without
- * pause, sent without pause, and echoed one by one.
+ * pause, received from a queue that is full already, sent without pause, and echoed one by one.
  *
  *     sudo node bench/tapRaw.ts [--vnet] [--seconds N]
  *
@@ -50,8 +50,8 @@ const openPacketSocket = async () => {
   return { koffi, library, fd }
 }
 
-/** Sends frames to the device for as long as it lives, a few hundred in a system call. */
-const flood = async (): Promise<void> => {
+/** Sends frames to the device, a few hundred in a system call. */
+const makeSender = async (): Promise<() => void> => {
   const { fd, koffi, library } = await openPacketSocket()
   const sendmmsg = library.func("sendmmsg", "int", ["int", "void *", "uint32_t", "int"])
   const frame = new Uint8Array(frameBytes)
@@ -60,8 +60,17 @@ const flood = async (): Promise<void> => {
   // struct mmsghdr is 64 octets on 64-bit machines; the vector and its length stand at 16 and 24.
   const messages = new BigUint64Array(batchFrames * 8)
   for (let i = 0; i < batchFrames; i++) messages.set([koffi.address(vector), 1n], i * 8 + 2)
+  // The addresses in `messages` do not keep what they point at: the closure does.
+  const kept = [frame, vector]
+  return () => {
+    if (sendmmsg(fd, messages, batchFrames, 0) < 0) throw new Error(`sendmmsg of ${kept.length} failed`)
+  }
+}
+
+const flood = async (): Promise<void> => {
+  const send = await makeSender()
   const until = performance.now() + (seconds + 2) * 1000
-  while (performance.now() < until) sendmmsg(fd, messages, batchFrames, 0)
+  while (performance.now() < until) send()
 }
 
 /** Sends one frame, waits for it to come back, and again; prints the median round trip. */
@@ -132,6 +141,37 @@ const receive = Effect.scoped(Effect.gen(function*() {
   yield* ended(child)
 }))
 
+/** The kernel's queue is filled, then read to the end, again and again; only the reading counts. */
+const drain = Effect.scoped(Effect.gen(function*() {
+  const rounds = 200
+  const queued = 16 * batchFrames
+  let count = 0
+  let nanos = 0n
+  let began = 0n
+  let full = (): void => {}
+  yield* open({
+    frames: (batch) => {
+      count += batch.length
+      for (const frame of batch) frame.slab!.release()
+      if (count < queued) return
+      nanos += process.hrtime.bigint() - began
+      full()
+    },
+    changed: () => {}
+  })
+  execFileSync("ip", ["link", "set", device, "txqueuelen", String(queued)])
+  const send = yield* Effect.promise(makeSender)
+  for (let round = 0; round < rounds; round++) {
+    yield* Effect.callback<void>((resume) => {
+      full = () => resume(Effect.void)
+      count = 0
+      for (let i = 0; i < queued / batchFrames; i++) send()
+      began = process.hrtime.bigint()
+    })
+  }
+  console.log(`receive, queue full  ${(rounds * queued * 1e6 / Number(nanos)).toFixed(0)} k frames/s`)
+}))
+
 const makeBatch = (headroom: number): ReadonlyArray<Frame.Frame> => {
   const stride = frameBytes + headroom
   const bytes = new Uint8Array(batchFrames * stride)
@@ -170,6 +210,7 @@ const echo = Effect.scoped(Effect.gen(function*() {
 
 const measure = Effect.gen(function*() {
   yield* receive
+  yield* drain
   yield* send
   yield* echo
 })

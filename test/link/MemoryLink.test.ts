@@ -6,6 +6,7 @@ import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import type { Port } from "../../src/link/Link.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
+import * as Random from "../../src/link/Random.ts"
 import type { Frame } from "../../src/wire/Frame.ts"
 import * as Collector from "./Collector.ts"
 
@@ -71,6 +72,35 @@ describe("MemoryLink without delay", () => {
       assert.strictEqual(portB.send(frames(10), 8), 2)
       assert.deepStrictEqual(tags(sink), range(10))
       assert.deepStrictEqual(portB.counters(), { tooLong: 0, unsupported: 0, peerClosed: 0, overflow: 0 })
+    }))
+
+  it.effect("loses nothing and mixes nothing up, however two ends that answer each other fill its queues", () =>
+    Effect.gen(function*() {
+      for (let seed = 1; seed <= 30; seed++) {
+        const random = Random.make(seed, 0, 0)
+        const [a, b] = MemoryLink.pair({ queueFrames: 1 + random.word() % 20 })
+        const ports: Array<Port> = []
+        const sent = [0, 0]
+        const send = (side: 0 | 1, most: number) => {
+          const count = 1 + random.word() % most
+          sent[side]! += ports[side]!.send(range(count, sent[side]).map((each) => frame(each)), 0)
+        }
+        const sinkA = Collector.make(() => {
+          if (random.chance(0.6)) send(0, 30)
+        })
+        const sinkB = Collector.make(() => {
+          if (random.chance(0.6)) send(1, 30)
+        })
+        yield* Effect.scoped(Effect.gen(function*() {
+          ports.push(yield* a.open(sinkA), yield* b.open(sinkB))
+          for (let i = 0; i < 100; i++) {
+            send(random.chance(0.5) ? 0 : 1, 40)
+            if (random.chance(0.3)) yield* Effect.yieldNow
+          }
+          while (sinkA.received.length < sent[1]! || sinkB.received.length < sent[0]!) yield* Effect.yieldNow
+        }))
+        assert.deepStrictEqual([tags(sinkB), tags(sinkA)], [range(sent[0]!), range(sent[1]!)])
+      }
     }))
 
   it.effect("with overflow dropped takes everything and counts what it lost", () =>
