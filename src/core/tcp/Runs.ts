@@ -53,11 +53,11 @@ export interface Node {
   readonly latest: Time.Instant
 }
 
-const fanout = 32
+const fanout = 16
 /** Nodes that were split are left with room to grow. */
-const filled = 24
+const filled = 12
 /** Neighbours that together have no more are joined. */
-const sparse = 16
+const sparse = 8
 
 const noRuns: ReadonlyArray<Run> = Object.freeze([])
 const noNodes: ReadonlyArray<Node> = Object.freeze([])
