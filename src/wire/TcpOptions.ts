@@ -233,12 +233,17 @@ interface Writer {
   readonly write: (options: Options, bytes: Uint8Array, at: number, length: number) => void
 }
 
-/** Kind and length as the first two octets, padding before them where `pad` says so. */
-const head = (kind: number, length: number, pad: number, bytes: Uint8Array, at: number): number => {
-  bytes.fill(Kind.noOperation, at, at + pad)
-  bytes[at + pad] = kind
-  bytes[at + pad + 1] = length
-  return at + pad + 2
+/** Fills with NOPs; ranges of one or two octets, for which `fill` is slow. */
+const pad = (bytes: Uint8Array, from: number, to: number): void => {
+  for (let at = from; at < to; at++) bytes[at] = Kind.noOperation
+}
+
+/** Kind and length as the first two octets, with `padding` NOPs before them. */
+const head = (kind: number, length: number, padding: number, bytes: Uint8Array, at: number): number => {
+  pad(bytes, at, at + padding)
+  bytes[at + padding] = kind
+  bytes[at + padding + 1] = length
+  return at + padding + 2
 }
 
 const aligned = (length: number): number => (length + 3) & ~3
@@ -295,7 +300,7 @@ const fastOpenWriter: Writer = {
     } else {
       value = head(Kind.fastOpen, Piece.size(cookie) + 2, 0, bytes, at)
     }
-    bytes.fill(Kind.noOperation, Piece.into(cookie, bytes, value), at + length)
+    pad(bytes, Piece.into(cookie, bytes, value), at + length)
   }
 }
 
@@ -319,7 +324,7 @@ const accurateEcnWriter: Writer = {
       Word.write24(counter!, bytes, value)
       value += 3
     }
-    bytes.fill(Kind.noOperation, value, at + length)
+    pad(bytes, value, at + length)
   }
 }
 

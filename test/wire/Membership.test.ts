@@ -104,7 +104,7 @@ describe("Membership", () => {
 
   it("finds for every code itself, and for other values the code of the next lower one", () => {
     for (const bits of [8, 16] as const) {
-      for (let code = 0; code < 1 << bits; code++) {
+      for (let code = 0; code < 1 << bits; code += bits === 8 ? 1 : 61) {
         assert.strictEqual(Membership.toCode(Membership.fromCode(code, bits), bits), code)
         const between = Membership.fromCode(code, bits) + (Membership.fromCode(code, bits) >= 1 << (bits - 1) ? 7 : 0)
         assert.strictEqual(Membership.toCode(between, bits), code)
