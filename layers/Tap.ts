@@ -8,9 +8,11 @@
  * ```
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import type { Link, LinkError } from "../src/link/Link.ts"
+import * as Links from "../src/link/Links.ts"
 import * as Mac from "../src/wire/Mac.ts"
 import { type Options as DeviceOptions, TunTapDevice } from "./TunTapDevice.ts"
 import * as TunTapLink from "./TunTapLink.ts"
@@ -38,3 +40,10 @@ export const make = (options: Options): Effect.Effect<Link, LinkError, TunTapDev
     const device = yield* devices.open({ ...options, mode: "tap" })
     return TunTapLink.make(device, options.mac ?? randomMac(), options)
   })
+
+/**
+ * The link of one TAP device as the links of a stack. A device that an object of `tuntap2` holds goes through
+ * `Links.layerEffect(Tap.make(…))` and `TunTapDevice.layerTuntap2` instead.
+ */
+export const layer = (options: Options): Layer.Layer<Links.Links, LinkError> =>
+  Layer.provide(Links.layerEffect(make(options)), TunTapDevice.layer)

@@ -12,6 +12,7 @@ import * as Tun from "../../layers/Tun.ts"
 import { TunTapDevice } from "../../layers/TunTapDevice.ts"
 import type { LinkError, Port } from "../../src/link/Link.ts"
 import type * as Link from "../../src/link/Link.ts"
+import * as Links from "../../src/link/Links.ts"
 import * as Address from "../../src/wire/Address.ts"
 import * as Arp from "../../src/wire/Arp.ts"
 import * as Checksum from "../../src/wire/Checksum.ts"
@@ -221,6 +222,16 @@ suite("TAP", ["ping"], () => {
       const result = device.write(new Uint8Array(60), 0, 60)
       assert.strictEqual(device.errorName(result), "EBADFD")
       assert.strictEqual(device.errorName(device.read(new Uint8Array(2000), 0, 2000)), "EBADFD")
+    })
+  )
+
+  live(
+    "is a layer that gives the links of a stack",
+    Effect.gen(function*() {
+      const name = TapEnd.freshName()
+      const { links } = yield* Effect.provide(Links.Links, Tap.layer({ name }))
+      assert.deepStrictEqual(links.map((link) => [link.name, link.medium]), [[name, "ethernet"]])
+      assert.notStrictEqual((yield* Process.run("ip", ["link", "show", name])).status, 0)
     })
   )
 
