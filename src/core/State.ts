@@ -4,7 +4,7 @@
 import type { Config } from "./Config.ts"
 import type { TicketHolder } from "./Context.ts"
 import * as Counter from "./Counter.ts"
-import type { LinkId } from "./Device.ts"
+import { type LinkId, loopback } from "./Device.ts"
 import * as Device from "./device/State.ts"
 import * as Drop from "./Drop.ts"
 import type { Keys } from "./Entropy.ts"
@@ -47,6 +47,13 @@ export interface State {
 /** The rows of the memory account. */
 export const pools = ["tcpReceive", "tcpSend", "tcpOutOfOrder", "datagrams", "fragments", "parkedPackets"] as const
 
+/** The loopback link is there from the start, and so is its queue. */
+const queues = (): Table<LinkId, number> => {
+  const table = new Table<LinkId, number>("queued")
+  table.map.set(loopback, 0)
+  return table
+}
+
 export const make = (config: Config, keys: Keys): State => ({
   config,
   keys,
@@ -55,7 +62,7 @@ export const make = (config: Config, keys: Keys): State => ({
   memory: new Tally("memory", pools.length + 1),
   lastId: new Cell("lastId", 0),
   tickets: new Table("tickets"),
-  queued: new Table("queued"),
+  queued: queues(),
   device: Device.make(),
   neighbor: Neighbor.make(),
   route: Route.make(),

@@ -35,7 +35,11 @@ export interface Options {
   /** What the shell itself has to tell the core before the next batch: what transmit workers have sent. */
   readonly pending: () => ReadonlyArray<Event>
   readonly recorder: Recorder | undefined
+  readonly observer: Observer | undefined
 }
+
+/** Sees what every batch emitted, in commit order. Called under the permit: it does not wait and keeps nothing borrowed. */
+export type Observer = (at: Time.Instant, outputs: ReadonlyArray<Output>) => void
 
 export interface Core {
   /** Runs a batch under the permit and lets the workers run that got something. `done` is called after the step, under the permit. */
@@ -51,7 +55,7 @@ export const instantOf = (clock: Clock.Clock): Time.Instant =>
   Time.instantOf(Math.round(Number(clock.monotonicTimeNanosUnsafe()) / 1000))
 
 export const make = (options: Options): Core => {
-  const { clock, outbox, pending, recorder } = options
+  const { clock, observer, outbox, pending, recorder } = options
   const ref = Ref.makeUnsafe(new Step(options.state))
   const permit = Semaphore.makeUnsafe(1)
   let latest = Time.instantOf(0)
@@ -65,7 +69,9 @@ export const make = (options: Options): Core => {
     const batch = told.length === 0 ? events : [...told, ...events]
     const at = now()
     recorder?.(at, batch)
-    for (const output of runBatch(step, at, batch)) outbox.append(output)
+    const outputs = runBatch(step, at, batch)
+    observer?.(at, outputs)
+    for (const output of outputs) outbox.append(output)
   }
   const flush = Effect.sync(outbox.flush)
   return {

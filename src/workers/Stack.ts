@@ -96,6 +96,7 @@ export interface Options {
   readonly config: Config
   /** Made with the seed of this stack's keys before the first event. */
   readonly recorder?: ((config: Config, seed: Uint8Array) => Recorder) | undefined
+  readonly observer?: Core.Observer | undefined
 }
 
 /** What a link is attached with. */
@@ -115,6 +116,7 @@ interface Parts {
   readonly timers: Timers.Timers
   readonly generate: Generator
   readonly recorder: Recorder | undefined
+  readonly observer: Core.Observer | undefined
 }
 
 /** The parts of a stack, which share one outbox. */
@@ -269,11 +271,11 @@ const watch = (shop: Workshop): Stack["watch"] =>
   )
 
 const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus> =>
-  Array.from(attachments.values(), ({ id, link, overflowed }) => ({
-    id,
-    name: link.name,
-    overflowed: overflowed(),
-    lost: counters.get(id)?.() ?? {}
+  Array.from(attachments.values(), (attachment) => ({
+    id: attachment.id,
+    name: attachment.link.name,
+    overflowed: attachment.overflowed(),
+    lost: counters.get(attachment.id)?.() ?? {}
   }))
 
 /** The first state and the parts around it. */
@@ -290,7 +292,8 @@ const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
       state: State.make(config, Entropy.derive(seed)),
       requests: yield* Requests.make,
       timers: yield* Timers.make(clock),
-      recorder: options.recorder?.(config, seed)
+      recorder: options.recorder?.(config, seed),
+      observer: options.observer
     })
   })
 

@@ -1,0 +1,51 @@
+/**
+ * A small network service: what it does with a connection, and with a datagram.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Netstack } from "../sockets/Netstack.ts"
+import * as Tcp from "../sockets/Tcp.ts"
+import type { TcpConnection } from "../sockets/TcpConnection.ts"
+import * as Udp from "../sockets/Udp.ts"
+
+export interface Service {
+  readonly name: string
+  /** Handles one connection; the connection is closed when it is done. */
+  readonly connection: (connection: TcpConnection) => Effect.Effect<void, unknown, Netstack>
+  /** The answer to one datagram, if there is one; absent for services over TCP only. */
+  readonly datagram?: (bytes: Uint8Array) => Effect.Effect<Uint8Array | undefined>
+}
+
+/** Ports of services that answer whatever they get: answering each other they would never end (RFC 862, 864, 867, 865). */
+const answeringPorts: ReadonlySet<number> = new Set([7, 13, 17, 19])
+
+/** Connections of one service at once. */
+const concurrency = 4096
+
+const answerDatagrams = (
+  port: number,
+  answer: NonNullable<Service["datagram"]>
+): Effect.Effect<void, Udp.UdpError, Netstack | Scope.Scope> =>
+  Effect.gen(function*() {
+    const socket = yield* Udp.bind({ port })
+    yield* Stream.runForEach(socket.stream, ({ bytes, destination, source }) =>
+      Effect.gen(function*() {
+        if (answeringPorts.has(source.port)) return
+        const reply = yield* answer(bytes)
+        // A client that is gone, or can't be reached, is no reason to end the service.
+        if (reply !== undefined) yield* Effect.ignore(socket.send(reply, source, { source: destination }))
+      }))
+  })
+
+/** Runs a service on a port, over TCP and over UDP if it has that, until it is interrupted. */
+export const serve = (
+  service: Service,
+  port: number
+): Effect.Effect<never, Tcp.TcpError | Udp.UdpError, Netstack | Scope.Scope> =>
+  Effect.gen(function*() {
+    const listener = yield* Tcp.listen({ port })
+    const overTcp = listener.serve(service.connection, { concurrency })
+    if (service.datagram === undefined) return yield* overTcp
+    return yield* Effect.raceFirst(overTcp, Effect.andThen(answerDatagrams(port, service.datagram), Effect.never))
+  })
