@@ -1,0 +1,83 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { TestClock } from "effect/testing"
+import * as Ping from "../../src/sockets/Ping.ts"
+import * as Udp from "../../src/sockets/Udp.ts"
+import * as EntropySource from "../../src/workers/EntropySource.ts"
+import * as Readings from "../../src/workers/Readings.ts"
+import type { Stack } from "../../src/workers/Stack.ts"
+import { addressTwo, on, pair } from "./Hosts.ts"
+
+/** What interrupted calls must not leave behind. */
+const leftovers = (stack: Stack) =>
+  Effect.gen(function*() {
+    const { waiting } = yield* stack.census
+    return { waiting, parked: yield* stack.read(Readings.parkedRequests) }
+  })
+
+const nothing = { waiting: 0, parked: 0 }
+
+describe("interrupting a request", () => {
+  it.effect("takes back what it has parked", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 9 }))
+      const waiting = yield* Effect.forkChild(socket.receive)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(yield* leftovers(one), { waiting: 1, parked: 1 })
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(yield* leftovers(one), nothing)
+    }))
+
+  it.effect("loses nothing when the answer is already on its way: the value goes back", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const first = yield* on(two)(Udp.bind({ port: 1 }))
+      const second = yield* on(two)(Udp.bind({ port: 2 }))
+      const sender = yield* on(one)(Udp.bind())
+      // The neighbour is resolved before, so that both datagrams below travel in one batch.
+      yield* on(one)(Ping.ping(addressTwo))
+      const loser = yield* Effect.forkChild(second.receive)
+      const winner = yield* Effect.forkChild(
+        Effect.andThen(first.receive, Effect.sync(() => loser.interruptUnsafe()))
+      )
+      yield* Effect.yieldNow
+      // Sent from within one fiber step: the far end answers both waiting calls in one batch of replies.
+      yield* Effect.all([
+        sender.send(Uint8Array.of(1), `${addressTwo}:1`),
+        sender.send(Uint8Array.of(2), `${addressTwo}:2`)
+      ], { concurrency: 2 })
+      yield* Fiber.await(winner)
+      yield* Fiber.await(loser)
+      const again = yield* second.tryReceive
+      assert.deepStrictEqual(Option.map(again, ({ bytes }) => Array.from(bytes)), Option.some([2]))
+      assert.deepStrictEqual(yield* leftovers(two), nothing)
+    }))
+
+  it.effect("leaves nothing parked, whenever it happens", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair({ latency: "1 millis" })
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      const choices = EntropySource.seeded(11)(2000)
+      const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        client.receive,
+        server.receive,
+        client.send(Uint8Array.of(1), `${addressTwo}:7`),
+        on(one)(Ping.ping(addressTwo)),
+        on(one)(Ping.ping("10.0.0.77"))
+      ]
+      for (let i = 0; i < choices.length; i += 4) {
+        const call = calls[choices[i]! % calls.length]!
+        const fiber = yield* Effect.forkChild(Effect.exit(call), { startImmediately: (choices[i + 1]! & 1) === 0 })
+        for (let hops = choices[i + 2]! & 3; hops > 0; hops--) yield* Effect.yieldNow
+        if ((choices[i + 3]! & 1) === 0) yield* TestClock.adjust(choices[i + 3]! & 7)
+        yield* Fiber.interrupt(fiber)
+      }
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* leftovers(one), nothing)
+      assert.deepStrictEqual(yield* leftovers(two), nothing)
+    }))
+})

@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Transmit } from "../../src/core/Output.ts"
+import { type Capabilities, type Link, noCapabilities } from "../../src/link/Link.ts"
+import * as Checksum from "../../src/wire/Checksum.ts"
+import * as Frame from "../../src/wire/Frame.ts"
+import type { Outgoing } from "../../src/wire/Gather.ts"
+import * as Packer from "../../src/workers/Packer.ts"
+
+const linkWith = (capabilities: Capabilities, headroom = 0): Link => ({
+  name: "packed",
+  mac: undefined,
+  medium: "ethernet",
+  mtu: 1500,
+  capabilities,
+  headroom,
+  open: () => Effect.die("not opened here")
+})
+
+const offloading: Capabilities = { checksumOffload: true, segmentation: new Set(["tcp4"]), maxSegmentBytes: 65_535 }
+
+const ethernet = 14
+const ip = 20
+const tcp = 20
+const headers = ethernet + ip + tcp
+
+/** A TCP segment from 10.0.0.1 to 10.0.0.2 with a partial checksum, cut into `mss` bytes each if `mss` is given. */
+const segment = (length: number, mss?: number): Outgoing => {
+  const head = new Uint8Array(headers)
+  head.set([0x08, 0x00], 12)
+  head.set([0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], ethernet)
+  head.set([0, 80, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x18], ethernet + ip)
+  const view = new DataView(head.buffer)
+  view.setUint16(ethernet + 2, ip + tcp + length)
+  view.setUint16(ethernet + ip + 16, Checksum.fold(Checksum.sum(head, ethernet + 12, ethernet + 20, 6 + tcp + length)))
+  view.setUint16(ethernet + 10, Checksum.finish(Checksum.sum(head, ethernet, ethernet + ip, 0)))
+  return {
+    head,
+    headStart: 0,
+    headEnd: headers,
+    pieces: [{ bytes: Uint8Array.from({ length }, (_, i) => i), start: 0, end: length }],
+    checksum: "partial",
+    checksumStart: ethernet + ip,
+    checksumOffset: 16,
+    gso: mss === undefined ? undefined : { kind: "tcp4", size: mss, headerLength: headers }
+  }
+}
+
+const transmit = (packet: Outgoing): Transmit => ({
+  _tag: "Transmit",
+  link: 1,
+  packet,
+  size: packet.headEnd + packet.pieces.reduce((sum, { end }) => sum + end, 0),
+  credit: undefined
+})
+
+/** Packs everything, with a copy of each frame since the slab is used again. */
+const packAll = (link: Link, batch: ReadonlyArray<Transmit>) => {
+  const packer = Packer.make(link)
+  const frames: Array<{ readonly frame: Frame.Frame; readonly bytes: Uint8Array }> = []
+  let rounds = 0
+  for (let next = 0; next < batch.length;) {
+    const packed = packer.pack(batch, next)
+    for (const frame of packed.frames) frames.push({ frame, bytes: Frame.copy(frame) })
+    next = packed.next
+    rounds += 1
+  }
+  return { frames, rounds }
+}
+
+const isChecksumGood = (bytes: Uint8Array): boolean => {
+  const pseudo = Checksum.sum(bytes, ethernet + 12, ethernet + 20, 6 + bytes.length - ethernet - ip)
+  return Checksum.finish(Checksum.sum(bytes, ethernet + ip, bytes.length, pseudo)) === 0
+}
+
+const payloadOf = (frames: ReadonlyArray<{ readonly bytes: Uint8Array }>): Array<number> =>
+  frames.flatMap(({ bytes }) => Array.from(bytes.subarray(headers)))
+
+const sequence = (length: number): Array<number> => Array.from({ length }, (_, i) => i & 0xff)
+
+describe("Packer", () => {
+  it("joins head and pieces and completes the checksum for a link that does not", () => {
+    const { frames } = packAll(linkWith(noCapabilities(1500)), [transmit(segment(100))])
+    assert.strictEqual(frames.length, 1)
+    assert.strictEqual(frames[0]!.frame.checksum, "none")
+    assert.isTrue(isChecksumGood(frames[0]!.bytes))
+    assert.deepStrictEqual(payloadOf(frames), sequence(100))
+  })
+
+  it("leaves checksum and segmentation to a link that does them", () => {
+    const { frames } = packAll(linkWith(offloading, 10), [transmit(segment(40_000, 1460))])
+    assert.strictEqual(frames.length, 1)
+    const { frame } = frames[0]!
+    assert.deepInclude(frame, { checksum: "partial", checksumStart: ethernet + ip, checksumOffset: 16 })
+    assert.deepStrictEqual(frame.gso, { kind: "tcp4", size: 1460, headerLength: headers })
+  })
+
+  it("cuts a super-segment for a link that does not, and numbers its packets", () => {
+    const { frames } = packAll(linkWith(noCapabilities(1500)), [transmit(segment(4000, 1460))])
+    assert.deepStrictEqual(frames.map(({ bytes }) => bytes.length - headers), [1460, 1460, 1080])
+    assert.isTrue(frames.every(({ bytes }) => isChecksumGood(bytes)))
+    const sequences = frames.map(({ bytes }) => new DataView(bytes.buffer).getUint32(ethernet + ip + 4))
+    assert.deepStrictEqual(sequences, [0, 1460, 2920])
+    assert.deepStrictEqual(payloadOf(frames), sequence(4000))
+  })
+
+  it("leaves the link's headroom free before every frame", () => {
+    const batch = [transmit(segment(1000)), transmit(segment(4000, 1460)), transmit(segment(0))]
+    const { frames } = packAll(linkWith(noCapabilities(1500), 12), batch)
+    let end = 0
+    for (const { frame } of frames) {
+      assert.isAtLeast(frame.start - end, 12)
+      end = frame.end
+    }
+  })
+
+  it("goes on in the next round where the slab was full, in the middle of a super-segment if need be", () => {
+    const batch = Array.from({ length: 9 }, () => transmit(segment(60_000, 1460)))
+    const { frames, rounds } = packAll(linkWith(noCapabilities(1500)), batch)
+    assert.isAbove(rounds, 2)
+    assert.strictEqual(frames.length, 9 * Math.ceil(60_000 / 1460))
+    assert.deepStrictEqual(payloadOf(frames), Array.from({ length: 9 }, () => sequence(60_000)).flat())
+  })
+})
