@@ -55,7 +55,7 @@ export type Fields =
   | { readonly _tag: "EchoReply"; readonly identifier: number; readonly sequence: number }
   /** `mtu` is the next hop's with code `fragmentationNeeded`; 0 when the router is too old to tell. */
   | { readonly _tag: "Unreachable"; readonly code: number; readonly mtu: number }
-  /** Deprecated: never sent, and ignored when received (rfc: 6633 §3, §4). */
+  /** Deprecated: never sent, and ignored when received (rfc: 6633 §3 MUST NOT). */
   | { readonly _tag: "SourceQuench" }
   | { readonly _tag: "Redirect"; readonly code: number; readonly gateway: Address.Ipv4 }
   | { readonly _tag: "TimeExceeded"; readonly code: number }
@@ -85,7 +85,7 @@ const truncated = Malformed.make("Icmpv4", "Truncated", "shorter than its header
 
 /**
  * Where the quoted packet ends: an extended message says so in 32-bit words, and extensions follow (RFC 4884 §4.1).
- * One that says more than there is comes from a sender that knows nothing of it, so the whole counts (§5.5).
+ * More than there is comes from a sender that used those bits for something else, so the whole counts.
  */
 const quoteEnd = (bytes: Uint8Array, start: number, end: number): number => {
   const said = start + headerLength + bytes[start + 5]! * 4

@@ -145,15 +145,21 @@ const readRoute = (into: Building, bytes: Uint8Array, start: number, end: number
   })
 }
 
-/** RFC 8106 §5.3.1: a length that is even or below 3 makes the option invalid. */
+/** An even length, one below 3, or a group among the addresses makes the option invalid (rfc: 8106 §5.3.1 MUST). */
 const readDnsServers = (into: Building, bytes: Uint8Array, start: number, end: number): void => {
   if (end - start < 24 || (end - start) % 16 !== unit) return
   const servers: Array<Address.Ipv6> = []
-  for (let at = start + unit; at < end; at += 16) servers.push(Address.readV6(bytes, at))
+  for (let at = start + unit; at < end; at += 16) {
+    const server = Address.readV6(bytes, at)
+    if (Address.isMulticast(server)) return
+    servers.push(server)
+  }
   into.dnsServers.push({ lifetime: lifetimeAt(bytes, start + 4), servers })
 }
 
+/** rfc: 8106 §5.3.1 MUST: a length below 2 makes the option invalid. */
 const readDnsSearchList = (into: Building, bytes: Uint8Array, start: number, end: number): void => {
+  if (end - start < 16) return
   const domains = DomainName.readList(bytes, start + unit, end)
   if (domains !== undefined) into.dnsSearchLists.push({ lifetime: lifetimeAt(bytes, start + 4), domains })
 }

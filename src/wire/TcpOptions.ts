@@ -64,7 +64,7 @@ export interface Options {
   /** The cookie travels in the experimental option that older peers speak (kind 254, 0xf989). */
   readonly fastOpenExperimental: boolean
   readonly accurateEcn: AccurateEcn | undefined
-  /** In seconds; sent in minutes when it is longer than 15 bits hold (RFC 5482 §3.1). */
+  /** In seconds; sent in minutes when it is longer than 15 bits hold (RFC 5482 §3.3). */
   readonly userTimeout: number | undefined
   /** A signature was there, which this stack does not check (RFC 2385, RFC 5925). Never sent. */
   readonly signed: boolean
@@ -113,7 +113,7 @@ const badLength = Malformed.make("Tcp", "BadOption", "length of an option")
 const timestampsLength = 12
 /** NOP, NOP, kind 8, length 10: how deployed stacks align timestamps (RFC 7323 appendix A). */
 const alignedTimestamps = 0x0101_080a
-/** RFC 7413 appendix A, from the registry of experiment identifiers. */
+/** From the registry of experiment identifiers (RFC 7413 §9). */
 const fastOpenExperiment = 0xf989
 
 type Building = { -readonly [K in keyof Options]: Options[K] }
@@ -144,8 +144,9 @@ const readCookie = (into: Building, bytes: Uint8Array, start: number, end: numbe
   into.fastOpenExperimental = experimental
 }
 
-/** RFC 5482 §3.1: the top bit tells minutes from seconds. */
-const readUserTimeout = (field: number): number => (field & 0x8000) === 0 ? field : (field & 0x7fff) * 60
+/** RFC 5482 §3.3: the top bit tells minutes from seconds. Zero is reserved and ignored (rfc: 5482 §3.4 MUST). */
+const readUserTimeout = (field: number): number | undefined =>
+  (field & 0x7fff) === 0 ? undefined : (field & 0x8000) === 0 ? field : (field & 0x7fff) * 60
 
 /** Options that come seldom; those that are unknown pass untouched. */
 const readExtension = (into: Building, bytes: Uint8Array, start: number, length: number): boolean => {
@@ -279,7 +280,8 @@ const windowScaleWriter: Writer = {
 }
 
 const userTimeoutWriter: Writer = {
-  size: (options) => options.userTimeout === undefined ? 0 : 4,
+  // rfc: 5482 §3.4 MUST NOT: zero is never sent.
+  size: ({ userTimeout }) => userTimeout === undefined || userTimeout < 1 ? 0 : 4,
   write: (options, bytes, at) => {
     const seconds = options.userTimeout!
     const field = seconds <= 0x7fff ? seconds : 0x8000 | Math.min(0x7fff, Math.ceil(seconds / 60))

@@ -40,7 +40,7 @@ const options = (source: Random): NdpOptions.Options =>
       preference: preference(source),
       lifetime: lifetime(source)
     })),
-    dnsServers: source.list(2, () => ({ lifetime: lifetime(source), servers: [address(source), address(source)] })),
+    dnsServers: source.list(2, () => ({ lifetime: lifetime(source), servers: [unicast(source), unicast(source)] })),
     dnsSearchLists: source.list(2, () => ({
       lifetime: lifetime(source),
       domains: source.of(["example.com"], ["a.b.c", "x"], ["local"])
@@ -173,6 +173,10 @@ describe("NdpOptions", () => {
     assert.strictEqual(optionsOf(prefix("81")).prefixes.length, 0, "prefix of 129 bits")
     assert.strictEqual(optionsOf("1902" + "00".repeat(14)).dnsServers.length, 0, "no whole address (RFC 8106 §5.3.1)")
     assert.strictEqual(optionsOf("1901" + "00".repeat(6)).dnsServers.length, 0, "no address")
+    const server = (first: string) => `1903 0000 00000010 ${first}${"00".repeat(13)}01`
+    assert.strictEqual(optionsOf(server("fe80")).dnsServers.length, 1)
+    assert.strictEqual(optionsOf(server("ff02")).dnsServers.length, 0, "a group")
+    assert.strictEqual(optionsOf("1f01 0000 00000010").dnsSearchLists.length, 0, "no name")
     assert.strictEqual(
       optionsOf("1f02 0000 00000010 c00c000000000000").dnsSearchLists.length,
       0,

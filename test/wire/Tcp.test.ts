@@ -229,7 +229,7 @@ describe("TcpOptions", () => {
     ])
   })
 
-  it("reads fast open cookies of both kinds and ignores lengths that no cookie has (RFC 7413 §4.1.1, appendix A)", () => {
+  it("reads fast open cookies of both kinds and ignores lengths that no cookie has (RFC 7413 §4.1.1, §9)", () => {
     const standard = read("2206aabbccdd")
     assert.deepStrictEqual(Piece.copy(standard.fastOpenCookie!), golden.fromHex("aabbccdd"))
     assert.isFalse(standard.fastOpenExperimental)
@@ -259,10 +259,12 @@ describe("TcpOptions", () => {
     assert.isUndefined(read("ac06aabbccdd").accurateEcn)
   })
 
-  it("reads and writes user timeouts in seconds or minutes (RFC 5482 §3.1)", () => {
+  it("reads and writes user timeouts in seconds or minutes (RFC 5482 §3.3, rfc: 5482 §3.4 MUST)", () => {
     assert.strictEqual(read("1c04001e").userTimeout, 30)
     assert.strictEqual(read("1c04801e").userTimeout, 1800)
     assertWrites(TcpOptions.make({ userTimeout: 30 }), "1c04001e")
+    assertWrites(TcpOptions.make({ userTimeout: 0 }), "")
+    for (const reserved of ["1c040000", "1c048000"]) assert.isUndefined(read(reserved).userTimeout)
     assertWrites(TcpOptions.make({ userTimeout: 0x8000 }), "1c048223", "546.13 minutes, rounded up")
   })
 
