@@ -41,31 +41,45 @@ const carry = (wire: Wire, done: () => boolean): boolean => {
   return false
 }
 
-const wait = (wire: Wire, request: Parameters<Subject["ask"]>[0]): unknown => {
+/** What came of a request of the honest neighbour's. */
+const attempt = (wire: Wire, request: Parameters<Subject["ask"]>[0]): Answer<unknown> => {
   const ticket = wire.honest.ask(request)
   let answer: Answer<unknown> | undefined = undefined
-  const done = () => (answer = wire.honest.answer(ticket)) !== undefined
-  const isDone = carry(wire, done)
+  const isDone = carry(wire, () => (answer = wire.honest.answer(ticket)) !== undefined)
   const found = answer as Answer<unknown> | undefined
-  if (!isDone || found === undefined) throw new Fault(`the stack does not answer: ${request._tag} is still waiting`)
-  if (found._tag === "Refused") {
-    throw new Fault(`the stack does not answer: ${request._tag} failed with ${found.reason._tag}`)
-  }
-  return found.value
+  if (isDone && found !== undefined) return found
+  throw new Fault(`the stack does not answer: ${request._tag} is still waiting`)
 }
 
+const wait = (wire: Wire, request: Parameters<Subject["ask"]>[0]): unknown => {
+  const answer = attempt(wire, request)
+  if (answer._tag === "Met") return answer.value
+  throw new Fault(`the stack does not answer: ${request._tag} failed with ${answer.reason._tag}`)
+}
+
+/**
+ * An answer may go elsewhere: some frame before has claimed the neighbour's address for another, as anybody on a link may. But the
+ * stack has to find out by itself, when that other one does not confirm it (RFC 4861 §7.3.3: five seconds and three probes).
+ */
+const pingsAtMost = 5
+
 const ping = (wire: Wire): void => {
-  const pong = wait(wire, {
-    _tag: "Ping",
-    destination: Frames.stackAddress,
-    source: undefined,
-    payload: words.subarray(0, 3000),
-    hopLimit: undefined,
-    dontFragment: false,
-    timeout: Time.seconds(20),
-    link: undefined
-  }) as { readonly isIntact: boolean }
-  if (!pong.isIntact) throw new Fault("the stack answered a ping with other bytes")
+  for (let i = 0; i < pingsAtMost; i++) {
+    const answer = attempt(wire, {
+      _tag: "Ping",
+      destination: Frames.stackAddress,
+      source: undefined,
+      payload: words.subarray(0, 3000),
+      hopLimit: undefined,
+      dontFragment: false,
+      timeout: Time.seconds(4),
+      link: undefined
+    })
+    if (answer._tag === "Refused") continue
+    if ((answer.value as { readonly isIntact: boolean }).isIntact) return
+    throw new Fault("the stack answered a ping with other bytes")
+  }
+  throw new Fault(`the stack does not answer: ${pingsAtMost} pings were lost`)
 }
 
 const exchange = (wire: Wire): void => {
