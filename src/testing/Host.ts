@@ -368,11 +368,18 @@ export const attach = (host: Host, link: LinkId, options: InterfaceOptions, seed
   return link
 }
 
-/** Makes a host. The frames that its addresses were announced with, and the notices of that, are taken away. */
+/** How long a host goes on announcing an address that it was given without probing (RFC 5227 §2.3). */
+const announcing = Time.seconds(2)
+
+/**
+ * Makes a host. The two seconds in which it announces its addresses have passed, and the frames and notices of that are taken away,
+ * so what it says from now on is what it was asked for.
+ */
 export const make = (options: Options = {}): Host => {
   const host = new Host(options)
   const interfaces = options.interfaces ?? []
   interfaces.forEach((given, i) => attach(host, i + 1, given, options.seed))
+  host.advance(announcing)
   interfaces.forEach((_, i) => host.takeFrames(i + 1))
   host.notices()
   return host
