@@ -97,6 +97,74 @@ export const table = {
     limits: "Routes of a stack",
     atLimit: { fails: "LimitReached" }
   },
+  multicastGroups: {
+    default: 1024,
+    unit: "entries",
+    limits: "Multicast groups of one interface that somebody listens to",
+    atLimit: { fails: "LimitReached" }
+  },
+  multicastSources: {
+    default: 64,
+    unit: "entries",
+    limits:
+      "Sources that all sockets together name for one group of an interface; queries for more are answered with the whole group",
+    atLimit: { fails: "LimitReached" }
+  },
+  extensionHeaders: {
+    default: 16,
+    unit: "entries",
+    limits: "Extension headers of one IPv6 packet (RFC 8504 §5.3)",
+    atLimit: { drop: "IpExtensionRefused" }
+  },
+  defaultRouters: {
+    default: 16,
+    unit: "entries",
+    limits: "Default routers of one link (RFC 4861 §6.3.4: at least two)",
+    atLimit: { drop: "NdpLimit" }
+  },
+  advertisedRoutes: {
+    default: 64,
+    unit: "entries",
+    limits: "More specific routes that the routers of one link advertise (RFC 4191 §4: no router has more than 17)",
+    atLimit: { drop: "NdpLimit" }
+  },
+  onLinkPrefixes: {
+    default: 64,
+    unit: "entries",
+    limits: "Prefixes that routers say are on one link",
+    atLimit: { drop: "NdpLimit" }
+  },
+  autonomousPrefixes: {
+    default: 16,
+    unit: "entries",
+    limits: "Prefixes of one link from which addresses are made (RFC 4862 §5.5.3)",
+    atLimit: { drop: "NdpLimit" }
+  },
+  nameServers: {
+    default: 8,
+    unit: "entries",
+    limits: "Name servers that routers of one link advertise (RFC 8106 §5.3.1: at least three)",
+    atLimit: { evicts: "the name server that would expire first" }
+  },
+  searchDomains: {
+    default: 8,
+    unit: "entries",
+    limits: "Search domains that routers of one link advertise (RFC 8106 §5.3.1: at least three)",
+    atLimit: { evicts: "the domain that would expire first" }
+  },
+  redirects: {
+    default: 1024,
+    unit: "entries",
+    limits: "Destinations of one link that a router has redirected (RFC 4861 §8.3)",
+    atLimit: { evicts: "the destination redirected first" }
+  },
+  solicitedAdvertisements: {
+    default: 16,
+    unit: "entries",
+    limits:
+      "Hosts that wait for a router advertisement of their own; beyond, all of them get one together (RFC 4861 §6.2.6)",
+    atLimit: { evicts: "the waiting answers, for one to all nodes" }
+  },
   sockets: {
     default: 65536,
     unit: "entries",

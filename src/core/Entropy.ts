@@ -17,6 +17,8 @@ export interface Keys {
   readonly transaction: Key
   readonly jitter: Key
   readonly interfaceId: Key
+  /** Not the one of stable identifiers (RFC 8981 §3.3.2). */
+  readonly temporaryId: Key
 }
 
 /** Derives one key per purpose from sixteen bytes of entropy. Secret: whoever knows them can forge segments. */
@@ -35,7 +37,8 @@ export const derive = (seed: Uint8Array): Keys => {
     identification: make(5),
     transaction: make(6),
     jitter: make(7),
-    interfaceId: make(8)
+    interfaceId: make(8),
+    temporaryId: make(9)
   }
 }
 

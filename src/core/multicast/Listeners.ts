@@ -43,7 +43,7 @@ const counted = (self: Listeners, filter: Filter.Filter, by: 1 | -1): Listeners 
     excluding: self.excluding + (isIncluding ? 0 : by),
     tallies: filter.sources.length === 0 ? self.tallies : Array.from(bySource.values())
       .filter((tally) => countOf(tally) > 0)
-      .sort((a, b) => Address.compare(a.source, b.source))
+      .toSorted((a, b) => Address.compare(a.source, b.source))
   }
 }
 

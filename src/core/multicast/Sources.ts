@@ -9,7 +9,7 @@ export const empty: Sources = Object.freeze([])
 
 /** The set of the given addresses, in whatever order they come and however often. */
 export const of = (addresses: Iterable<Address.Address>): Sources => {
-  const sorted = Array.from(addresses).sort(Address.compare)
+  const sorted = Array.from(addresses).toSorted(Address.compare)
   return sorted.filter((address, i) => i === 0 || !Address.equals(address, sorted[i - 1]!))
 }
 

@@ -45,7 +45,7 @@ export const change = (work: Work, self: Groups.Groups, group: Groups.Group, bef
   const latest = Filter.changed(before, group.filter)
   const older = group.changes.filter(({ source }) => !Sources.has(latest, source))
   const changes = [...older, ...latest.map((source) => ({ source, reports: robustness }))]
-    .sort((a, b) => Address.compare(a.source, b.source))
+    .toSorted((a, b) => Address.compare(a.source, b.source))
   return stateChange(work, { ...group, changes })
 }
 
