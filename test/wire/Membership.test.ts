@@ -195,5 +195,15 @@ describe("Mld", () => {
     assert.strictEqual(reasonOf(parseMld("82000000 27100000 00000000 00000000")), "Truncated")
   })
 
+  it("skips auxiliary data and refuses records that are cut off (RFC 3810 §5.2.6)", () => {
+    const record = `0401 0000 ff02${"00".repeat(13)}05 aabbccdd`
+    const group = Address.v6(0xff020000, 0, 0, 5)
+    assert.deepInclude(parseMld(`8f000000 00000002 ${record} ${record}`), {
+      records: [1, 2].map(() => ({ type: 4, group, sources: [] }))
+    })
+    assert.strictEqual(reasonOf(parseMld(`8f000000 00000002 ${record}`)), "Truncated")
+    assert.strictEqual(reasonOf(parseMld(`8f000000 00000001 ${record.replace("aabbccdd", "")}`)), "Truncated")
+  })
+
   it("refuses other types", () => assert.strictEqual(reasonOf(parseMld("80000000" + "00".repeat(20))), "BadField"))
 })
