@@ -1,0 +1,116 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import * as Udp from "../../src/sockets/Udp.ts"
+import * as Readings from "../../src/workers/Readings.ts"
+import { addressOne, addressTwo, on, pair } from "../workers/Hosts.ts"
+
+const reasonOf = <A, R>(self: Effect.Effect<A, Udp.UdpError, R>) =>
+  Effect.map(Effect.flip(self), ({ reason }) => reason)
+
+/** Lets what was sent last arrive, and what came of it come back. */
+const settle = TestClock.adjust("10 millis")
+
+describe("Udp", () => {
+  it.effect("carries datagrams both ways, and tells where each is from", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      yield* client.send(Uint8Array.of(1, 2, 3), `${addressTwo}:7`)
+      const question = yield* server.receive
+      assert.deepStrictEqual(Array.from(question.bytes), [1, 2, 3])
+      assert.strictEqual(question.source.toString(), `${addressOne}:${client.address.port}`)
+      assert.strictEqual(question.destination.toString(), addressTwo)
+      yield* server.send(Uint8Array.of(4), question.source)
+      assert.deepStrictEqual(Array.from((yield* client.receive).bytes), [4])
+    }))
+
+  it.effect("carries the largest datagram, in fragments", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      const data = Uint8Array.from({ length: 65_507 }, (_, i) => i * 31)
+      const received = yield* Effect.forkChild(server.receive)
+      yield* client.send(data, `${addressTwo}:7`)
+      yield* settle
+      assert.isTrue(Buffer.compare((yield* Fiber.join(received)).bytes, data) === 0)
+      const tooLarge = yield* reasonOf(client.send(new Uint8Array(65_508), `${addressTwo}:7`))
+      assert.deepInclude(tooLarge, { _tag: "MessageTooLarge", limit: 65_507 })
+    }))
+
+  it.effect("takes what is there, and nothing without waiting when nothing is there", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 7 }))
+      assert.isTrue(Option.isNone(yield* socket.tryReceive))
+      for (let i = 0; i < 3; i++) yield* socket.send(Uint8Array.of(i), `${addressOne}:7`)
+      yield* settle
+      assert.strictEqual((yield* socket.info).datagramsWaiting, 3)
+      const two = yield* socket.receiveMany(2)
+      assert.deepStrictEqual(two.map(({ bytes }) => bytes[0]), [0, 1])
+      assert.isTrue(Option.isSome(yield* socket.tryReceive))
+    }))
+
+  it.effect("is a stream of datagrams", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 7 }))
+      for (let i = 0; i < 3; i++) yield* socket.send(Uint8Array.of(i), `${addressOne}:7`)
+      const first = yield* Stream.runCollect(Stream.take(socket.stream, 3))
+      assert.deepStrictEqual(first.map(({ bytes }) => bytes[0]), [0, 1, 2])
+    }))
+
+  it.effect("tells a connected socket that nobody listens over there", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.connect(`${addressTwo}:9`))
+      const waiting = yield* Effect.forkChild(reasonOf(socket.receive))
+      yield* socket.send(Uint8Array.of(1))
+      yield* settle
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "ConnectionRefused")
+    }))
+
+  it.effect("needs a far side to send to, and hears only the one that it is connected to", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 5 }))
+      assert.strictEqual((yield* reasonOf(socket.send(Uint8Array.of(1))))._tag, "NotConnected")
+      const peer = yield* on(two)(Udp.bind({ port: 7 }))
+      const stranger = yield* on(two)(Udp.bind({ port: 8 }))
+      yield* socket.connect(`${addressTwo}:7`)
+      assert.strictEqual((yield* socket.info).remote?.toString(), `${addressTwo}:7`)
+      yield* stranger.send(Uint8Array.of(8), `${addressOne}:5`)
+      yield* peer.send(Uint8Array.of(7), `${addressOne}:5`)
+      assert.deepStrictEqual(Array.from((yield* socket.receive).bytes), [7])
+      yield* socket.disconnect
+      yield* stranger.send(Uint8Array.of(8), `${addressOne}:5`)
+      assert.deepStrictEqual(Array.from((yield* socket.receive).bytes), [8])
+    }))
+
+  it.effect("fails with a typed reason for a port or an address that can't be had", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      yield* on(one)(Udp.bind({ port: 7 }))
+      assert.strictEqual((yield* reasonOf(on(one)(Udp.bind({ port: 7 }))))._tag, "AddressInUse")
+      assert.strictEqual((yield* reasonOf(on(one)(Udp.bind({ address: "10.9.9.9" }))))._tag, "AddressNotAvailable")
+      assert.strictEqual((yield* reasonOf(on(one)(Udp.bind({ port: 1.5 }))))._tag, "InvalidArgument")
+    }))
+
+  it.effect("is closed by its scope or before: who waits hears Closed, and the port is free again", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      yield* Effect.scoped(on(one)(Udp.bind({ port: 7 })))
+      const socket = yield* on(one)(Udp.bind({ port: 7 }))
+      const waiting = yield* Effect.forkChild(reasonOf(socket.receive))
+      yield* Effect.yieldNow
+      yield* socket.close
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "Closed")
+      yield* on(one)(Udp.bind({ port: 7 }))
+      assert.strictEqual(yield* one.read(Readings.parkedRequests), 0)
+    }))
+})
