@@ -5,8 +5,8 @@ import * as Address from "../../../src/wire/Address.ts"
 import type * as Icmpv4 from "../../../src/wire/Icmpv4.ts"
 import * as IpProtocol from "../../../src/wire/IpProtocol.ts"
 import type * as Ipv4 from "../../../src/wire/Ipv4.ts"
-import * as Mac from "../../../src/wire/Mac.ts"
 import * as Options from "../../../src/wire/Ipv4Options.ts"
+import * as Mac from "../../../src/wire/Mac.ts"
 import * as Piece from "../../../src/wire/Piece.ts"
 import * as Lan from "../Lan.ts"
 
@@ -61,7 +61,11 @@ describe("Icmpv4", () => {
   })
 
   const ignored: ReadonlyArray<readonly [string, Icmpv4.Fields, string]> = [
-    ["a type that it does not know (RFC 1122 §3.2.2 MUST)", { _tag: "Unknown", type: 42, code: 0, rest: 0 }, "IcmpTypeUnknown"],
+    [
+      "a type that it does not know (RFC 1122 §3.2.2 MUST)",
+      { _tag: "Unknown", type: 42, code: 0, rest: 0 },
+      "IcmpTypeUnknown"
+    ],
     ["source quench (RFC 6633 §4 MUST)", { _tag: "SourceQuench" }, "IcmpDeprecated"],
     ["a redirect", { _tag: "Redirect", code: 1, gateway: there }, "IcmpRedirectIgnored"],
     [

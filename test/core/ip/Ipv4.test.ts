@@ -71,7 +71,9 @@ describe("Ipv4 receive", () => {
   it("takes what a host without address sends to everybody (RFC 1122 §3.2.1.3 (a))", () => {
     const self = introduced()
     const socket = Lan.bind(self, 67)
-    const frame = Lan.datagram(68, 67, Lan.bytes(3), { source: 0, destination: Address.broadcastV4 }, { to: Mac.broadcast })
+    const frame = Lan.datagram(68, 67, Lan.bytes(3), { source: 0, destination: Address.broadcastV4 }, {
+      to: Mac.broadcast
+    })
     assert.deepStrictEqual(Lan.deliver(self, frame).dropped, [])
     assert.deepStrictEqual(self.call(Lan.receive(socket)).map(({ source }) => source), [0])
   })

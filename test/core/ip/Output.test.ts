@@ -232,7 +232,9 @@ describe("Path", () => {
     on?: number
   ): unknown => {
     const found = self.step.ip.path(self.step, destination, source, on)
-    return "_tag" in found ? found : [found.link, Address.format(found.source), Address.format(found.nextHop), found.mtu]
+    return "_tag" in found
+      ? found
+      : [found.link, Address.format(found.source), Address.format(found.nextHop), found.mtu]
   }
 
   it("leads to a neighbour directly and elsewhere by the router (RFC 1122 §3.3.1.1)", () => {
@@ -289,7 +291,15 @@ describe("Path", () => {
   it("prefers the source that a route names", () => {
     const self = two()
     const other = Address.v4(10, 1, 5, 1)
-    self.call({ _tag: "AddRoute", prefix: remote, length: 32, gateway: Address.v4(10, 1, 0, 2), link: 2, metric: 0, source: other })
+    self.call({
+      _tag: "AddRoute",
+      prefix: remote,
+      length: 32,
+      gateway: Address.v4(10, 1, 0, 2),
+      link: 2,
+      metric: 0,
+      source: other
+    })
     assert.deepStrictEqual(path(self, remote), [2, "10.1.5.1", "10.1.0.2", 1500])
   })
 

@@ -18,7 +18,9 @@ const introduced = (options?: Host.Options): Host.Host => {
 /** Frames with the parts of a message, cut at the given offsets. */
 const cut = (message: Uint8Array, at: ReadonlyArray<number>, fields: Partial<Ipv4.Fields> = {}): Array<Uint8Array> => {
   const bounds = [0, ...at, message.length]
-  return bounds.slice(1).map((end, i) => fragment(message, bounds[i]!, end, { ...fields, moreFragments: end < message.length }))
+  return bounds.slice(1).map((end, i) =>
+    fragment(message, bounds[i]!, end, { ...fields, moreFragments: end < message.length })
+  )
 }
 
 const fragment = (message: Uint8Array, start: number, end: number, fields: Partial<Ipv4.Fields> = {}): Uint8Array =>
@@ -36,7 +38,9 @@ describe("Reassembly", () => {
       const payload = Lan.bytes(1 + random.below(4000), seed)
       const message = Lan.udp(7, 8, payload)
       const at: Array<number> = []
-      for (let offset = 8 * (1 + random.below(60)); offset < message.length; offset += 8 * (1 + random.below(60))) at.push(offset)
+      for (let offset = 8 * (1 + random.below(60)); offset < message.length; offset += 8 * (1 + random.below(60))) {
+        at.push(offset)
+      }
       const frames = cut(message, at, asUdp)
       while (frames.length > 0) self.deliver(link, frames.splice(random.below(frames.length), 1)[0]!)
       assert.deepStrictEqual(self.call(Lan.receive(socket)).map(({ bytes }) => bytes), [payload])
@@ -130,8 +134,18 @@ describe("Reassembly", () => {
   const shapes: ReadonlyArray<readonly [string, Partial<Ipv4.Fields>, number, string]> = [
     ["no payload", { ...asUdp, moreFragments: true }, 0, "FragmentTooSmall"],
     ["an uneven length before the end (RFC 791 §3.2)", { ...asUdp, moreFragments: true }, 12, "FragmentTooSmall"],
-    ["part of a TCP header only (RFC 1858 §3)", { protocol: IpProtocol.tcp, moreFragments: true }, 8, "FragmentTooSmall"],
-    ["TCP flags in a fragment of their own (RFC 3128 §4)", { protocol: IpProtocol.tcp, fragmentOffset: 8 }, 40, "FragmentTooSmall"],
+    [
+      "part of a TCP header only (RFC 1858 §3)",
+      { protocol: IpProtocol.tcp, moreFragments: true },
+      8,
+      "FragmentTooSmall"
+    ],
+    [
+      "TCP flags in a fragment of their own (RFC 3128 §4)",
+      { protocol: IpProtocol.tcp, fragmentOffset: 8 },
+      40,
+      "FragmentTooSmall"
+    ],
     ["an end beyond the largest packet (RFC 791 §3.1)", { ...asUdp, fragmentOffset: 65_528 }, 16, "FragmentTooLong"]
   ]
   for (const [what, fields, length, reason] of shapes) {
@@ -180,7 +194,8 @@ describe("Reassembly", () => {
 
   it("gives each packet its own minute", () => {
     const self = introduced()
-    const begin = (identification: number) => self.deliver(link, cut(udpMessage(100), [56], { ...asUdp, identification })[0]!)
+    const begin = (identification: number) =>
+      self.deliver(link, cut(udpMessage(100), [56], { ...asUdp, identification })[0]!)
     begin(1)
     self.advance(Time.seconds(10))
     begin(2)

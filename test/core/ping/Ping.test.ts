@@ -194,7 +194,10 @@ describe("Ping", () => {
     const asked = self.request({ ...Lan.ping(Address.v4(192, 0, 2, 1)), hopLimit: 2 })
     const frame = self.takeFrames(1)[0]!
     assert.strictEqual(Lan.read(frame).ip!.hopLimit, 2)
-    self.deliver(1, Lan.ethernet(Lan.ip(Lan.icmp({ _tag: "TimeExceeded", code: 0 }, frame.slice(14, 42)), { source: router })))
+    self.deliver(
+      1,
+      Lan.ethernet(Lan.ip(Lan.icmp({ _tag: "TimeExceeded", code: 0 }, frame.slice(14, 42)), { source: router }))
+    )
     assert.deepStrictEqual(asked.outcome(), {
       _tag: "Failed",
       reason: { _tag: "Unreachable", what: "hopLimit", icmp: { version: 4, type: 11, code: 0, from: router } }

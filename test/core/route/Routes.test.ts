@@ -33,7 +33,9 @@ const slowLookup = (routes: ReadonlyArray<RouteInfo>, destination: Address.Addre
   let best: RouteInfo | undefined = undefined
   for (const route of routes) {
     if (!Address.samePrefix(route.prefix, destination, route.length)) continue
-    if (best === undefined || route.length > best.length || (route.length === best.length && route.metric < best.metric)) {
+    if (
+      best === undefined || route.length > best.length || (route.length === best.length && route.metric < best.metric)
+    ) {
       best = route
     }
   }
@@ -115,7 +117,10 @@ describe("Routes", () => {
     const self = Lan.host()
     add(self, 0, 0, { gateway: there, metric: 3 })
     add(self, Address.v4(1, 2, 3, 4), 0, { gateway: there, metric: 7 })
-    assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }).map(({ length, metric }) => [length, metric]), [[24, 0], [0, 7]])
+    assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }).map(({ length, metric }) => [length, metric]), [[24, 0], [
+      0,
+      7
+    ]])
   })
 
   const refused: ReadonlyArray<readonly [string, () => Host.Outcome<unknown>, string]> = [
