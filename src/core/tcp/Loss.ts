@@ -32,16 +32,14 @@ const mark = (
   if (self.tree === undefined) return none(self)
   const lost: Array<Runs.Run> = []
   let bytes = 0
-  const tree = Runs.rewrite(self.tree, from, to, wants, (run, out) => {
-    if (run.sacked || run.copies === 0 || !accepts(run)) return Runs.push(out, run)
+  const tree = Runs.rewrite(self.tree, from, to, wants, (run) => {
+    if (run.sacked || run.copies === 0 || !accepts(run)) return run
     const start = Sequence.later(run.start, from)
     const end = Sequence.earlier(run.end, to)
-    if (start !== run.start) Runs.push(out, Runs.piece(run, run.start, start))
     const within = Runs.piece(run, start, end)
     lost.push(within)
     bytes += Runs.length(within)
-    Runs.push(out, { ...within, copies: 0 })
-    if (end !== run.end) Runs.push(out, Runs.piece(run, end, run.end))
+    return Runs.replaced(run, start, end, { ...within, copies: 0 })
   })
   return lost.length === 0 ? none(self) : { board: { ...self, tree }, runs: lost, bytes }
 }
@@ -189,9 +187,13 @@ const isLost = (run: Runs.Run): boolean => !run.sacked && run.copies === 0
 /** What counts as lost was not: it is in the network after all. */
 export const undo = (self: Scoreboard.Scoreboard): Scoreboard.Scoreboard => {
   if (self.tree === undefined || self.tree.lost === 0) return self
-  const tree = Runs.rewrite(self.tree, self.tree.start, self.tree.end, hasLost, (run, out) => {
-    Runs.push(out, isLost(run) ? { ...run, copies: 1 } : run)
-  })
+  const tree = Runs.rewrite(
+    self.tree,
+    self.tree.start,
+    self.tree.end,
+    hasLost,
+    (run) => isLost(run) ? { ...run, copies: 1 } : run
+  )
   return { ...self, tree }
 }
 
@@ -203,9 +205,13 @@ const hasSacked = (node: Runs.Node): boolean => node.sacked > 0
 /** rfc: 2018 §8 SHOULD, 6675 §5.1: forgets the SACKs; what they covered counts as lost. */
 export const forgetSacks = (self: Scoreboard.Scoreboard): Scoreboard.Scoreboard => {
   if (self.tree === undefined || self.tree.sacked === 0) return self
-  const tree = Runs.rewrite(self.tree, self.tree.start, self.tree.end, hasSacked, (run, out) => {
-    Runs.push(out, run.sacked ? { ...run, sacked: false, copies: 0 } : run)
-  })
+  const tree = Runs.rewrite(
+    self.tree,
+    self.tree.start,
+    self.tree.end,
+    hasSacked,
+    (run) => run.sacked ? { ...run, sacked: false, copies: 0 } : run
+  )
   return { ...self, tree, fack: self.una }
 }
 

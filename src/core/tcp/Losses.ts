@@ -2,24 +2,13 @@
  * What of the outstanding data counts as lost (RFC 6675 §4, RFC 6298 §5): marks on the scoreboard, which lower the pipe and name what is sent
  * again next.
  */
-import * as Sequence from "../../wire/Sequence.ts"
+import type * as Sequence from "../../wire/Sequence.ts"
+import * as Loss from "./Loss.ts"
 import * as Runs from "./Runs.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 
-const inNetwork = (node: Runs.Node): boolean => node.flight > 0
-
 /** Everything up to `to` that is not selectively acknowledged is lost. */
-const upTo = (self: Scoreboard.Scoreboard, to: Sequence.Sequence): Scoreboard.Scoreboard => {
-  const disturbed = Scoreboard.disturb(self, to)
-  if (disturbed.tree === undefined) return self
-  const tree = Runs.rewrite(disturbed.tree, disturbed.tree.start, to, inNetwork, (run, out) => {
-    if (run.sacked || run.copies === 0) return Runs.push(out, run)
-    const end = Sequence.earlier(run.end, to)
-    Runs.push(out, { ...Runs.piece(run, run.start, end), copies: 0 })
-    if (end !== run.end) Runs.push(out, Runs.piece(run, end, run.end))
-  })
-  return { ...disturbed, tree }
-}
+const upTo = (self: Scoreboard.Scoreboard, to: Sequence.Sequence): Scoreboard.Scoreboard => Loss.until(self, to).board
 
 /** A retransmission timeout: all of it. */
 export const all = (self: Scoreboard.Scoreboard): Scoreboard.Scoreboard => upTo(self, self.nxt)

@@ -53,11 +53,11 @@ export interface Node {
   readonly latest: Time.Instant
 }
 
-const fanout = 16
+const fanout = 32
 /** Nodes that were split are left with room to grow. */
-const filled = 12
+const filled = 24
 /** Neighbours that together have no more are joined. */
-const sparse = 8
+const sparse = 16
 
 const noRuns: ReadonlyArray<Run> = Object.freeze([])
 const noNodes: ReadonlyArray<Node> = Object.freeze([])
@@ -152,19 +152,16 @@ const branch = (children: ReadonlyArray<Node>): Node => {
 }
 
 /** Cuts a list into nodes of at most {@link fanout} entries. */
-const pack = <A>(entries: ReadonlyArray<A>, make: (entries: ReadonlyArray<A>) => Node, out: Array<Node>): void => {
-  if (entries.length === 0) return
-  if (entries.length <= fanout) {
-    out.push(make(entries))
-    return
-  }
+const pack = <A>(entries: ReadonlyArray<A>, make: (entries: ReadonlyArray<A>) => Node): ReadonlyArray<Node> => {
+  if (entries.length === 0) return noNodes
+  if (entries.length <= fanout) return [make(entries)]
   const parts = Math.ceil(entries.length / filled)
+  const nodes: Array<Node> = []
   for (let i = 0; i < parts; i++) {
-    out.push(make(entries.slice(
-      Math.floor(i * entries.length / parts),
-      Math.floor((i + 1) * entries.length / parts)
-    )))
+    const from = Math.floor(i * entries.length / parts)
+    nodes.push(make(entries.slice(from, Math.floor((i + 1) * entries.length / parts))))
   }
+  return nodes
 }
 
 /** Whether two neighbours have one fate for good: both sacked, or parts of one retransmission. */
@@ -209,7 +206,7 @@ export const piece = (run: Run, start: Sequence.Sequence, end: Sequence.Sequence
 }
 
 /** Puts a run at the end of a list, joined with its neighbour if they are alike. */
-export const push = (out: Array<Run>, run: Run): void => {
+const push = (out: Array<Run>, run: Run): void => {
   const before = out.length === 0 ? undefined : out[out.length - 1]!
   if (before !== undefined && isAlike(before, run)) out[out.length - 1] = join(before, run)
   else out.push(run)
@@ -234,18 +231,29 @@ const pushNode = (out: Array<Node>, node: Node): void => {
 /** A tree of nodes of one level; undefined for none. */
 const root = (nodes: ReadonlyArray<Node>): Node | undefined => {
   let level = nodes
-  while (level.length > 1) {
-    const above: Array<Node> = []
-    pack(level, branch, above)
-    level = above
-  }
+  while (level.length > 1) level = pack(level, branch)
   let top = level[0]
   while (top !== undefined && top.level > 0 && top.children.length === 1) top = top.children[0]
   return top
 }
 
-/** What becomes of a run: the change pushes nothing, the run itself, or pieces and successors of it in order. */
-export type Change = (run: Run, out: Array<Run>) => void
+/** What becomes of a run: itself, another in its place, or several in order; an empty list takes it away. */
+export type Change = (run: Run) => Run | ReadonlyArray<Run>
+
+/** A run of which `[start, end)` has become `by`. */
+export const replaced = (
+  run: Run,
+  start: Sequence.Sequence,
+  end: Sequence.Sequence,
+  by: Run
+): Run | ReadonlyArray<Run> => {
+  if (start === run.start && end === run.end) return by
+  const pieces: Array<Run> = []
+  if (start !== run.start) pieces.push(piece(run, run.start, start))
+  pieces.push(by)
+  if (end !== run.end) pieces.push(piece(run, end, run.end))
+  return pieces
+}
 
 /** Whether a node may hold a run that the change touches; a node that does not is left as it is. */
 export type Wants = (node: Node) => boolean
@@ -254,24 +262,21 @@ const rewriteLeaf = (
   node: Node,
   from: Sequence.Sequence,
   to: Sequence.Sequence,
-  change: Change,
-  result: Array<Node>
-): void => {
+  change: Change
+): Node | ReadonlyArray<Node> => {
   const { runs } = node
-  const pieces: Array<Run> = []
   // A copy is made at the first difference.
   let out: Array<Run> | undefined = undefined
   for (let i = 0; i < runs.length; i++) {
     const run = runs[i]!
-    pieces.length = 0
-    if (Sequence.after(run.end, from) && Sequence.before(run.start, to)) change(run, pieces)
-    else pieces.push(run)
-    if (out === undefined && pieces.length === 1 && pieces[0] === run) continue
+    const isTouched = Sequence.after(run.end, from) && Sequence.before(run.start, to)
+    const next = isTouched ? change(run) : run
+    if (next === run && out === undefined) continue
     out ??= runs.slice(0, i)
-    for (const piece of pieces) push(out, piece)
+    if ("start" in next) push(out, next)
+    else for (const piece of next) push(out, piece)
   }
-  if (out === undefined) result.push(node)
-  else pack(out, leaf, result)
+  return out === undefined ? node : pack(out, leaf)
 }
 
 const rewriteNode = (
@@ -279,27 +284,21 @@ const rewriteNode = (
   from: Sequence.Sequence,
   to: Sequence.Sequence,
   wants: Wants,
-  change: Change,
-  result: Array<Node>
-): void => {
-  if (node.level === 0) return rewriteLeaf(node, from, to, change, result)
+  change: Change
+): Node | ReadonlyArray<Node> => {
+  if (node.level === 0) return rewriteLeaf(node, from, to, change)
   const { children } = node
-  const changed: Array<Node> = []
   let out: Array<Node> | undefined = undefined
   for (let i = 0; i < children.length; i++) {
     const child = children[i]!
-    changed.length = 0
-    if (Sequence.after(child.end, from) && Sequence.before(child.start, to) && wants(child)) {
-      rewriteNode(child, from, to, wants, change, changed)
-    } else {
-      changed.push(child)
-    }
-    if (out === undefined && changed.length === 1 && changed[0] === child) continue
+    const isTouched = Sequence.after(child.end, from) && Sequence.before(child.start, to) && wants(child)
+    const next = isTouched ? rewriteNode(child, from, to, wants, change) : child
+    if (next === child && out === undefined) continue
     out ??= children.slice(0, i)
-    for (const next of changed) pushNode(out, next)
+    if ("level" in next) pushNode(out, next)
+    else for (const part of next) pushNode(out, part)
   }
-  if (out === undefined) result.push(node)
-  else pack(out, branch, result)
+  return out === undefined ? node : pack(out, branch)
 }
 
 /** The tree with `change` applied, in order, to each run that overlaps `[from, to)`; the same tree if that changed nothing. */
@@ -311,29 +310,22 @@ export const rewrite = (
   change: Change
 ): Node | undefined => {
   if (!Sequence.before(from, to) || !wants(self)) return self
-  const result: Array<Node> = []
-  rewriteNode(self, from, to, wants, change, result)
-  return root(result)
+  const next = rewriteNode(self, from, to, wants, change)
+  return "level" in next ? next : root(next)
 }
 
-const appendTo = (node: Node, runs: ReadonlyArray<Run>, result: Array<Node>): void => {
+const appendTo = (node: Node, runs: ReadonlyArray<Run>): ReadonlyArray<Node> => {
   if (node.level === 0) {
     const out = node.runs.slice()
     for (const run of runs) push(out, run)
-    return pack(out, leaf, result)
+    return pack(out, leaf)
   }
-  const out = node.children.slice(0, -1)
-  appendTo(node.children[node.children.length - 1]!, runs, out)
-  pack(out, branch, result)
+  return pack([...node.children.slice(0, -1), ...appendTo(node.children[node.children.length - 1]!, runs)], branch)
 }
 
 /** The tree with runs put behind its end. */
-export const append = (self: Node | undefined, runs: ReadonlyArray<Run>): Node | undefined => {
-  const result: Array<Node> = []
-  if (self === undefined) pack(runs, leaf, result)
-  else appendTo(self, runs, result)
-  return root(result)
-}
+export const append = (self: Node | undefined, runs: ReadonlyArray<Run>): Node | undefined =>
+  root(self === undefined ? pack(runs, leaf) : appendTo(self, runs))
 
 /** The first run, from the left, of those that the test accepts, looking only into nodes that may have one. */
 export const find = (self: Node, wants: Wants, accepts: (run: Run) => boolean): Run | undefined => {

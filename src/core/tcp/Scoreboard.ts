@@ -159,18 +159,14 @@ export const retransmitted = (
 ): Scoreboard => {
   const disturbed = disturb(self, end)
   if (disturbed.tree === undefined) return self
-  const tree = Runs.rewrite(disturbed.tree, start, end, hasUnsacked, (run, out) => {
-    if (run.sacked) return Runs.push(out, run)
+  const tree = Runs.rewrite(disturbed.tree, start, end, hasUnsacked, (run) => {
+    if (run.sacked) return run
     const from = Sequence.later(run.start, start)
     const to = Sequence.earlier(run.end, end)
-    if (from !== run.start) Runs.push(out, Runs.piece(run, run.start, from))
     const transmissions = run.transmissions + 1
     const copies = run.copies + 1
-    Runs.push(
-      out,
-      Runs.whole({ start: from, end: to, anchor: start, segment, stamp, transmissions, copies, sacked: false })
-    )
-    if (to !== run.end) Runs.push(out, Runs.piece(run, to, run.end))
+    const again = { start: from, end: to, anchor: start, segment, stamp, transmissions, copies, sacked: false }
+    return Runs.replaced(run, from, to, Runs.whole(again))
   })
   return { ...disturbed, tree }
 }
@@ -235,15 +231,16 @@ const acknowledgeQueue = (self: Scoreboard, una: Sequence.Sequence, into: Gather
 }
 
 const always = (): boolean => true
+const gone: ReadonlyArray<Runs.Run> = Object.freeze([])
 
 /** Takes what lies before `una` out of the tree. */
 const acknowledgeTree = (self: Scoreboard, una: Sequence.Sequence, into: Gathering): Scoreboard => {
   const tree = self.tree
   if (tree === undefined) return self
-  const rest = Runs.rewrite(tree, tree.start, una, always, (run, out) => {
+  const rest = Runs.rewrite(tree, tree.start, una, always, (run) => {
     const end = Sequence.earlier(run.end, una)
     if (!run.sacked) gather(into, Runs.piece(run, run.start, end), false)
-    if (end !== run.end) Runs.push(out, Runs.piece(run, end, run.end))
+    return end === run.end ? gone : Runs.piece(run, end, run.end)
   })
   return { ...self, tree: rest }
 }
@@ -277,15 +274,13 @@ const borderUntil = (run: Runs.Run, at: Sequence.Sequence): Sequence.Sequence =>
 /** Marks the whole segments within a block (RFC 6675 §4, Update). Parts of segments are left: their receiver will name them whole, or not at all. */
 const sackBlock = (self: Scoreboard, block: Range, into: Gathering): Scoreboard => {
   const disturbed = disturb(self, block.end)
-  const tree = Runs.rewrite(disturbed.tree!, block.start, block.end, hasUnsacked, (run, out) => {
+  const tree = Runs.rewrite(disturbed.tree!, block.start, block.end, hasUnsacked, (run) => {
     const start = Sequence.after(block.start, run.start) ? borderFrom(run, block.start) : run.start
     const end = Sequence.before(block.end, run.end) ? borderUntil(run, block.end) : run.end
-    if (run.sacked || !Sequence.before(start, end)) return Runs.push(out, run)
-    if (start !== run.start) Runs.push(out, Runs.piece(run, run.start, start))
+    if (run.sacked || !Sequence.before(start, end)) return run
     const within = Runs.piece(run, start, end)
     gather(into, within, true)
-    Runs.push(out, { ...within, copies: 0, sacked: true })
-    if (end !== run.end) Runs.push(out, Runs.piece(run, end, run.end))
+    return Runs.replaced(run, start, end, { ...within, copies: 0, sacked: true })
   })
   return { ...disturbed, tree }
 }
