@@ -36,19 +36,18 @@ suite("refused", ["nc", "curl", "socat", "tcpdump"], () => {
   it.live("the stack connects to the kernel, and both read and write to the end", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("refused no more")
-      const server = yield* machine.namespace.start("nc", ["-v", "-l", "-N", kernelAddress, "4000"])
+      const server = yield* machine.namespace.start("nc", ["-n", "-v", "-l", "-N", kernelAddress, "4000"])
       yield* server.line(/Listening/)
       const driver = yield* Machine.program(machine, "driver")
       yield* driver.write(`c connect ${kernelAddress} 4000\n`)
       yield* driver.line(/^c connected$/)
+      yield* server.write("hello")
+      yield* driver.write("c read\n")
+      yield* driver.line(/^c read 5$/)
       yield* driver.write("c write 5\n")
       yield* driver.line(/^c wrote 5$/)
       yield* driver.write("c end\n")
       yield* driver.line(/^c ended$/)
-      yield* server.write("hello")
-      yield* server.endInput
-      yield* driver.write("c read\n")
-      yield* driver.line(/^c read 5$/)
       const { stdout } = yield* server.ended()
       assert.strictEqual(stdout, "aaaaa")
     }))

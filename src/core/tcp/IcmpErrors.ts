@@ -44,12 +44,16 @@ const reasonOf = (error: IcmpError): Reason.Reason | undefined => {
 const isHard = (error: IcmpError): boolean =>
   error.kind === "protocol" || error.kind === "port" || error.kind === "prohibited"
 
-/** A connect hears of hard errors at once, of soft ones when it gives up (RFC 5461 §4.1). */
+/**
+ * A connect hears of hard errors at once, of soft ones when it gives up (RFC 5461 §4.1). That the next hop does not answer is our own
+ * finding and nobody's hearsay: it ends a connect as well.
+ */
 const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
   const reason = reasonOf(error)
   if (reason === undefined) return
   const final = error.kind === "port" ? Reason.connectionRefused : reason
-  if (isHard(error) && self.config.icmpMayAbort && self.state === "SYN-SENT") {
+  const isFinal = error.isLocal || (isHard(error) && self.config.icmpMayAbort)
+  if (isFinal && self.state === "SYN-SENT") {
     return Lifecycle.end(ctx, state, self, final)
   }
   ctx.put(state.entries, self.id, { ...self, error: reason })
