@@ -71,9 +71,8 @@ const trimLater = (ctx: Context, self: Connection): Connection => {
 
 /** The time to look for idle memory has come. */
 export const trim = (ctx: Context, self: Connection): Connection => {
-  if (Time.between(self.rcv.lastAt, ctx.at) < trimAfter) {
-    return Deadlines.withSlow(self, "trim", Time.plus(self.rcv.lastAt, trimAfter))
-  }
+  const idleAt = Time.plus(self.rcv.lastAt, trimAfter)
+  if (idleAt > ctx.at) return Deadlines.withSlow(self, "trim", idleAt)
   const buffer = ReceiveBuffer.trim(self.buffer)
   if (buffer.held < self.buffer.held) ctx.discharge("tcpReceive", self.buffer.held - buffer.held)
   return Deadlines.withSlow({ ...self, buffer }, "trim", Time.never)

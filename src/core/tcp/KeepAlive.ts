@@ -25,11 +25,9 @@ export const start = (ctx: Context, self: Connection): Connection =>
     self.config.keepAlive ? Time.plus(ctx.at, self.config.keepAliveIdle) : Time.never
   )
 
-/** Probes sent since the peer was last heard, by the time that has passed. */
-const probesSince = (self: Connection, silence: Time.Span): number =>
-  silence < self.config.keepAliveIdle
-    ? 0
-    : 1 + Math.floor((silence - self.config.keepAliveIdle) / self.config.keepAliveInterval)
+/** The number of the probe that is due, by the time for which the peer has been silent; they come at even intervals. */
+const probeNumber = (self: Connection, silence: Time.Span): number =>
+  1 + Math.max(0, Math.round((silence - self.config.keepAliveIdle) / self.config.keepAliveInterval))
 
 /**
  * The deadline has come: the peer may have been heard meanwhile, for hearing it moves no timer. `undefined` when the connection is given up.
@@ -37,13 +35,13 @@ const probesSince = (self: Connection, silence: Time.Span): number =>
 export const timeout = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (!Connections.isSynchronized(self.state)) return Deadlines.withSlow(self, "keepAlive", Time.never)
   const { config } = self
-  const silence = Time.between(self.rcv.lastAt, ctx.at)
-  const due = probesSince(self, silence)
+  const idleAt = Time.plus(self.rcv.lastAt, config.keepAliveIdle)
+  if (idleAt > ctx.at) return Deadlines.withSlow(self, "keepAlive", idleAt)
   // Retransmissions and window probes ask the same question (RFC 9293 §3.8.4: only when nothing is outstanding).
-  if (due === 0 || Connections.inFlight(self) > 0 || self.deadlines.loss !== Time.never) {
-    const from = due === 0 ? self.rcv.lastAt : ctx.at
-    return Deadlines.withSlow(self, "keepAlive", Time.plus(from, config.keepAliveIdle))
+  if (Connections.inFlight(self) > 0 || self.deadlines.loss !== Time.never) {
+    return Deadlines.withSlow(self, "keepAlive", Time.plus(ctx.at, config.keepAliveIdle))
   }
+  const due = probeNumber(self, Time.between(self.rcv.lastAt, ctx.at))
   if (due > config.keepAliveCount) {
     Emit.abort(ctx, self)
     Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("keepAlive"))
