@@ -113,4 +113,12 @@ export const removeLink = (ctx: Context, state: State, link: LinkId): void => {
 export const list = (state: State): ReadonlyArray<RouteInfo> =>
   Array.from(state.routes.values())
     .toSorted((a, b) => b.length - a.length || Address.compare(a.prefix, b.prefix) || a.metric - b.metric || a.id - b.id)
-    .map(({ id: _, ...info }) => info)
+    .map(({ gateway, length, link, metric, origin, prefix, source }) => ({
+      prefix,
+      length,
+      gateway,
+      link,
+      metric,
+      source,
+      origin
+    }))
