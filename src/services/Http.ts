@@ -38,6 +38,7 @@ const phrases: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   411: "Length Required",
   431: "Request Header Fields Too Large",
+  503: "Service Unavailable",
   505: "HTTP Version Not Supported"
 }
 
@@ -84,7 +85,9 @@ const readRequest = (
     const headers = yield* readHeaders(reader)
     if (headers === undefined) return text(431, "malformed or too many header fields\n")
     const length = headers.get("content-length") ?? "0"
-    if (headers.has("transfer-encoding") || length !== "0") return text(411, "requests with a body are not taken here\n")
+    if (headers.has("transfer-encoding") || length !== "0") {
+      return text(411, "requests with a body are not taken here\n")
+    }
     const keepAlive = version === "HTTP/1.1" ? "keep-alive" : "close"
     return { method, target, headers: new Map([["connection", keepAlive], ...headers]) }
   })

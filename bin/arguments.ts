@@ -1,0 +1,104 @@
+/**
+ * What the commands have in common: flags, and how their text becomes addresses, ports and durations.
+ */
+import * as Flag from "effect/cli/Flag"
+import * as Duration from "effect/Duration"
+import * as IpInterface from "effect/net/IpInterface"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import { type Service } from "../src/services/Service.ts"
+import * as services from "./services.ts"
+
+/** What was expected instead of a value that is refused. */
+export const because = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+const integer = (text: string, lowest: number, highest: number): number => {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= lowest && value <= highest) return value
+  throw new Error(`a whole number from ${lowest} to ${highest}`)
+}
+
+export const parsePort = (text: string): number => integer(text, 1, 65_535)
+
+/** A whole number within bounds. */
+export const numberFlag = (name: string, lowest: number, highest: number) =>
+  Flag.mapTryCatch(Flag.String(name), (text) => integer(text, lowest, highest), because)
+
+/** A number of seconds, with a fraction if need be. */
+export const secondsFlag = (name: string) =>
+  Flag.mapTryCatch(Flag.String(name), (text) => {
+    const seconds = Number(text)
+    if (text.trim() === "" || !(seconds >= 0) || seconds > 1e6) throw new Error("a number of seconds")
+    return Duration.millis(seconds * 1000)
+  }, because)
+
+/** An address with its prefix that a host can have. */
+const hostAddress = (text: string): IpInterface.IpInterface => {
+  const parsed = Result.getOrThrow(IpInterface.fromString(text))
+  if (!text.includes("/")) throw new Error(`an address with its prefix, such as ${text}/24`)
+  return parsed
+}
+
+const parseService = (text: string): services.Placed => {
+  const [kind = "", number, ...rest] = text.split(":")
+  const service: Service | undefined = services.byName.get(kind)
+  if (service === undefined) throw new Error(`one of ${[...services.byName.keys()].join(", ")}, with :PORT`)
+  if (number === undefined || rest.length > 0) throw new Error(`${kind}:PORT`)
+  return { service, port: parsePort(number) }
+}
+
+export const serviceFlag = Flag.String("service").pipe(
+  Flag.mapTryCatch(parseService, because),
+  Flag.withMetavar("KIND:PORT"),
+  Flag.withDescription(`A service to run, again for each: ${[...services.byName.keys()].join(", ")}`),
+  Flag.atLeast(0)
+)
+
+/** The flags that make a host on a TAP device. */
+export const hostFlags = {
+  tap: Flag.String("tap").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("The TAP device to be the far side of; made if it does not exist and this user may")
+  ),
+  address: Flag.String("address").pipe(
+    Flag.withAlias("a"),
+    Flag.mapTryCatch(hostAddress, because),
+    Flag.withMetavar("ADDRESS/PREFIX"),
+    Flag.withDescription("This host's own address, not that of the device: 10.0.0.2/24")
+  ),
+  gateway: Flag.String("gateway").pipe(
+    Flag.withAlias("g"),
+    Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.ipFromString(text)), because),
+    Flag.withMetavar("ADDRESS"),
+    Flag.withDescription("The router to everything that is not on the link"),
+    Flag.optional
+  ),
+  mac: Flag.String("mac").pipe(
+    Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.macAddressFromString(text)), because),
+    Flag.withMetavar("MAC"),
+    Flag.withDescription("This host's own link-layer address; a random one by default"),
+    Flag.optional
+  ),
+  mtu: numberFlag("mtu", 576, 65_535).pipe(
+    Flag.withMetavar("BYTES"),
+    Flag.withDescription("Sets the device's MTU; as it is by default"),
+    Flag.optional
+  ),
+  capture: Flag.String("capture").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Writes every frame to a pcapng file, which Wireshark reads"),
+    Flag.optional
+  )
+} as const
+
+/** The address that the kernel's end of the link may have: the gateway, or the first other one of the network. */
+export const farAddress = (address: IpInterface.IpInterface, gateway: NetAddress.IpAddress | undefined): string => {
+  if (gateway !== undefined) return `${NetAddress.formatIp(gateway)}/${address.prefixLength}`
+  const own = NetAddress.formatIp(address.address)
+  if (!NetAddress.isIpv4Address(address.address)) return `another address of ${IpNetwork.fromInterface(address)}`
+  const network = NetAddress.ipv4ToOctets(IpNetwork.fromInterface(address).address as NetAddress.Ipv4Address)
+  const first = [...network.slice(0, 3), network[3] + 1].join(".")
+  const second = [...network.slice(0, 3), network[3] + 2].join(".")
+  return `${first === own ? second : first}/${address.prefixLength}`
+}

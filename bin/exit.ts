@@ -1,0 +1,37 @@
+/**
+ * How the program ends: its exit status, and one line for what went wrong.
+ */
+import * as Cause from "effect/Cause"
+import * as CliError from "effect/cli/CliError"
+import * as Exit from "effect/Exit"
+import type * as Runtime from "effect/Runtime"
+
+const failureStatus = 1
+const usageStatus = 2
+const interruptedStatus = 130
+
+/** Ctrl-C is how a command ends that runs until then; any other that it ends has not done what it should. */
+export const interruption = { status: interruptedStatus }
+
+/** Says that the command at hand runs until it is interrupted. */
+export const endsByInterruption = (): void => {
+  interruption.status = 0
+}
+
+const statusOf = (cause: Cause.Cause<unknown>): number => {
+  if (Cause.hasInterruptsOnly(cause)) return interruption.status
+  const error = Cause.squash(cause)
+  if (!CliError.isCliError(error)) return failureStatus
+  return error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : usageStatus
+}
+
+/** The line to print: a failure that the program foresees has a message, and anything else is a bug with its trace. */
+export const lineOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  const error = Cause.squash(cause)
+  // Wrong arguments have been told of already.
+  if (Cause.hasInterruptsOnly(cause) || CliError.isCliError(error)) return undefined
+  const isForeseen = Cause.hasFails(cause) && error instanceof Error
+  return `netstack: ${isForeseen ? error.message : Cause.pretty(cause)}\n`
+}
+
+export const teardown: Runtime.Teardown = (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : statusOf(exit.cause))

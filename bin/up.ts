@@ -1,0 +1,82 @@
+/**
+ * `netstack up`: a host on a TAP device until Ctrl-C.
+ */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { serve, type Service } from "../src/services/Service.ts"
+import type { Netstack } from "../src/sockets/Netstack.ts"
+import * as Network from "../src/sockets/Network.ts"
+import * as Arguments from "./arguments.ts"
+import * as Exit from "./exit.ts"
+import type { Placed } from "./services.ts"
+import * as TapHost from "./tapHost.ts"
+
+/** What the user wants to know before anything happens. */
+const introduce = (flags: TapHost.Flags): Effect.Effect<void, never, Netstack> =>
+  Effect.gen(function*() {
+    const own = (yield* Network.interfaces).find(({ name }) => name === flags.tap)
+    const far = Arguments.farAddress(flags.address, Option.getOrUndefined(flags.gateway))
+    yield* Console.log(`${flags.address} is up on ${flags.tap} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
+    yield* Console.log(`If this machine has no address on ${flags.tap} yet:`)
+    yield* Console.log(`  ip addr add ${far} dev ${flags.tap} && ip link set ${flags.tap} up`)
+    if (Option.isSome(flags.capture)) yield* Console.log(`Every frame goes into ${flags.capture.value}.`)
+  })
+
+const protocolsOf = (service: Service): string => service.datagram === undefined ? "TCP" : "TCP and UDP"
+
+const run = ({ port, service }: Placed) =>
+  Effect.gen(function*() {
+    yield* Console.log(`${service.name} on port ${port}, ${protocolsOf(service)}`)
+    return yield* serve(service, port)
+  })
+
+/** The device was removed, or failed: there is nothing left to be on. */
+const watch = (name: string): Effect.Effect<never, Error, Netstack> =>
+  Network.changes.pipe(
+    Stream.filter((change) => change._tag === "LinkDetached" && change.name === name),
+    Stream.runHead,
+    Effect.andThen(Effect.fail(new Error(`${name} is gone`)))
+  )
+
+const main = (
+  flags: TapHost.Flags & { readonly service: ReadonlyArray<Placed> }
+): Effect.Effect<never, Error, Netstack | Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* introduce(flags)
+    const services = Effect.all([watch(flags.tap), ...flags.service.map(run)], { concurrency: "unbounded" })
+    return yield* Effect.andThen(services, Effect.never)
+  })
+
+export const command = Command.make(
+  "up",
+  { ...Arguments.hostFlags, service: Arguments.serviceFlag },
+  (flags) => {
+    Exit.endsByInterruption()
+    return Effect.scoped(main(flags)).pipe(Effect.provide(TapHost.layer(flags)))
+  }
+).pipe(
+  Command.withDescription(
+    "Be a host of its own on a TAP device: with its own MAC and IP address, answering ARP and ping, until Ctrl-C. " +
+      "Services run over TCP and, where that is their custom, over UDP: echo, discard (reads to the end), chargen, " +
+      "daytime, source (reads an 8-byte big-endian count N, sends N bytes), and http, a site that shows the stack from the inside."
+  ),
+  Command.withShortDescription("Be a host on a TAP device until Ctrl-C"),
+  Command.withExamples([
+    {
+      command: "sudo netstack up --tap tap0 --address 10.0.0.2/24 --service http:80",
+      description: "A host with a web site; then: ip addr add 10.0.0.1/24 dev tap0, and open http://10.0.0.2/"
+    },
+    {
+      command: "sudo ip tuntap add dev tap0 mode tap user $USER && netstack up --tap tap0 --address 10.0.0.2/24",
+      description: "Without root for the program itself: on a device made beforehand"
+    },
+    {
+      command: "netstack up --tap tap0 --address 10.0.0.2/24 --service echo:7 --service discard:9 --capture all.pcapng",
+      description: "Classic services, and a capture for Wireshark"
+    }
+  ])
+)
