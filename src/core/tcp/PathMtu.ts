@@ -6,7 +6,7 @@ import * as Family from "../Family.ts"
 import type { IcmpError } from "../Ip.ts"
 import type { Connection } from "./Connection.ts"
 import * as Finish from "./Finish.ts"
-import * as Losses from "./Losses.ts"
+import * as Loss from "./Loss.ts"
 import * as Options from "./Options.ts"
 import type { State } from "./State.ts"
 
@@ -36,5 +36,5 @@ export const tooBig = (ctx: Context, state: State, self: Connection, error: Icmp
   ctx.ip.learnMtu(ctx, path, error.mtu)
   const smaller = refreshed(ctx, self)
   if (smaller.snd.mss >= self.snd.mss) return
-  Finish.event(ctx, state, { ...smaller, board: Losses.all(smaller.board) })
+  Finish.event(ctx, state, { ...smaller, board: Loss.everything(smaller.board).board })
 }

@@ -15,6 +15,7 @@
 import type { Piece } from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
 import * as Tcp from "../../wire/Tcp.ts"
+import type { SackBlock } from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Family from "../Family.ts"
@@ -24,7 +25,8 @@ import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Emit from "./Emit.ts"
-import * as Losses from "./Losses.ts"
+import * as Loss from "./Loss.ts"
+import * as Prr from "./Prr.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import type * as Segment from "./Segment.ts"
@@ -37,7 +39,9 @@ export interface Recovery {
   readonly recover: Sequence.Sequence
   /** Duplicate ACKs in a row (RFC 5681 §2). */
   readonly duplicates: number
-  /** Bytes that may leave in fast recovery whatever the pipe says: the first retransmission (RFC 6675 §5 step 4.3). */
+  /** How fast recovery is spread over its round trip; only in fast recovery. */
+  readonly prr: Prr.Prr | undefined
+  /** Bytes that it lets out still in answer to the last ACK. */
   readonly budget: number
   /** Times the timer has fired since the peer's last progress: its backoff. */
   readonly timeouts: number
@@ -51,6 +55,7 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   phase: "open",
   recover: first,
   duplicates: 0,
+  prr: undefined,
   budget: 0,
   timeouts: 0,
   probes: 0,
@@ -68,15 +73,18 @@ const pipe = (self: Connection): number => {
 
 /** Bytes that the network takes now. */
 export const allowance = (self: Connection): number => {
+  if (self.recovery.phase === "fast") return self.recovery.budget
   const flight = pipe(self)
-  const left = Math.max(Control.window(self.control) - flight, self.recovery.budget)
+  const left = Control.window(self.control) - flight
   // A window that is no multiple of the segment must not keep an idle connection from sending one.
-  return flight === 0 ? Math.max(left, self.snd.mss) : left < self.snd.mss ? limitedTransmit(self, flight) : left
+  return flight === 0 ? Math.max(left, self.snd.mss) : left
 }
 
-/** A whole segment leaves although the window has only a part of it free, or for each of the first two duplicates (rfc: 3042 §2). */
-const limitedTransmit = (self: Connection, flight: number): number =>
-  Control.window(self.control) > flight ? self.snd.mss : 0
+/** Something has left: in fast recovery out of its budget. */
+const spent = (self: Recovery, bytes: number): Recovery =>
+  self.prr === undefined
+    ? self
+    : { ...self, prr: Prr.onSent(self.prr, bytes), budget: Math.max(0, self.budget - bytes) }
 
 /** Takes note of text that has left for the first time. */
 export const sent = (
@@ -87,7 +95,8 @@ export const sent = (
 ): Connection => {
   const size = Sequence.distance(start, end)
   const [rate, stamp] = DeliveryRate.send(self.rate, ctx.at, Scoreboard.pipe(self.board), size)
-  return { ...self, rate, board: Scoreboard.sent(self.board, end, self.snd.mss, stamp) }
+  const board = Scoreboard.sent(self.board, end, self.snd.mss, stamp)
+  return { ...self, rate, board, recovery: spent(self.recovery, size) }
 }
 
 /** Marks whether the program, and not the window, was what ended a burst: then the window has not been proven (RFC 7661). */
@@ -141,6 +150,7 @@ export const again = (
     queue,
     rate,
     board: Scoreboard.retransmitted(self.board, start, sentEnd, mss, stamp),
+    recovery: spent(self.recovery, Sequence.distance(start, sentEnd)),
     snd: {
       ...emitted.snd,
       lastAt: ctx.at,
@@ -156,29 +166,24 @@ export const retransmit = (ctx: Context, connection: Connection): Connection => 
   let self = connection
   const mss = Emit.segmentSize(self)
   for (;;) {
-    const run = Losses.next(self.board)
     const allowed = Math.min(allowance(self), self.config.transmitCreditBytes - self.snd.credit)
-    if (run === undefined || allowed <= 0) return self
-    const most = Math.max(mss, allowed - allowed % mss)
-    const end = Sequence.earlier(run.end, Sequence.add(run.start, most))
-    self = spent(again(ctx, self, run.start, end, mss))
+    if (allowed <= 0) return self
+    const lost = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
+    // A part of a segment is not worth the exception: the budget of the next ACKs makes it whole.
+    if (lost === undefined || allowed < Math.min(mss, Sequence.distance(lost.start, lost.end))) return self
+    self = again(ctx, self, lost.start, lost.end, mss)
   }
 }
 
-const spent = (self: Connection): Connection =>
-  self.recovery.budget === 0 ? self : { ...self, recovery: { ...self.recovery, budget: 0 } }
-
-/** Something counts as lost that did not before: fast recovery begins (RFC 5681 §3.2 step 2, RFC 6675 §5). */
+/** Something counts as lost that did not before: fast recovery begins (RFC 5681 §3.2 step 2, RFC 6675 §5, RFC 6937 §3). */
 const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
-  const loss = { now: ctx.at, flightSize: Scoreboard.flightSize(self.board) }
-  return {
-    ...self,
-    control: Control.moved(self.control, controller.onLoss(state, loss)),
-    recovery: { ...self.recovery, phase: "fast", recover: self.snd.nxt, budget: self.snd.mss }
-  }
+  const flightSize = Scoreboard.flightSize(self.board)
+  const control = Control.moved(self.control, controller.onLoss(state, { now: ctx.at, flightSize }))
+  const prr = Prr.enter(controller.ssthresh(control.state), flightSize)
+  return { ...self, control, recovery: { ...self.recovery, phase: "fast", recover: self.snd.nxt, prr, budget: 0 } }
 }
 
 /** Everything that was sent when the phase began is acknowledged. */
@@ -187,7 +192,7 @@ const leave = (ctx: Context, self: Connection): Connection => {
   const control = self.recovery.phase === "fast"
     ? Control.moved(self.control, controller.onRecoveryExit(state, ctx.at))
     : self.control
-  return { ...self, control, recovery: { ...self.recovery, phase: "open", duplicates: 0, budget: 0 } }
+  return { ...self, control, recovery: { ...self.recovery, phase: "open", duplicates: 0, prr: undefined, budget: 0 } }
 }
 
 /** The round-trip measurement of an ACK: by its timestamp (RFC 7323 §4.1), else by when the oldest of what it covers was sent. */
@@ -249,16 +254,67 @@ const withDuplicates = (self: Connection, update: Scoreboard.Update, isDuplicate
 /** Marks what has to be taken for lost now. */
 const detect = (self: Connection, update: Scoreboard.Update): Connection => {
   const { config, recovery } = self
+  const isThird = recovery.phase === "open" && recovery.duplicates >= config.reordering
   if (self.agreed.sack) {
-    const board = Losses.bySacks(self.board, config.reordering, recovery.duplicates)
-    return board === self.board ? self : { ...self, board }
+    const board = Loss.byCount(self.board, config.reordering, self.snd.mss).board
+    // RFC 6675 §5 step 4.3: the first segment goes again with the third duplicate, whatever the SACKs say.
+    return withBoard(self, isThird && Scoreboard.lostBytes(board) === 0 ? firstLost(board) : board)
   }
   // rfc: 6582 §3.2 step 2: only for a loss after the last recovery's data; step 3: a partial ACK names the next loss.
-  const isThird = recovery.phase === "open" && recovery.duplicates >= config.reordering &&
-    Sequence.afterOrEqual(self.snd.una, recovery.recover)
+  const isNewLoss = isThird && Sequence.afterOrEqual(self.snd.una, recovery.recover)
   const isPartial = recovery.phase === "fast" && update.acked > 0
-  return isThird || isPartial ? { ...self, board: Losses.head(self.board) } : self
+  return isNewLoss || isPartial ? withBoard(self, firstLost(self.board)) : self
 }
+
+const firstLost = (board: Scoreboard.Scoreboard): Scoreboard.Scoreboard => {
+  const segment = Scoreboard.firstSegment(board)
+  return segment === undefined ? board : Loss.until(board, segment.end).board
+}
+
+const withBoard = (self: Connection, board: Scoreboard.Scoreboard): Connection =>
+  board === self.board ? self : { ...self, board }
+
+/** DeliveredData (RFC 6937 §2); without SACK each duplicate ACK stands for a segment, which a later cumulative ACK covers again. */
+const deliveredBy = (self: Connection, update: Scoreboard.Update, duplicates: number): number => {
+  if (self.agreed.sack) return update.delivered
+  const { mss } = self.snd
+  return update.acked === 0 ? mss : Math.max(0, update.acked - duplicates * mss)
+}
+
+/** What the ACK lets out in fast recovery (RFC 6937 §3). */
+const withBudget = (self: Connection, update: Scoreboard.Update, delivered: number, newlyLost: number): Connection => {
+  const { recovery } = self
+  if (recovery.prr === undefined) return self
+  const { prr, sndCnt } = Prr.onAck(recovery.prr, {
+    delivered,
+    pipe: pipe(self),
+    mss: self.snd.mss,
+    isProgress: update.acked > 0 && newlyLost === 0
+  })
+  return { ...self, recovery: { ...recovery, prr, budget: sndCnt } }
+}
+
+/** Decides on phases: whether the ACK ends one, shows losses, or begins one. */
+const judge = (
+  ctx: Context,
+  connection: Connection,
+  update: Scoreboard.Update,
+  una: Sequence.Sequence,
+  isDuplicate: boolean
+): Connection => {
+  const duplicates = connection.recovery.duplicates
+  const counted = withDuplicates(connection, update, isDuplicate)
+  const isOver = counted.recovery.phase !== "open" && Sequence.afterOrEqual(una, counted.recovery.recover)
+  let self = isOver ? leave(ctx, counted) : counted
+  const isTelling = isDuplicate || update.sacked > 0 || self.recovery.phase === "fast"
+  if (!isTelling || Connections.inFlight(self) === 0) return self
+  const before = Scoreboard.lostBytes(self.board)
+  self = detect(self, update)
+  if (self.recovery.phase === "open" && Scoreboard.lostBytes(self.board) > 0) self = enterFast(ctx, self)
+  return withBudget(self, update, deliveredBy(self, update, duplicates), Scoreboard.lostBytes(self.board) - before)
+}
+
+const noBlocks: ReadonlyArray<SackBlock> = Object.freeze([])
 
 /** An acceptable ACK (RFC 9293 §3.10.7.4, fifth check) that covers up to `una`; SND.UNA and the queue are moved already. */
 export const onAck = (
@@ -269,20 +325,14 @@ export const onAck = (
   isDuplicate: boolean
 ): Connection => {
   const before = pipe(connection)
-  const blocks = connection.agreed.sack ? segment.options.sackBlocks : []
+  const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
   const update = Scoreboard.update(connection.board, una, blocks)
   const rtt = measured(ctx, connection, segment, update)
   const estimate = rtt === undefined
     ? connection.rtt
     : Rtt.sample(connection.rtt, rtt, ctx.at, connection.config, samplesPerRound(connection))
   const noted: Connection = { ...connection, board: update.board, rtt: estimate }
-  const counted = withDuplicates(noted, update, isDuplicate)
-  const isOver = counted.recovery.phase !== "open" && Sequence.afterOrEqual(una, counted.recovery.recover)
-  let self = isOver ? leave(ctx, counted) : counted
-  if (Connections.inFlight(self) > 0 && (isDuplicate || update.sacked > 0 || self.recovery.phase === "fast")) {
-    self = detect(self, update)
-    if (self.recovery.phase === "open" && Scoreboard.lostBytes(self.board) > 0) self = enterFast(ctx, self)
-  }
+  const self = judge(ctx, noted, update, una, isDuplicate)
   return update.delivered > 0
     ? tellController(ctx, self, update, rtt, before, Scoreboard.lostBytes(self.board))
     : self
@@ -297,13 +347,14 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const timeout = { now: ctx.at, flightSize: Scoreboard.flightSize(self.board), isRepeated }
   return {
     ...self,
-    board: Losses.all(self.board),
+    board: Loss.everything(Loss.isReneged(self.board) ? Loss.forgetSacks(self.board) : self.board).board,
     rtt: Rtt.backedOff(self.rtt, self.config),
     control: Control.moved(self.control, controller.onTimeout(state, timeout)),
     recovery: {
       phase: "timeout",
       recover: self.snd.nxt,
       duplicates: 0,
+      prr: undefined,
       budget: 0,
       timeouts: self.recovery.timeouts + 1,
       probes: 0,
