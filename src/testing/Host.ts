@@ -18,14 +18,15 @@ import type { Event } from "../core/Event.ts"
 import type { Change } from "../core/Notice.ts"
 import type { Output, Transmit } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
-import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Request.ts"
+import { noTicket, type Request, type Ticket } from "../core/Request.ts"
 import * as State from "../core/State.ts"
 import * as Time from "../core/Time.ts"
-import type { TimerId } from "../core/Timer.ts"
 import * as Address from "../wire/Address.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
 import type * as Mac from "../wire/Mac.ts"
+import * as Alarms from "../workers/Alarms.ts"
+import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
 
 /** An interface to begin with. Absent parts have the values of an ordinary Ethernet card. */
@@ -78,14 +79,10 @@ const seedBytes = (seed: number): Uint8Array => {
   return bytes
 }
 
-interface Alarm {
-  readonly timer: TimerId
-  readonly at: Time.Instant
-  /** Alarms of one instant ring in the order in which they were set. */
-  readonly order: number
+/** What a ticket that waits will be told. */
+interface Answer {
+  outcome: Outcome<unknown>
 }
-
-const isBefore = (a: Alarm, b: Alarm): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 
 /** One link's frames on their way out. */
 interface Port {
@@ -102,10 +99,10 @@ export class Host {
   readonly step: Step
   private time: Time.Instant
   private lastTicket = 0
-  private alarmsSet = 0
-  private readonly alarms: Array<Alarm> = []
+  private readonly alarms: Alarms.Alarms = Alarms.make()
   private readonly ports: Map<LinkId, Port> = new Map()
-  private readonly outcomes: Map<Ticket, Outcome<unknown>> = new Map()
+  /** Tickets that wait. */
+  private readonly waiting: Map<Ticket, Answer> = new Map()
   private changes: Array<Change> = []
   private dropped: Array<Drop.Drop> = []
 
@@ -160,15 +157,16 @@ export class Host {
   }
 
   /** Asks for something and returns at once; what comes of it can be looked up. */
-  request<R extends Request>(request: R): Asked<AnswerOf<R>> {
+  request<Tag extends Request["_tag"]>(request: Question<Tag>): Asked<Answered<Tag>> {
     const ticket = ++this.lastTicket
-    this.outcomes.set(ticket, pending)
+    const answer: Answer = { outcome: pending }
+    this.waiting.set(ticket, answer)
     this.run([{ _tag: "Request", ticket, request }])
-    return { ticket, outcome: () => (this.outcomes.get(ticket) ?? pending) as Outcome<AnswerOf<R>> }
+    return { ticket, outcome: () => answer.outcome as Outcome<Answered<Tag>> }
   }
 
   /** Asks for something that is met at once, and returns its value. Throws if it failed or waits. */
-  call<R extends Request>(request: R): AnswerOf<R> {
+  call<Tag extends Request["_tag"]>(request: Question<Tag>): Answered<Tag> {
     const outcome = this.request(request).outcome()
     if (outcome._tag === "Done") return outcome.value
     const why = outcome._tag === "Pending" ? "waits" : `failed: ${JSON.stringify(outcome.reason)}`
@@ -182,13 +180,14 @@ export class Host {
 
   /** Gives up waiting for a request, as an interrupted fiber does. */
   abandon(asked: Asked<unknown>): void {
-    this.outcomes.delete(asked.ticket)
+    this.waiting.delete(asked.ticket)
     this.tell({ _tag: "Abandoned", abandoned: asked.ticket })
   }
 
   /** When the next alarm is set to ring, stale or not; `undefined` if none is. */
   nextTimer(): Time.Instant | undefined {
-    return this.alarms[0]?.at
+    const at = this.alarms.earliest()
+    return at === Time.never ? undefined : at
   }
 
   /** Lets time pass; alarms ring on the way, each at its time. */
@@ -200,8 +199,7 @@ export class Host {
   advanceTo(at: Time.Instant): void {
     for (let next = this.nextTimer(); next !== undefined && next <= at; next = this.nextTimer()) {
       this.time = Time.latest(this.time, next)
-      const alarm = this.alarms.shift()!
-      this.run([{ _tag: "Timer", timer: alarm.timer, due: alarm.at }])
+      this.run(this.alarms.takeDue(next, 1))
     }
     this.time = Time.latest(this.time, at)
   }
@@ -256,10 +254,10 @@ export class Host {
         return
       }
       case "Reply":
-        if (this.outcomes.has(output.ticket)) this.outcomes.set(output.ticket, outcomeOf(output))
-        return
+        return this.answer(output)
       case "SetTimer":
-        return this.setAlarm(output.timer, output.at)
+        if (output.at !== Time.never) this.alarms.add(output.timer, output.at)
+        return
       case "Notice":
         this.changes.push(output.change)
         return
@@ -304,17 +302,11 @@ export class Host {
     return frames
   }
 
-  private setAlarm(timer: TimerId, at: Time.Instant): void {
-    if (at === Time.never) return
-    const alarm: Alarm = { timer, at, order: ++this.alarmsSet }
-    let low = 0
-    let high = this.alarms.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (isBefore(this.alarms[middle]!, alarm)) low = middle + 1
-      else high = middle
-    }
-    this.alarms.splice(low, 0, alarm)
+  private answer(reply: Extract<Output, { readonly _tag: "Reply" }>): void {
+    const answer = this.waiting.get(reply.ticket)
+    if (answer === undefined) return
+    answer.outcome = outcomeOf(reply)
+    this.waiting.delete(reply.ticket)
   }
 }
 
