@@ -29,10 +29,7 @@ const introduce = (flags: TapHost.Flags): Effect.Effect<void, never, Netstack> =
 const protocolsOf = (service: Service): string => service.datagram === undefined ? "TCP" : "TCP and UDP"
 
 const run = ({ port, service }: Placed) =>
-  Effect.gen(function*() {
-    yield* Console.log(`${service.name} on port ${port}, ${protocolsOf(service)}`)
-    return yield* serve(service, port)
-  })
+  serve(service, port, Console.log(`${service.name} on port ${port}, ${protocolsOf(service)}`))
 
 /** The device was removed, or failed: there is nothing left to be on. */
 const watch = (name: string): Effect.Effect<never, Error, Netstack> =>

@@ -24,28 +24,31 @@ const answeringPorts: ReadonlySet<number> = new Set([7, 13, 17, 19])
 const concurrency = 4096
 
 const answerDatagrams = (
-  port: number,
+  socket: Udp.UdpSocket,
   answer: NonNullable<Service["datagram"]>
-): Effect.Effect<void, Udp.UdpError, Netstack | Scope.Scope> =>
-  Effect.gen(function*() {
-    const socket = yield* Udp.bind({ port })
-    yield* Stream.runForEach(socket.stream, ({ bytes, destination, source }) =>
-      Effect.gen(function*() {
-        if (answeringPorts.has(source.port)) return
-        const reply = yield* answer(bytes)
-        // A client that is gone, or can't be reached, is no reason to end the service.
-        if (reply !== undefined) yield* Effect.ignore(socket.send(reply, source, { source: destination }))
-      }))
-  })
+): Effect.Effect<void, Udp.UdpError> =>
+  Stream.runForEach(socket.stream, ({ bytes, destination, source }) =>
+    Effect.gen(function*() {
+      if (answeringPorts.has(source.port)) return
+      const reply = yield* answer(bytes)
+      // A client that is gone, or can't be reached, is no reason to end the service.
+      if (reply !== undefined) yield* Effect.ignore(socket.send(reply, source, { source: destination }))
+    }))
 
-/** Runs a service on a port, over TCP and over UDP if it has that, until it is interrupted. */
+/**
+ * Runs a service on a port, over TCP and over UDP if it has that, until it is interrupted. `announce` runs once, when whoever
+ * comes is served.
+ */
 export const serve = (
   service: Service,
-  port: number
+  port: number,
+  announce: Effect.Effect<void> = Effect.void
 ): Effect.Effect<never, Tcp.TcpError | Udp.UdpError, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
     const listener = yield* Tcp.listen({ port })
     const overTcp = listener.serve(service.connection, { concurrency })
-    if (service.datagram === undefined) return yield* overTcp
-    return yield* Effect.raceFirst(overTcp, Effect.andThen(answerDatagrams(port, service.datagram), Effect.never))
+    if (service.datagram === undefined) return yield* Effect.andThen(announce, overTcp)
+    const socket = yield* Udp.bind({ port })
+    yield* announce
+    return yield* Effect.raceFirst(overTcp, Effect.andThen(answerDatagrams(socket, service.datagram), Effect.never))
   })

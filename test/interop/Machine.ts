@@ -106,9 +106,20 @@ export const up = (
   Effect.gen(function*() {
     const wanted = services.flatMap((service) => ["--service", service])
     const running = yield* netstack(machine, ["up", ...onWire, ...wanted, ...flags])
-    yield* running.line(/ready/i, "30 seconds")
+    yield* isUp(running, services)
     return running
   })
+
+/** Waits until `netstack up` has its address and all services. */
+export const isUp = (
+  running: Process.Running,
+  services: ReadonlyArray<string>
+): Effect.Effect<void, Process.ProcessError> =>
+  Effect.forEach(
+    [/ is up on /, ...services.map((service) => new RegExp(`^${service.replace(":", " on port ")}\\b`))],
+    (line) => running.line(line, "30 seconds"),
+    { discard: true }
+  )
 
 /** Starts a program of the stack's side, `programs/NAME.ts`, which has said that it is ready. */
 export const program = (
