@@ -277,7 +277,8 @@ class Run {
   private timeLosses(): void {
     const { board, now, twin } = this.pair
     const delivered = { xmitTs: Time.instantOf(now - this.random.below(20)), endSeq: this.seq(this.place()) }
-    const deadline = Time.instantOf(now - this.random.below(40))
+    const span = this.random.below(40)
+    const deadline = now - span
     const end = this.offset(delivered.endSeq)
     /** Whole runs are compared; their ends break ties (RFC 8985 §6.2 step 2). */
     const runEnds = new Map<number, number>()
@@ -286,7 +287,7 @@ class Run {
     }
     const isBefore = (sentAt: number, at: number): boolean =>
       sentAt < delivered.xmitTs || (sentAt === delivered.xmitTs && runEnds.get(at)! < end)
-    const { losses, waiting } = Loss.byTime(board, delivered, deadline)
+    const { losses, waiting } = Loss.byTime(board, delivered, { now: Time.instantOf(now), span: Time.micros(span) })
     assert.strictEqual(losses.bytes, twin.mark((byte, at) => byte.sentAt <= deadline && isBefore(byte.sentAt, at)))
     let latest: number | undefined = undefined
     for (let i = twin.una; i < twin.nxt; i++) {
@@ -305,9 +306,10 @@ class Run {
       return
     }
     if (Loss.isReneged(board)) return
-    const deadline = now - this.random.below(60)
+    const span = this.random.below(60)
+    const deadline = now - span
     const first = twin.segments()[0]?.end ?? 0
-    const lost = Loss.onTimeout(board, Time.instantOf(deadline))
+    const lost = Loss.onTimeout(board, { now: Time.instantOf(now), span: Time.micros(span) })
     assert.strictEqual(lost.bytes, twin.mark((byte, at) => byte.sentAt <= deadline || at < first))
     this.set(lost.board)
   }
