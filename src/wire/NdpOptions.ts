@@ -98,7 +98,9 @@ export const make = (given: Partial<Options>): Options => ({ ...none, ...given }
 const truncated = Malformed.make("Ndp", "Truncated", "shorter than its options")
 const zeroLength = Malformed.make("Ndp", "BadOption", "an option of length zero")
 
-/** RFC 4191 §2.1: two bits, signed; 10 is reserved and reads as medium. */
+const reservedPreference = 2
+
+/** RFC 4191 §2.1: two bits, signed; 10 is reserved and reads as medium (rfc: 4191 §2.2 MUST). */
 export const preferenceOf = (bits: number): Preference => bits === 1 ? 1 : bits === 3 ? -1 : 0
 
 const unit = 8
@@ -131,16 +133,17 @@ const readPrefix = (into: Building, bytes: Uint8Array, start: number, end: numbe
   })
 }
 
-/** RFC 4191 §2.3: as many units of the prefix as its length needs may be left out. */
+/** RFC 4191 §2.3: as many units of the prefix as its length needs may be left out; the reserved preference makes the option invalid (MUST). */
 const readRoute = (into: Building, bytes: Uint8Array, start: number, end: number): void => {
   const length = bytes[start + 2]!
   const held = (end - start - unit) * 8
-  if (length > 128 || held > 128 || length > held) return
+  const preference = (bytes[start + 3]! >>> 3) & 3
+  if (length > 128 || held > 128 || length > held || preference === reservedPreference) return
   const word = (i: number): number => start + unit + i * 4 < end ? Word.read32(bytes, start + unit + i * 4) : 0
   into.routes.push({
     prefix: Address.v6(word(0), word(1), word(2), word(3)),
     length,
-    preference: preferenceOf((bytes[start + 3]! >>> 3) & 3),
+    preference: preferenceOf(preference),
     lifetime: lifetimeAt(bytes, start + 4)
   })
 }

@@ -204,6 +204,11 @@ describe("NdpOptions", () => {
       lifetime: NdpOptions.infiniteLifetime
     }])
     assert.strictEqual(NdpOptions.preferenceOf(2), 0, "reserved")
+    assert.deepStrictEqual(
+      optionsOf("1801 0010 00000010").routes,
+      [],
+      "a route of reserved preference (rfc: 4191 §2.3 MUST)"
+    )
   })
 
   it("has the same constant for no options", () => assert.strictEqual(optionsOf(""), NdpOptions.none))
