@@ -109,14 +109,24 @@ const isSentBefore = (run: Runs.Run, than: Delivered): boolean =>
 const mayBeSentBefore = (node: Runs.Node, than: Delivered): boolean =>
   node.earliest < than.xmitTs || (node.earliest === than.xmitTs && Sequence.before(node.start, than.endSeq))
 
+/** How long to wait for what was sent: then it is due. */
+export interface Patience {
+  readonly now: Time.Instant
+  /** RACK.rtt and the reordering window. */
+  readonly span: Time.Span
+}
+
+/** Computed as the time to look again is, so that what is looked for then is found, whatever rounding does. */
+const isDue = (sentAt: Time.Instant, patience: Patience): boolean => Time.plus(sentAt, patience.span) <= patience.now
+
 /**
- * rfc: 8985 §6.2 step 5: marks what was sent before {@link Delivered} and not later than `deadline`. Answers when the last of what was sent before
- * it, but after the deadline, was sent; undefined when there is none.
+ * rfc: 8985 §6.2 step 5: marks what was sent before {@link Delivered} and is due. Answers when the last of what was sent before
+ * it, but is not due yet, was sent; undefined when there is none.
  */
 export const byTime = (
   self: Scoreboard.Scoreboard,
   delivered: Delivered,
-  deadline: Time.Instant
+  patience: Patience
 ): { readonly losses: Losses; readonly waiting: Time.Instant | undefined } => {
   const board = disturbWhile(self, (run) => isSentBefore(run, delivered))
   const tree = board.tree
@@ -125,8 +135,8 @@ export const byTime = (
     board,
     tree.start,
     tree.end,
-    (node) => node.earliest <= deadline && mayBeSentBefore(node, delivered),
-    (run) => run.stamp.sentAt <= deadline && isSentBefore(run, delivered)
+    (node) => isDue(node.earliest, patience) && mayBeSentBefore(node, delivered),
+    (run) => isDue(run.stamp.sentAt, patience) && isSentBefore(run, delivered)
   )
   return { losses, waiting: latestBefore(losses.board.tree!, delivered) }
 }
@@ -162,14 +172,14 @@ const both = (a: Losses, b: Losses): Losses =>
     ? { ...a, board: b.board }
     : { board: b.board, runs: [...a.runs, ...b.runs], bytes: a.bytes + b.bytes }
 
-/** rfc: 8985 §6.3: at a retransmission timeout the first segment, and everything that was sent at `deadline` or before. */
-export const onTimeout = (self: Scoreboard.Scoreboard, deadline: Time.Instant): Losses => {
+/** rfc: 8985 §6.3: at a retransmission timeout the first segment, and everything that is due. */
+export const onTimeout = (self: Scoreboard.Scoreboard, patience: Patience): Losses => {
   const first = Scoreboard.firstSegment(self)
   if (first === undefined) return none(self)
   const head = until(self, first.end)
-  const old = disturbWhile(head.board, (run) => run.stamp.sentAt <= deadline)
-  const isOld = (run: Runs.Run): boolean => run.stamp.sentAt <= deadline
-  return both(head, mark(old, old.una, old.border, (node) => node.earliest <= deadline, isOld))
+  const isOld = (run: Runs.Run): boolean => isDue(run.stamp.sentAt, patience)
+  const old = disturbWhile(head.board, isOld)
+  return both(head, mark(old, old.una, old.border, (node) => isDue(node.earliest, patience), isOld))
 }
 
 /** rfc: 6298 §5.4, RFC 5681 §3.1: at a timeout without RACK everything counts as lost. */
