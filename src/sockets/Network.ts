@@ -208,16 +208,21 @@ export const removeRoute = (
     yield* during("removeRoute")(stack.ask({ _tag: "RemoveRoute", ...route }))
   })
 
+const neighborOf = ({ address, isRouter, link, mac, parked, state }: CoreNeighbor): Neighbor => ({
+  link,
+  address: Edge.ipOf(address),
+  mac: mac === undefined ? undefined : Edge.macAddressOf(mac),
+  state,
+  isRouter,
+  parked
+})
+
 /** The neighbours of a link, or of all, in order of address. */
 export const neighbors = (link?: LinkId): Effect.Effect<ReadonlyArray<Neighbor>, NetworkError, Netstack> =>
   Effect.gen(function*() {
     const stack = yield* Netstack
     const found = yield* during("neighbors")(stack.ask({ _tag: "ListNeighbors", link }))
-    return found.map((neighbor) => ({
-      ...neighbor,
-      address: Edge.ipOf(neighbor.address),
-      mac: neighbor.mac === undefined ? undefined : Edge.macAddressOf(neighbor.mac)
-    }))
+    return found.map(neighborOf)
   })
 
 /** Fixes a neighbour's link-layer address, whatever the neighbour itself says. */

@@ -8,7 +8,7 @@ import { pools, type State } from "../core/State.ts"
 
 /** The interfaces by their number. Records are immutable, so they may leave. */
 export const interfaces = (state: State): ReadonlyArray<Interface> =>
-  Array.from(state.device.interfaces.values()).sort((a, b) => a.id - b.id)
+  Array.from(state.device.interfaces.values()).toSorted((a, b) => a.id - b.id)
 
 /** Every counter by its name. */
 export const counters = (state: State): Record<Counter.Name, number> =>

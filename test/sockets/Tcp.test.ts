@@ -12,7 +12,6 @@ import { TestClock } from "effect/testing"
 import type { Netstack } from "../../src/sockets/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
-import type { TcpConnection } from "../../src/sockets/TcpConnection.ts"
 import * as Readings from "../../src/workers/Readings.ts"
 import { addressOne, addressTwo, on, pair } from "../workers/Hosts.ts"
 
@@ -356,7 +355,7 @@ describe("TcpListener", () => {
       const listener = yield* on(two)(Tcp.listen({ port: 80 }))
       const gate = yield* Deferred.make<void>()
       const busy = yield* Ref.make(0)
-      const handler = (_: TcpConnection) => Effect.andThen(Ref.updateAndGet(busy, (n) => n + 1), Deferred.await(gate))
+      const handler = () => Effect.andThen(Ref.updateAndGet(busy, (n) => n + 1), Deferred.await(gate))
       yield* Effect.forkChild(listener.serve(handler, { concurrency: 2 }))
       for (let i = 0; i < 5; i++) yield* on(one)(Tcp.connect(`${addressTwo}:80`))
       yield* TestClock.adjust("1 second")

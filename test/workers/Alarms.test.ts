@@ -17,7 +17,7 @@ class Twin {
   takeDue(now: number, limit: number): Array<{ readonly timer: TimerId; readonly due: number }> {
     const taken = []
     while (taken.length < limit) {
-      const next = this.alarms.filter((alarm) => alarm.due <= now).sort((a, b) => a.due - b.due)[0]
+      const next = this.alarms.filter((alarm) => alarm.due <= now).toSorted((a, b) => a.due - b.due)[0]
       if (next === undefined) break
       this.alarms.splice(this.alarms.indexOf(next), 1)
       taken.push(next)

@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as IpInterface from "effect/net/IpInterface"
+import * as NetAddress from "effect/net/NetAddress"
+import { execFile } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Arguments from "../../bin/arguments.ts"
+import * as Exit from "../../bin/exit.ts"
+import * as Ping from "../../bin/ping.ts"
+import * as Progress from "../../bin/progress.ts"
+import { Failure, Tcp } from "../../src/index.ts"
+import * as Ethernet from "../../src/wire/Ethernet.ts"
+import * as Malformed from "../../src/wire/Malformed.ts"
+import * as Pcapng from "../../src/wire/Pcapng.ts"
+
+const program = fileURLToPath(new URL("../../bin/netstack.ts", import.meta.url))
+
+interface Run {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the program to its end. */
+const run = (args: ReadonlyArray<string>, cwd = tmpdir()): Effect.Effect<Run> =>
+  Effect.callback((resume) => {
+    const child = execFile(process.execPath, [program, ...args], { cwd }, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : -1
+      resume(Effect.succeed({ status, stdout, stderr }))
+    })
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+const host = ["--tap", "tap0", "--address", "10.0.0.2/24"]
+
+describe("netstack", () => {
+  it.live("explains every command, with flags and examples", () =>
+    Effect.gen(function*() {
+      const all = yield* run(["--help"])
+      assert.deepStrictEqual([all.status, all.stderr], [0, ""])
+      for (const command of ["demo", "up", "ping", "nc", "get"]) {
+        assert.match(all.stdout, new RegExp(`^ {2}${command} +\\S`, "m"))
+        const { status, stdout } = yield* run([command, "--help"])
+        assert.strictEqual(status, 0)
+        assert.match(stdout, /FLAGS\n(.|\n)*EXAMPLES\n/)
+        if (command !== "demo") assert.match(stdout, /--tap NAME(.|\n)*--address, -a ADDRESS\/PREFIX/)
+      }
+    }))
+
+  it.live("answers wrong arguments with one line and status 2", () =>
+    Effect.gen(function*() {
+      const wrong = [
+        { args: ["fly"], says: /Unknown subcommand "fly"/ },
+        { args: ["up"], says: /--tap/ },
+        { args: ["up", "--tap", "tap0", "--address", "10.0.0.2"], says: /such as 10\.0\.0\.2\/24/ },
+        { args: ["up", ...host, "--service", "fax:1"], says: /one of echo, discard/ },
+        { args: ["up", ...host, "--service", "echo:0"], says: /from 1 to 65535/ },
+        { args: ["ping", ...host, "not-an-address"], says: /not-an-address/ },
+        { args: ["ping", ...host, "10.0.0.1", "--count", "many"], says: /a whole number/ },
+        { args: ["nc", ...host, "80"], says: /HOST PORT/ },
+        { args: ["get", ...host, "ftp://10.0.0.1/"], says: /http/ },
+        { args: ["demo", "--loss", "99"], says: /from 0 to 50/ }
+      ]
+      const results = yield* Effect.forEach(wrong, ({ args }) => run(args), { concurrency: 2 })
+      for (const [i, { status, stderr, stdout }] of results.entries()) {
+        assert.deepStrictEqual([status, lines(stderr).length, stdout], [2, 1, ""], stderr)
+        assert.match(stderr, wrong[i]!.says)
+      }
+    }))
+
+  it.live("tells what is wrong with a device in one line, and ends with status 1", () =>
+    Effect.gen(function*() {
+      const { status, stderr, stdout } = yield* run(["up", "--tap", "a/b", "--address", "10.0.0.2/24"])
+      assert.deepStrictEqual([status, lines(stderr).length, stdout], [1, 1, ""], stderr)
+      assert.match(stderr, /^netstack: a\/b: open failed/)
+    }))
+
+  it.live("demo shows two hosts, and leaves a capture that can be read", () =>
+    Effect.gen(function*() {
+      const folder = mkdtempSync(join(tmpdir(), "netstack-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const { status, stderr, stdout } = yield* run(["demo", "--size", "1", "--seed", "3"], folder)
+      assert.deepStrictEqual([status, stderr], [0, ""])
+      assert.match(stdout, /64 bytes from 10\.0\.0\.2: seq=0/)
+      assert.match(stdout, / {2}200, \d+ bytes in /)
+      assert.match(stdout, /100 % {3}1\.0 MB of 1\.0 MB/)
+      for (const row of ["pings", "transfer", "round trip", "congestion", "retransmissions", "the wire", "capture"]) {
+        assert.match(stdout, new RegExp(`^ {2}${row} +\\S`, "m"))
+      }
+      const contents = Pcapng.read(readFileSync(join(folder, "demo.pcapng")))
+      assert.isFalse(Malformed.isMalformed(contents))
+      if (Malformed.isMalformed(contents)) return
+      assert.isAbove(contents.packets.length, 700)
+      const frames = contents.packets.map(({ bytes, end, start }) => Ethernet.parse(bytes, start, end))
+      assert.isTrue(frames.every((frame) => !Malformed.isMalformed(frame)))
+    }))
+})
+
+describe("lines of the program", () => {
+  it("a progress bar shows share, bytes and rate", () => {
+    const half = { done: () => 5_000_000, total: 10_000_000, elapsed: () => 2 }
+    assert.strictEqual(Progress.line(half), `[${"#".repeat(15)}${"-".repeat(15)}]  50 %   5.0 MB of 10.0 MB   2.5 MB/s`)
+    const none = { done: () => 0, total: 0, elapsed: () => 0 }
+    assert.strictEqual(Progress.line(none), `[${"#".repeat(30)}] 100 %   0.0 MB of 0.0 MB   `)
+  })
+
+  it("pings are summed up", () => {
+    assert.strictEqual(
+      Ping.summary({ sent: 4, times: [1, 2, 6] }),
+      "4 sent, 3 answered, 25 % lost, round trip 1.000 / 3.000 / 6.000 ms (min / mean / max)"
+    )
+    assert.strictEqual(Ping.summary({ sent: 2, times: [] }), "2 sent, 0 answered, 100 % lost")
+  })
+
+  it("the far side of a device gets the gateway's address, or the first other one", () => {
+    const far = (address: string, gateway?: string) =>
+      Arguments.farAddress(
+        IpInterface.fromStringUnsafe(address),
+        gateway === undefined ? undefined : NetAddress.ipFromStringUnsafe(gateway)
+      )
+    assert.strictEqual(far("10.0.0.2/24"), "10.0.0.1/24")
+    assert.strictEqual(far("10.0.0.1/24"), "10.0.0.2/24")
+    assert.strictEqual(far("10.0.0.7/28", "10.0.0.14"), "10.0.0.14/28")
+  })
+
+  it("a failure is its message, an interruption nothing, and a bug its trace", () => {
+    const refused = new Tcp.TcpError({ operation: "connect", reason: new Failure.ConnectionRefused() })
+    assert.strictEqual(Exit.lineOf(Cause.fail(refused)), "netstack: connect: connection refused\n")
+    assert.isUndefined(Exit.lineOf(Cause.interrupt(1)))
+    assert.match(Exit.lineOf(Cause.die(new Error("oops"))) ?? "", /oops\n +at /)
+  })
+})
