@@ -186,6 +186,8 @@ export class Step implements Context {
 /** Processes one event. What it changed is in `self.journal` until that is committed or rolled back, what it emits at the end of `self.outputs`. */
 export const step = (self: Step, at: Instant, event: Event): void => {
   self.at = at
+  // What an event before this one left when it threw was rolled back with it.
+  self.takeRefunds()
   dispatch(self, event)
   settle(self)
 }
