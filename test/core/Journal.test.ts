@@ -3,7 +3,7 @@ import * as Counter from "../../src/core/Counter.ts"
 import { Cell, Journal, Table, Tally } from "../../src/core/Journal.ts"
 import { noTicket } from "../../src/core/Request.ts"
 import { Chaos, setup } from "./journal/chaos.ts"
-import { Driver, meaning, state, told } from "./journal/Driver.ts"
+import { assertMeans, Driver, state, told } from "./journal/Driver.ts"
 import * as Seeded from "./Seeded.ts"
 
 describe("Journal", () => {
@@ -81,7 +81,7 @@ describe("An event that throws", () => {
   it("leaves the state as it was and delivers nothing, at whichever write; run again, it does what it would have done", () => {
     let throws = 0
     const kinds = new Set<string>()
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 4; seed++) {
       const { chaos, disturbed, reference } = twins(seed)
       for (let i = 0; i < 200; i++) {
         const event = chaos.next(reference)
@@ -94,19 +94,19 @@ describe("An event that throws", () => {
             const expected = reference.run(event)
             chaos.hear(expected)
             for (const output of expected) kinds.add(output._tag)
-            assert.deepStrictEqual(told(outputs), told(expected))
-            assert.deepStrictEqual(state(disturbed), state(reference), JSON.stringify(meaning(event)))
+            assertMeans(told(outputs), told(expected))
+            assertMeans(state(disturbed), state(reference), event._tag)
             break
           }
           throws++
           // The shell tells who asked even then; nothing else comes of it.
           assert.isTrue(outputs.every((output) => output._tag === "Reply" && output.reason?._tag === "Defect"))
           for (const [name, value] of Object.entries(disturbed.snapshot())) assertSame(value, before[name], name)
-          if (write % 16 === 0) assert.deepStrictEqual(state(disturbed), meant)
+          if (write % 16 === 0) assertMeans(state(disturbed), meant)
         }
       }
     }
-    assert.isAbove(throws, 5000)
+    assert.isAbove(throws, 3000)
     assert.sameMembers(Array.from(kinds), ["Transmit", "Reply", "SetTimer", "Notice", "Drop"])
   })
 

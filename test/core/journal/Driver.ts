@@ -1,6 +1,7 @@
 /**
  * A core without a shell: events go in one by one, and what comes out is only written down, so that a test can repeat each event.
  */
+import { assert } from "@effect/vitest"
 import * as Bounds from "../../../src/core/Bounds.ts"
 import * as Config from "../../../src/core/Config.ts"
 import * as Entropy from "../../../src/core/Entropy.ts"
@@ -92,6 +93,7 @@ const text = (bytes: Uint8Array, start = 0, end = bytes.length): string =>
 
 /** A deep copy that holds what a value means, and nothing of how it is kept: bytes as text, queues as lists, tables in order. */
 export const meaning = (value: unknown): unknown => {
+  if (value === undefined || value === Infinity) return `${value}`
   if (typeof value === "function") return "function"
   if (typeof value !== "object" || value === null) return value
   if (value instanceof Uint8Array) return text(value)
@@ -120,6 +122,11 @@ export const told = (outputs: ReadonlyArray<Output>): unknown =>
     Gather.into(packet, bytes, 0, true)
     return { ...rest, bytes: text(bytes), gso: packet.gso, checksum: packet.checksum }
   })
+
+/** Compares what two values mean by their texts, which is quick, and tells the difference if there is one. */
+export const assertMeans = (actual: unknown, expected: unknown, why?: string): void => {
+  if (JSON.stringify(actual) !== JSON.stringify(expected)) assert.deepStrictEqual(actual, expected, why)
+}
 
 /** State by what it means. TCP keeps bytes in blocks of which only a record's counters say how much counts, so it is told by its outputs. */
 export const state = (driver: Driver): unknown =>
