@@ -32,15 +32,15 @@ const packets = (namespace: Namespace, file: string) =>
     ({ stdout }) => stdout.split("\n").filter((line) => line !== "").map((line) => line.split("\t"))
   )
 
-suite("arp", ["arping", "ping", "tshark", "tcpdump"], () => {
+suite("arp", ["arping", "nping", "ping", "tshark", "tcpdump"], () => {
   it.live("arping hears one answer to each request, always from the same MAC", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("arp arping")
       yield* Machine.up(machine)
-      const args = ["-c", "5", "-i", "0.1", "-I", device, stackAddress]
+      const args = ["-c", "3", "-I", device, stackAddress]
       const { stdout } = yield* machine.namespace.succeed("arping", args)
       const answers = [...stdout.matchAll(/reply from 10\.99\.0\.2 \[([0-9A-F:]+)\]/g)].map((match) => match[1])
-      assert.lengthOf(answers, 5)
+      assert.lengthOf(answers, 3)
       assert.strictEqual(new Set(answers).size, 1)
     }))
 
@@ -64,18 +64,40 @@ suite("arp", ["arping", "ping", "tshark", "tcpdump"], () => {
       assert.strictEqual(free.status, 0, free.stdout)
     }))
 
-  it.live("the stack probes and announces its address before it says that it is ready (RFC 5227 §2.1.1, §2.3)", () =>
+  it.live("the stack announces its address as soon as it has it (RFC 5227 §2.3)", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("arp announce")
       const recording = yield* Machine.capture(machine, "arp")
       yield* Machine.up(machine)
       yield* machine.namespace.succeed("ping", ["-c", "1", stackAddress])
       yield* recording.stop
+      const [first] = yield* packets(machine.namespace, recording.file)
+      assert.deepStrictEqual([first?.[0], ...first!.slice(2)], ["1", stackAddress, stackAddress])
+    }))
+
+  it.live("an address is probed three times before it is announced and used (RFC 5227 §2.1.1)", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("arp probes")
+      const recording = yield* Machine.capture(machine, "arp")
+      const program = yield* Machine.program(machine, "address")
+      yield* program.line(/^10\.99\.0\.2 is tentative$/)
+      yield* program.line(/^10\.99\.0\.2 is preferred$/, "20 seconds")
+      yield* machine.namespace.succeed("ping", ["-c", "1", stackAddress])
+      yield* recording.stop
+      const own = (yield* neighbour(machine.namespace)).mac
       const seen = yield* packets(machine.namespace, recording.file)
-      const probes = seen.filter(([, , sender, target]) => sender === "0.0.0.0" && target === stackAddress)
-      const announcements = seen.filter(([, , sender, target]) => sender === stackAddress && target === stackAddress)
-      assert.strictEqual(probes.length, 3, JSON.stringify(seen))
-      assert.isAtLeast(announcements.length, 1, JSON.stringify(seen))
+      const asked = seen.filter(([, mac, , target]) => mac === own && target === stackAddress).map(([, , sender]) =>
+        sender
+      )
+      assert.deepStrictEqual(asked.slice(0, 4), ["0.0.0.0", "0.0.0.0", "0.0.0.0", stackAddress], JSON.stringify(seen))
+    }))
+
+  it.live("an address that the kernel has already is found to be a duplicate and not used (RFC 5227 §2.1.1)", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("arp duplicate")
+      yield* machine.namespace.succeed("ip", ["address", "add", `${stackAddress}/32`, "dev", device])
+      const program = yield* Machine.program(machine, "address")
+      yield* program.line(/^10\.99\.0\.2 is duplicated$/, "20 seconds")
     }))
 
   it.live("the stack defends its address once when another claims it, and keeps working (RFC 5227 §2.4)", () =>
@@ -85,7 +107,27 @@ suite("arp", ["arping", "ping", "tshark", "tcpdump"], () => {
       yield* machine.namespace.succeed("ping", ["-c", "1", stackAddress])
       const own = (yield* neighbour(machine.namespace)).mac
       const recording = yield* Machine.capture(machine, "arp")
-      yield* machine.namespace.run("arping", ["-U", "-c", "1", "-s", stackAddress, "-I", device, stackAddress])
+      const claim = [
+        "--arp-type",
+        "ARP-reply",
+        "--arp-sender-mac",
+        "02:00:00:00:00:77",
+        "--arp-sender-ip",
+        stackAddress
+      ]
+      const to = [
+        "--arp-target-ip",
+        stackAddress,
+        "--dest-mac",
+        "ff:ff:ff:ff:ff:ff",
+        "-e",
+        device,
+        "-c",
+        "2",
+        "--delay",
+        "50ms"
+      ]
+      yield* machine.namespace.succeed("nping", [...claim, ...to, stackAddress])
       yield* machine.namespace.succeed("ping", ["-c", "2", "-i", "0.1", stackAddress])
       yield* recording.stop
       const seen = yield* packets(machine.namespace, recording.file)

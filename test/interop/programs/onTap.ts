@@ -10,18 +10,22 @@ import * as Links from "../../../src/link/Links.ts"
 import * as Netstack from "../../../src/Netstack.ts"
 import { device, prefixLength, stackAddress } from "../Machine.ts"
 
-const stack = Netstack.layer({ ipv4: `${stackAddress}/${prefixLength}` }).pipe(
-  Layer.provide(Links.layerEffect(Tap.make({ name: device }))),
-  Layer.provide(TunTapDevice.layer)
-)
+const stackWith = (options: Netstack.Options) =>
+  Netstack.layer({ ipv4: `${stackAddress}/${prefixLength}`, ...options }).pipe(
+    Layer.provide(Links.layerEffect(Tap.make({ name: device }))),
+    Layer.provide(TunTapDevice.layer)
+  )
 
 /** Runs a program with the stack; one that fails is reported, and so is a stack that does. */
-export const run = <E>(program: Effect.Effect<unknown, E, Netstack.Netstack | Scope.Scope>): void => {
+export const run = <E>(
+  program: Effect.Effect<unknown, E, Netstack.Netstack | Scope.Scope>,
+  options: Netstack.Options = {}
+): void => {
   const whole = Effect.gen(function*() {
     const { failure } = yield* Netstack.Netstack
     yield* Effect.raceFirst(program, failure)
   })
-  Effect.runPromise(Effect.provide(Effect.scoped(whole), stack)).catch((error: unknown) => {
+  Effect.runPromise(Effect.provide(Effect.scoped(whole), stackWith(options))).catch((error: unknown) => {
     console.error(error)
     process.exitCode = 1
   })
