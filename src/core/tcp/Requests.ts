@@ -161,10 +161,18 @@ export type TcpRequest =
   | TcpGetInfo
   | TcpList
 
+/** The requests that still reach a connection which its program has let go: a stack that is closed waits for it, or resets it. */
+const reachesOrphans = (request: TcpRequest): boolean => request._tag === "TcpAwait" || request._tag === "TcpAbort"
+
 /** The connection that a program names; requests about any other fail with `NotConnected`. */
-const held = (ctx: Context, state: State, ticket: Ticket, id: number): Connection | undefined => {
-  const entry = state.entries.get(id)
-  if (entry?._tag === "Connection" && entry.holder === "program") return entry
+const held = (
+  ctx: Context,
+  state: State,
+  ticket: Ticket,
+  request: TcpRequest & { readonly connection: number }
+): Connection | undefined => {
+  const entry = state.entries.get(request.connection)
+  if (entry?._tag === "Connection" && (entry.holder === "program" || reachesOrphans(request))) return entry
   ctx.fail(ticket, Reason.notConnected)
   return undefined
 }
@@ -223,7 +231,7 @@ export const handle = (ctx: Context, state: State, ticket: Ticket, request: TcpR
     case "TcpAwait":
     case "TcpSetOptions":
     case "TcpGetInfo": {
-      const self = held(ctx, state, ticket, request.connection)
+      const self = held(ctx, state, ticket, request)
       return self === undefined ? undefined : onConnection(ctx, state, ticket, self, request)
     }
   }
