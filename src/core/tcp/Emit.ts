@@ -13,6 +13,7 @@ import * as TcpOptions from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as RangeSet from "../data/RangeSet.ts"
+import * as Family from "../Family.ts"
 import { noPieces, type Path } from "../Ip.ts"
 import type { Credit } from "../Request.ts"
 import * as AckPolicy from "./AckPolicy.ts"
@@ -125,6 +126,14 @@ export const segmentSize = (self: Connection): number => {
   if (!hasSackToTell(self)) return self.snd.mss
   const blocks = sackBlocks(self)
   return blocks.length === 0 ? self.snd.mss : Math.max(1, self.snd.mss - 4 - 8 * blocks.length)
+}
+
+/** Text of the largest segment: as many whole pieces of `mss` as one packet of the path's largest size holds. */
+export const largestText = (self: Connection, mss: number): number => {
+  const { path } = self
+  const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
+  const room = path.maxSegmentBytes - headers
+  return room < 2 * mss ? mss : room - room % mss
 }
 
 /**

@@ -12,7 +12,6 @@ import type { Piece } from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
 import * as Tcp from "../../wire/Tcp.ts"
 import type { Context } from "../Context.ts"
-import * as Family from "../Family.ts"
 import { noPieces } from "../Ip.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
@@ -20,19 +19,12 @@ import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import * as LossTimer from "./LossTimer.ts"
 import * as Recovery from "./Recovery.ts"
+import * as Retransmit from "./Retransmit.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as Deadlines from "./Timer.ts"
 
 /** A corked program's last short segment leaves after this all the same, as in deployed stacks. */
 const corkLimit = Time.millis(200)
-
-/** Whole segments of `mss` that fit one packet of the path's largest size. */
-const largestText = (self: Connection, mss: number): number => {
-  const { path } = self
-  const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
-  const room = path.maxSegmentBytes - headers
-  return room < 2 * mss ? mss : room - room % mss
-}
 
 /** What the peer's window leaves. */
 const windowLeft = (self: Connection): number => self.snd.wnd - Sequence.distance(self.snd.una, self.snd.nxt)
@@ -62,7 +54,7 @@ const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number
     Recovery.allowance(self),
     self.config.transmitCreditBytes - self.snd.credit
   )
-  const length = Math.min(waiting, allowed, largestText(self, mss))
+  const length = Math.min(waiting, allowed, Emit.largestText(self, mss))
   if (length <= 0) return 0
   if (length >= mss) {
     const whole = length - length % mss
@@ -98,11 +90,14 @@ const afterSend = (
   self: Connection,
   start: Sequence.Sequence,
   end: Sequence.Sequence
-): Connection =>
-  LossTimer.sent(ctx, {
-    ...Recovery.sent(ctx, self, start, end),
-    snd: { ...self.snd, nxt: end, lastAt: ctx.at }
-  })
+): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, end, Sequence.distance(start, end)))
+
+/** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
+export const one = (ctx: Context, self: Connection): Connection | undefined => {
+  const mss = Emit.segmentSize(self)
+  const length = Math.min(Connections.unsent(self), windowLeft(self), mss)
+  return length > 0 ? fresh(ctx, self, length, mss) : undefined
+}
 
 /** Text waits for company: a corked program's is let go after a while. */
 const corked = (ctx: Context, self: Connection, waiting: number): Connection => {
@@ -120,7 +115,7 @@ const mayPush = (self: Connection): boolean =>
 /** Sends all that may leave now: what was lost first, then what is new. */
 export const push = (ctx: Context, connection: Connection): Connection => {
   if (!mayPush(connection)) return connection
-  let self = Recovery.retransmit(ctx, connection)
+  let self = Retransmit.lost(ctx, connection)
   let waiting = Connections.unsent(self)
   if (waiting === 0 && !Connections.finUnsent(self)) return self
   self = Recovery.afterIdle(ctx, self)

@@ -9,10 +9,9 @@ import * as Close from "./Close.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Finish from "./Finish.ts"
-import * as Handshake from "./Handshake.ts"
 import * as KeepAlive from "./KeepAlive.ts"
 import * as Lifecycle from "./Lifecycle.ts"
-import * as LossTimer from "./LossTimer.ts"
+import * as Overdue from "./Overdue.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
 import * as UserTimeout from "./UserTimeout.ts"
@@ -39,16 +38,6 @@ const fatal = (ctx: Context, state: State, self: Connection): Connection | undef
   return slow.keepAlive <= ctx.at ? KeepAlive.timeout(ctx, state, alive) : alive
 }
 
-/** The retransmission timer, for whatever it ran. */
-const loss = (ctx: Context, state: State, self: Connection): Connection | undefined => {
-  if (self.deadlines.loss > ctx.at) return self
-  const { purpose } = self.deadlines
-  const stopped = Deadlines.withLoss(self, purpose, Time.never)
-  return purpose === "handshake"
-    ? Handshake.timeout(ctx, state, stopped)
-    : LossTimer.timeout(ctx, state, stopped, purpose)
-}
-
 /** What only lets something happen that Finish does. */
 const harmless = (ctx: Context, self: Connection): Connection => {
   let next = self
@@ -63,6 +52,7 @@ export const alarm = (ctx: Context, state: State, connection: Connection, due: T
   const current = { ...connection, timer: armed }
   if (!isDue) return ctx.put(state.entries, connection.id, current)
   const alive = fatal(ctx, state, current)
-  const next = alive === undefined ? undefined : loss(ctx, state, alive)
+  const isOverdue = alive !== undefined && alive.deadlines.loss <= ctx.at
+  const next = isOverdue ? Overdue.timeout(ctx, state, alive) : alive
   if (next !== undefined) Finish.event(ctx, state, harmless(ctx, next))
 }

@@ -12,6 +12,8 @@ export type Purpose = "handshake" | "retransmit" | "tailLossProbe" | "reordering
 export interface Deadlines {
   readonly loss: Time.Instant
   readonly purpose: Purpose
+  /** When the RTO is to expire, whatever the timer is set to before. */
+  readonly rtoAt: Time.Instant
   readonly delayedAck: Time.Instant
   /** The pace allows the next segment. */
   readonly pace: Time.Instant
@@ -43,34 +45,27 @@ export const calm: Slow = Object.freeze({
 export const none: Deadlines = Object.freeze({
   loss: Time.never,
   purpose: "retransmit",
+  rtoAt: Time.never,
   delayedAck: Time.never,
   pace: Time.never,
   slow: calm
 })
 
 /** Sets the retransmission timer; `Time.never` stops it. */
-export const withLoss = (self: Connection, purpose: Purpose, at: Time.Instant): Connection => {
-  const { deadlines } = self
-  if (deadlines.loss === at && deadlines.purpose === purpose) return self
-  return {
-    ...self,
-    deadlines: { loss: at, purpose, delayedAck: deadlines.delayedAck, pace: deadlines.pace, slow: deadlines.slow }
-  }
+export const withLoss = (
+  self: Connection,
+  purpose: Purpose,
+  at: Time.Instant,
+  rtoAt: Time.Instant
+): Connection => {
+  const { delayedAck, loss, pace, slow } = self.deadlines
+  if (loss === at && self.deadlines.purpose === purpose && self.deadlines.rtoAt === rtoAt) return self
+  return { ...self, deadlines: { loss: at, purpose, rtoAt, delayedAck, pace, slow } }
 }
 
 export const withDelayedAck = (self: Connection, at: Time.Instant): Connection => {
-  const { deadlines } = self
-  if (deadlines.delayedAck === at) return self
-  return {
-    ...self,
-    deadlines: {
-      loss: deadlines.loss,
-      purpose: deadlines.purpose,
-      delayedAck: at,
-      pace: deadlines.pace,
-      slow: deadlines.slow
-    }
-  }
+  const { delayedAck, loss, pace, purpose, rtoAt, slow } = self.deadlines
+  return delayedAck === at ? self : { ...self, deadlines: { loss, purpose, rtoAt, delayedAck: at, pace, slow } }
 }
 
 export const withPace = (self: Connection, at: Time.Instant): Connection =>

@@ -38,6 +38,12 @@ export const roundTrip = (self: Timestamps, echo: number, at: Time.Instant): Tim
   return ticks < 0 ? undefined : Time.scale(tick, ticks)
 }
 
+/** The end of the tick in which the segment that `echo` came back for was sent; `undefined` for what we can't have sent. */
+export const sentUntil = (self: Timestamps, echo: number, at: Time.Instant): Time.Instant | undefined => {
+  const ticks = Sequence.distance(echo, value(self.offset, at))
+  return ticks < 0 ? undefined : Time.instantOf((Math.floor(at / tick) - ticks + 1) * tick)
+}
+
 /**
  * Protection against wrapped sequence numbers (rfc: 7323 §5.3 R1): whether a segment's TSval is older than TS.Recent, and TS.Recent
  * young enough to say so.

@@ -13,10 +13,10 @@ import type { Connection } from "../Connection.ts"
 import * as Connections from "../Connection.ts"
 import * as Emit from "../Emit.ts"
 import * as Establish from "../Establish.ts"
+import * as Feedback from "../Feedback.ts"
 import * as Finish from "../Finish.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import * as LossTimer from "../LossTimer.ts"
-import * as Recovery from "../Recovery.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
@@ -122,8 +122,8 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     queue: isNew ? released(ctx, self, una) : self.queue
   }
   if (!isNew && Connections.inFlight(self) === 0) return heardWindow(moved, before)
-  const judged = Recovery.onAck(ctx, moved, segment, una, duplicate)
-  return isNew ? progress(ctx, judged) : heardWindow(judged, before)
+  const judged = Feedback.onAck(ctx, moved, segment, una, duplicate)
+  return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
 
 /** What follows from our FIN being acknowledged, by state. `undefined` when the connection is no more. */

@@ -1,0 +1,254 @@
+/**
+ * What an ACK tells the sender (RFC 9293 §3.10.7.4, fifth check): a round-trip time, what has arrived, what is lost, and by all that how fast to go on.
+ *
+ *     ACK ─▶ scoreboard ─▶ round trip ─▶ losses (RACK, or counts) ─▶ phase ─▶ controller
+ */
+import * as Sequence from "../../wire/Sequence.ts"
+import type { SackBlock } from "../../wire/TcpOptions.ts"
+import type { Context } from "../Context.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Control from "./Control.ts"
+import * as DeliveryRate from "./DeliveryRate.ts"
+import * as Loss from "./Loss.ts"
+import * as Prr from "./Prr.ts"
+import * as Rack from "./Rack.ts"
+import * as Recovery from "./Recovery.ts"
+import * as Rtt from "./Rtt.ts"
+import * as Scoreboard from "./Scoreboard.ts"
+import type * as Segment from "./Segment.ts"
+import * as TailLossProbe from "./TailLossProbe.ts"
+import * as Timestamps from "./Timestamps.ts"
+
+/** The round-trip measurement of an ACK: by when the oldest of what it covers was sent, else by its timestamp (RFC 7323 §4.1). */
+const measured = (
+  ctx: Context,
+  self: Connection,
+  segment: Segment.Segment,
+  update: Scoreboard.Update
+): Time.Span | undefined => {
+  if (update.sampled !== undefined) return Time.between(update.sampled, ctx.at)
+  const echo = segment.options.timestampEcho
+  if (!self.agreed.timestamps || echo === undefined || echo === 0 || update.acked === 0) return undefined
+  return Timestamps.roundTrip(self.stamps, echo, ctx.at)
+}
+
+/** How many samples a window gives (RFC 7323 Appendix G). */
+const samplesPerRound = (self: Connection): number => Math.ceil(Connections.inFlight(self) / (2 * self.snd.mss))
+
+/** Takes the measurement into the estimate, if there is one. */
+const withSample = (ctx: Context, self: Connection, rtt: Time.Span | undefined): Connection => {
+  if (rtt === undefined) return self
+  const { recovery } = self
+  const tail = TailLossProbe.sampled(recovery.tail)
+  return {
+    ...self,
+    rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self)),
+    recovery: tail === recovery.tail ? recovery : { ...recovery, tail }
+  }
+}
+
+/** What the ACK means for the controller. */
+const tellController = (
+  ctx: Context,
+  self: Connection,
+  update: Scoreboard.Update,
+  rtt: Time.Span | undefined,
+  before: number,
+  lost: number
+): Connection => {
+  const minRtt = Rtt.minimum(self.rtt)
+  const [rate, sample] = DeliveryRate.deliver(
+    DeliveryRate.lose(self.rate, lost),
+    update.delivered,
+    update.newest?.stamp,
+    ctx.at,
+    minRtt
+  )
+  const { controller, state } = self.control
+  const { phase } = self.recovery
+  const next = controller.onAck(state, {
+    now: ctx.at,
+    bytesAcked: update.acked,
+    bytesDelivered: update.delivered,
+    bytesLost: lost,
+    bytesInFlight: before,
+    bytesInFlightAfter: Recovery.pipe(self),
+    rtt,
+    srtt: self.rtt.srtt,
+    minRtt,
+    isAppLimited: self.recovery.isAppLimited,
+    recovery: phase === "open" ? "none" : phase,
+    rate: sample
+  })
+  return { ...self, rate, control: Control.moved(self.control, next) }
+}
+
+/** Counts duplicates, and takes back what a cumulative ACK explains (RFC 6582 §3.2: deflation by partial ACKs). */
+const withDuplicates = (self: Connection, update: Scoreboard.Update, isDuplicate: boolean): Connection => {
+  const { duplicates, phase } = self.recovery
+  let next = duplicates
+  if (update.acked > 0) {
+    next = phase === "fast" ? Math.max(0, duplicates + 1 - Math.ceil(update.acked / self.snd.mss)) : 0
+  } else if (isDuplicate) next = duplicates + 1
+  return next === duplicates ? self : { ...self, recovery: { ...self.recovery, duplicates: next } }
+}
+
+const firstLost = (board: Scoreboard.Scoreboard): Scoreboard.Scoreboard => {
+  const segment = Scoreboard.firstSegment(board)
+  return segment === undefined ? board : Loss.until(board, segment.end).board
+}
+
+const withBoard = (self: Connection, board: Scoreboard.Scoreboard): Connection =>
+  board === self.board ? self : { ...self, board }
+
+/** Losses by time (rfc: 8985 §6.2), with the time at which to look again. */
+const byTime = (ctx: Context, self: Connection): Connection => {
+  const { losses, lookAgain } = Rack.detect(self.recovery.rack, self.board, Recovery.surroundings(ctx, self))
+  const at = lookAgain ?? Time.never
+  return at === self.recovery.lookAgain
+    ? withBoard(self, losses.board)
+    : { ...self, board: losses.board, recovery: { ...self.recovery, lookAgain: at } }
+}
+
+/** Losses by counts: of SACKs (RFC 6675 §4), or of duplicates (RFC 5681 §3.2, RFC 6582 §3.2). */
+const byCount = (self: Connection, update: Scoreboard.Update): Connection => {
+  const { config, recovery } = self
+  const isThird = recovery.phase === "open" && recovery.duplicates >= config.reordering
+  if (self.agreed.sack) {
+    const board = Loss.byCount(self.board, config.reordering, self.snd.mss).board
+    // RFC 6675 §5 step 4.3: the first segment goes again with the third duplicate, whatever the SACKs say.
+    return withBoard(self, isThird && Scoreboard.lostBytes(board) === 0 ? firstLost(board) : board)
+  }
+  // rfc: 6582 §3.2 step 2: only for a loss after the last recovery's data; step 3: a partial ACK names the next loss.
+  const isNewLoss = isThird && Sequence.afterOrEqual(self.snd.una, recovery.recover)
+  const isPartial = recovery.phase === "fast" && update.acked > 0
+  return isNewLoss || isPartial ? withBoard(self, firstLost(self.board)) : self
+}
+
+/** DeliveredData (RFC 6937 §2); without SACK each duplicate ACK stands for a segment, which a later cumulative ACK covers again. */
+const deliveredBy = (self: Connection, update: Scoreboard.Update, duplicates: number): number => {
+  if (self.agreed.sack) return update.delivered
+  const { mss } = self.snd
+  return update.acked === 0 ? mss : Math.max(0, update.acked - duplicates * mss)
+}
+
+/** What the ACK lets out in fast recovery (RFC 6937 §3). */
+const withBudget = (self: Connection, update: Scoreboard.Update, delivered: number, newlyLost: number): Connection => {
+  const { recovery } = self
+  if (recovery.prr === undefined) return self
+  const { prr, sndCnt } = Prr.onAck(recovery.prr, {
+    delivered,
+    pipe: Recovery.pipe(self),
+    mss: self.snd.mss,
+    isProgress: update.acked > 0 && newlyLost <= 0
+  })
+  return { ...self, recovery: { ...recovery, prr, budget: sndCnt } }
+}
+
+/** RACK's account of the ACK (rfc: 8985 §6.2 steps 2 to 4), and the tail loss probe's (§7.4). */
+const withRack = (
+  ctx: Context,
+  self: Connection,
+  update: Scoreboard.Update,
+  una: Sequence.Sequence,
+  isDuplicate: boolean,
+  endsRecovery: boolean
+): Connection => {
+  const { recovery } = self
+  const delivered = Rack.deliver(recovery.rack, update, ctx.at)
+  const rack = Rack.adapt(delivered, self.board, update.duplicate !== undefined, endsRecovery)
+  const answer = recovery.tail.endSeq === undefined ? undefined : TailLossProbe.onAck(recovery.tail, {
+    ack: una,
+    duplicate: update.duplicate,
+    isBareDuplicate: isDuplicate && update.sacked === 0 && update.duplicate === undefined
+  })
+  const tail = answer?.probe ?? recovery.tail
+  const noted: Connection = rack === recovery.rack && tail === recovery.tail
+    ? self
+    : { ...self, recovery: { ...recovery, rack, tail } }
+  return answer?.repairedLoss === true ? repaired(ctx, noted) : noted
+}
+
+/** The probe has repaired a loss that nobody else saw: the window answers to it all the same (rfc: 8985 §7.4 MUST). */
+const repaired = (ctx: Context, self: Connection): Connection => {
+  const { controller, state } = self.control
+  const lost = controller.onLoss(state, { now: ctx.at, flightSize: Scoreboard.flightSize(self.board) })
+  return { ...self, control: Control.moved(self.control, controller.onRecoveryExit(lost, ctx.at)) }
+}
+
+/** Decides on phases: whether the ACK ends one, shows losses, or begins one. */
+const judge = (
+  ctx: Context,
+  connection: Connection,
+  update: Scoreboard.Update,
+  una: Sequence.Sequence,
+  isDuplicate: boolean
+): Connection => {
+  const { duplicates, phase, recover } = connection.recovery
+  const isOver = phase !== "open" && Sequence.afterOrEqual(una, recover)
+  let self = withDuplicates(connection, update, isDuplicate)
+  if (Recovery.usesRack(self)) self = withRack(ctx, self, update, una, isDuplicate, isOver)
+  if (isOver) self = Recovery.leave(ctx, self)
+  const isTelling = isDuplicate || self.board.tree !== undefined || self.recovery.phase === "fast"
+  if (!isTelling || Connections.inFlight(self) === 0) {
+    return self.recovery.lookAgain === Time.never
+      ? self
+      : { ...self, recovery: { ...self.recovery, lookAgain: Time.never } }
+  }
+  const before = Scoreboard.lostBytes(self.board)
+  self = Recovery.usesRack(self) ? byTime(ctx, self) : byCount(self, update)
+  if (self.recovery.phase === "open" && Scoreboard.lostBytes(self.board) > 0) self = Recovery.enterFast(ctx, self)
+  return withBudget(self, update, deliveredBy(self, update, duplicates), Scoreboard.lostBytes(self.board) - before)
+}
+
+const noBlocks: ReadonlyArray<SackBlock> = Object.freeze([])
+
+/** Until when a retransmission may have been sent to be what the ACK answers (RFC 8985 §6.2 step 2). */
+const credible = (ctx: Context, self: Connection, segment: Segment.Segment): Time.Instant => {
+  const echo = segment.options.timestampEcho
+  const until = self.agreed.timestamps && echo !== undefined && echo !== 0
+    ? Timestamps.sentUntil(self.stamps, echo, ctx.at)
+    : undefined
+  return Rack.credible(ctx.at, Rtt.minimum(self.rtt), until)
+}
+
+/** An acceptable ACK that covers up to `una`; SND.UNA and the queue are moved already. */
+export const onAck = (
+  ctx: Context,
+  connection: Connection,
+  segment: Segment.Segment,
+  una: Sequence.Sequence,
+  isDuplicate: boolean
+): Connection => {
+  const before = Recovery.pipe(connection)
+  const lostBefore = Scoreboard.lostBytes(connection.board)
+  const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
+  const isCalm = connection.board.tree === undefined && blocks.length === 0
+  const update = isCalm
+    ? Scoreboard.update(connection.board, una)
+    : Scoreboard.update(connection.board, una, blocks, credible(ctx, connection, segment))
+  const rtt = measured(ctx, connection, segment, update)
+  const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
+  const self = judge(ctx, noted, update, una, isDuplicate)
+  if (update.delivered === 0) return self
+  return tellController(ctx, self, update, rtt, before, Math.max(0, Scoreboard.lostBytes(self.board) - lostBefore))
+}
+
+/** RACK's reordering timer has fired: what waited for it is lost now (rfc: 8985 §6.3). */
+export const lookAgain = (ctx: Context, connection: Connection): Connection => {
+  const before = Scoreboard.lostBytes(connection.board)
+  let self = byTime(ctx, connection)
+  if (Scoreboard.lostBytes(self.board) <= before) return self
+  if (self.recovery.phase === "open") self = Recovery.enterFast(ctx, self)
+  const { recovery } = self
+  if (recovery.prr === undefined) return self
+  const { prr, sndCnt } = Prr.onAck(recovery.prr, {
+    delivered: 0,
+    pipe: Recovery.pipe(self),
+    mss: self.snd.mss,
+    isProgress: false
+  })
+  return { ...self, recovery: { ...recovery, prr, budget: sndCnt } }
+}

@@ -1,0 +1,76 @@
+/**
+ * Sending again (RFC 6298 §5.4, RFC 6675 §5): what counts as lost goes out before anything new.
+ */
+import type { Piece } from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Context } from "../Context.ts"
+import * as Counter from "../Counter.ts"
+import type { Connection } from "./Connection.ts"
+import * as DeliveryRate from "./DeliveryRate.ts"
+import * as Emit from "./Emit.ts"
+import * as Loss from "./Loss.ts"
+import * as Recovery from "./Recovery.ts"
+import * as Scoreboard from "./Scoreboard.ts"
+import * as SendQueue from "./SendQueue.ts"
+
+/** Sends `[start, end)` again, or as much of it as one segment holds. */
+export const again = (
+  ctx: Context,
+  self: Connection,
+  start: Sequence.Sequence,
+  end: Sequence.Sequence,
+  mss: number
+): Connection => {
+  const most = Sequence.add(start, Emit.largestText(self, mss))
+  const textEnd = Sequence.earlier(Sequence.earlier(end, self.queue.end), most)
+  const length = Sequence.distance(start, textEnd)
+  const isLast = textEnd === self.queue.end
+  const withFin = self.snd.fin && isLast && Sequence.after(end, textEnd)
+  const pieces: Array<Piece> = []
+  const queue = SendQueue.read(self.queue, start, length, pieces)
+  const flags = (withFin ? Tcp.FIN : 0) | (isLast && length > 0 ? Tcp.PSH : 0)
+  const emitted = Emit.segment(ctx, { ...self, queue }, start, flags, pieces, length, mss)
+  return noted(ctx, emitted, start, withFin ? Sequence.add(textEnd, 1) : textEnd, mss)
+}
+
+/** Takes note of what has left again. */
+const noted = (
+  ctx: Context,
+  self: Connection,
+  start: Sequence.Sequence,
+  end: Sequence.Sequence,
+  mss: number
+): Connection => {
+  const size = Sequence.distance(start, end)
+  const segments = Math.max(1, Math.ceil(size / mss))
+  const [rate, stamp] = DeliveryRate.send(self.rate, ctx.at, Scoreboard.pipe(self.board), size)
+  ctx.count(Counter.index.tcpSegmentsRetransmitted, segments)
+  return {
+    ...self,
+    rate,
+    board: Scoreboard.retransmitted(self.board, start, end, mss, stamp),
+    recovery: Recovery.spent(self.recovery, size),
+    snd: {
+      ...self.snd,
+      lastAt: ctx.at,
+      retransmittedSegments: self.snd.retransmittedSegments + segments,
+      retransmittedBytes: self.snd.retransmittedBytes + size
+    }
+  }
+}
+
+/** Sends what counts as lost, oldest first, as far as the window goes (RFC 6675 §5 step C). */
+export const lost = (ctx: Context, connection: Connection): Connection => {
+  if (Scoreboard.lostBytes(connection.board) === 0) return connection
+  let self = connection
+  const mss = Emit.segmentSize(self)
+  for (;;) {
+    const allowed = Math.min(Recovery.allowance(self), self.config.transmitCreditBytes - self.snd.credit)
+    if (allowed <= 0) return self
+    const range = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
+    // A part of a segment is not worth an exception: the next ACKs make the allowance whole.
+    if (range === undefined || allowed < Math.min(mss, Sequence.distance(range.start, range.end))) return self
+    self = again(ctx, self, range.start, range.end, mss)
+  }
+}
