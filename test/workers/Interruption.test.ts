@@ -4,7 +4,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
+import * as Network from "../../src/sockets/Network.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
+import * as Tcp from "../../src/sockets/Tcp.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as EntropySource from "../../src/workers/EntropySource.ts"
 import * as Readings from "../../src/workers/Readings.ts"
@@ -79,5 +81,40 @@ describe("interrupting a request", () => {
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* leftovers(one), nothing)
       assert.deepStrictEqual(yield* leftovers(two), nothing)
+    }))
+
+  it.effect("leaves no connection, no waiting call and no memory, whenever it happens to programs over TCP", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair({ latency: "1 millis" })
+      const listener = yield* on(two)(Tcp.listen({ port: 7 }))
+      const choices = EntropySource.seeded(12)(1200)
+      const talk = Effect.scoped(Effect.gen(function*() {
+        const connection = yield* on(one)(Tcp.connect(`${addressTwo}:7`))
+        yield* connection.write(new Uint8Array(400_000))
+        yield* connection.end
+        return yield* connection.readAll
+      }))
+      const serve = Effect.scoped(Effect.gen(function*() {
+        const connection = yield* listener.accept
+        yield* connection.read()
+        yield* connection.write(new Uint8Array(400_000))
+        return yield* connection.readAll
+      }))
+      for (let i = 0; i < choices.length; i += 4) {
+        const first = yield* Effect.forkChild(Effect.exit(talk))
+        const second = yield* Effect.forkChild(Effect.exit(serve))
+        for (let hops = choices[i]! & 7; hops > 0; hops--) yield* Effect.yieldNow
+        yield* TestClock.adjust(choices[i + 1]! & 15)
+        yield* Fiber.interrupt((choices[i + 2]! & 1) === 0 ? first : second)
+        for (let hops = choices[i + 3]! & 3; hops > 0; hops--) yield* Effect.yieldNow
+        yield* Fiber.interruptAll([first, second])
+      }
+      yield* listener.close
+      yield* TestClock.adjust("5 minutes")
+      for (const stack of [one, two]) {
+        assert.deepStrictEqual(yield* leftovers(stack), nothing)
+        assert.deepStrictEqual(yield* on(stack)(Network.connections), [])
+        assert.strictEqual((yield* on(stack)(Network.memory)).total, 0)
+      }
     }))
 })

@@ -8,8 +8,12 @@ import { TestClock } from "effect/testing"
 import * as Config from "../../src/core/Config.ts"
 import type { Output } from "../../src/core/Output.ts"
 import { snapshot } from "../../src/core/State.ts"
+import * as Faults from "../../src/link/Faults.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
+import { echo } from "../../src/services/classic.ts"
+import * as Service from "../../src/services/Service.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
+import * as Tcp from "../../src/sockets/Tcp.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as Gather from "../../src/wire/Gather.ts"
 import * as EntropySource from "../../src/workers/EntropySource.ts"
@@ -23,7 +27,8 @@ const recorded = (seed: number, wire: MemoryLink.Options) =>
   Effect.gen(function*() {
     const lines: Array<string> = []
     const emitted: Array<ReadonlyArray<unknown>> = []
-    const [near, far] = MemoryLink.pair(wire)
+    const [end, far] = MemoryLink.pair(wire)
+    const near = Faults.apply({ seed, loss: 0.02, duplication: 0.01, reordering: 0.01 })(end)
     const stack = yield* Effect.provideService(
       Stack.make({
         config: Config.defaults,
@@ -35,7 +40,8 @@ const recorded = (seed: number, wire: MemoryLink.Options) =>
     )
     const link = yield* stack.attach(near)
     yield* stack.ask({ _tag: "AddAddress", link, address: 0x0a000001, prefixLength: 24, origin: "static" })
-    yield* host([far], { ipv4: `${addressTwo}/24` }, seed + 100)
+    const server = yield* host([far], { ipv4: `${addressTwo}/24` }, seed + 100)
+    yield* Effect.forkScoped(on(server)(Service.serve(echo, 7)))
     return { stack, lines, emitted }
   })
 
@@ -47,7 +53,15 @@ const comparable = (output: Output): unknown => {
   return RecordedValue.encode({ ...output, packet: { ...output.packet, head: bytes, pieces: [], headStart: 0 } })
 }
 
-/** A program that uses everything there is: pings, datagrams, refused ports, lost answers, interruptions. */
+/** Sends data to the far host's echo and reads it back; and half of the time gives up in the middle. */
+const exchange = (stack: Stack.Stack, length: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const connection = yield* on(stack)(Tcp.connect(`${addressTwo}:7`))
+    yield* Effect.forkScoped(Effect.andThen(connection.write(new Uint8Array(length)), connection.end))
+    return (yield* connection.readAll).length
+  }))
+
+/** A program that uses everything there is: pings, datagrams, connections, refused ports, lost answers, interruptions. */
 const busy = (stack: Stack.Stack): Effect.Effect<void, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const socket = yield* on(stack)(Udp.bind({ port: 99 }))
@@ -60,10 +74,14 @@ const busy = (stack: Stack.Stack): Effect.Effect<void, unknown, Scope.Scope> =>
       yield* Effect.exit(client.send(Uint8Array.of(i), `${addressTwo}:1`))
       const lost = yield* Effect.forkChild(Effect.exit(on(stack)(Ping.ping("10.0.0.77"))))
       const waiting = yield* Effect.forkChild(client.receive)
+      const complete = yield* Effect.forkChild(exchange(stack, 30_000))
+      const broken = yield* Effect.forkChild(exchange(stack, 300_000))
       yield* TestClock.adjust("30 millis")
       yield* Fiber.interrupt(waiting)
-      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.interrupt(broken)
+      yield* TestClock.adjust("20 seconds")
       yield* Fiber.join(lost)
+      assert.strictEqual(yield* Fiber.join(complete), 30_000)
     }
   })
 
