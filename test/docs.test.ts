@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
+import * as Anchors from "../scripts/anchors.ts"
 import * as Bounds from "../scripts/bounds.ts"
 import { compileErrors, documents, extract, read, root, runErrors } from "./docs/Programs.ts"
 
@@ -52,6 +53,12 @@ describe("the documentation", () => {
     assert.strictEqual(read("docs/bounds.md"), Bounds.page)
   })
 
+  it("follows one SYN along the lines where they are today (npm run docs)", () => {
+    const text = read("docs/control-flow.md")
+    assert.strictEqual(text, Anchors.refresh(text, (path) => read(join("docs", path))))
+    assert.notInclude(text, "#L0")
+  })
+
   it("has no link that leads nowhere", () => {
     assert.deepStrictEqual(documents().flatMap((document) => brokenLinks(document, read(document))), [])
   })
@@ -77,6 +84,15 @@ describe("the check of the documentation", () => {
     const errors = runErrors(found)
     assert.strictEqual(errors.length, 1)
     assert.match(errors[0]!.message, /at once/)
+  })
+
+  it("moves a link to the line of its member, and finds one that is gone", () => {
+    const source = "const a = 1\nexport const arrives = (): void => {}\n  private send(port: Port) {}\n"
+    const text = "[`Listen.arrives`](a.ts#L9) [`send`](a.ts#L1) [`gone`](a.ts#L1) [arrives](a.ts#L9)"
+    assert.strictEqual(
+      Anchors.refresh(text, () => source),
+      "[`Listen.arrives`](a.ts#L2) [`send`](a.ts#L3) [`gone`](a.ts#L0) [arrives](a.ts#L9)"
+    )
   })
 
   it("finds a link to a file or a line that does not exist", () => {
