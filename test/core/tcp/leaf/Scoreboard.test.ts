@@ -404,3 +404,49 @@ describe("Scoreboard and its twin", () => {
     }
   })
 })
+
+describe("Scoreboard of a large window", () => {
+  it("sums up its thousands of runs as they say themselves, through SACKs, losses and repairs", () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const random = Seeded.make(seed)
+      const iss = random.pick([0, 0x7fff_ff00])
+      let self = Scoreboard.make(iss)
+      for (let step = 0; step < 400; step++) {
+        const outstanding = Scoreboard.flightSize(self) / mss
+        for (let i = outstanding; i < 3000 && i < outstanding + 60; i++) {
+          self = Scoreboard.sent(self, Sequence.add(self.nxt, mss), mss, stamp(step))
+        }
+        const from = random.below(Scoreboard.flightSize(self) / mss)
+        const left = Sequence.add(self.una, from * mss)
+        const right = Sequence.add(left, (1 + random.below(random.pick([2, 200]))) * mss)
+        const una = random.chance(0.3) ? Sequence.add(self.una, random.below(20) * mss) : self.una
+        self = Scoreboard.update(self, una, [{ left, right: Sequence.earlier(right, self.nxt) }]).board
+        if (random.chance(0.3)) self = Loss.byCount(self, 3, mss).board
+        const next = random.chance(0.5) ? Loss.nextLost(self, 5 * mss) : undefined
+        if (next !== undefined) self = Scoreboard.retransmitted(self, next.start, next.end, mss, stamp(step))
+        if (step % 10 === 0) assertSums(self)
+      }
+    }
+  })
+})
+
+/** The sums of the whole against those of the runs. */
+const assertSums = (self: Scoreboard.Scoreboard): void => {
+  let [pipe, lost, sacked, segments] = [0, 0, 0, 0]
+  let at = self.una
+  let firstLost: number | undefined = undefined
+  for (const run of Scoreboard.runs(self)) {
+    const bytes = Sequence.distance(run.start, run.end)
+    assert.strictEqual(run.start, at)
+    at = run.end
+    if (run.sacked) [sacked, segments] = [sacked + bytes, segments + run.segments]
+    else if (run.copies === 0) [lost, firstLost] = [lost + bytes, firstLost ?? run.start]
+    else pipe += bytes * run.copies
+  }
+  assert.strictEqual(at, self.nxt)
+  assert.deepStrictEqual(
+    [Scoreboard.pipe(self), Scoreboard.lostBytes(self), Scoreboard.sackedBytes(self), Scoreboard.sackedSegments(self)],
+    [pipe, lost, sacked, segments]
+  )
+  assert.strictEqual(Loss.nextLost(self, mss)?.start, firstLost)
+}
