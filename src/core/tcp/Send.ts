@@ -20,6 +20,7 @@ import * as Emit from "./Emit.ts"
 import * as LossTimer from "./LossTimer.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Retransmit from "./Retransmit.ts"
+import * as Scoreboard from "./Scoreboard.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as Deadlines from "./Timer.ts"
 
@@ -111,6 +112,10 @@ const corked = (ctx: Context, self: Connection, waiting: number): Connection => 
 const mayPush = (self: Connection): boolean =>
   self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT" || self.state === "FIN-WAIT-1" ||
   self.state === "CLOSING" || self.state === "LAST-ACK"
+
+/** Whether something waits to be sent, or to be sent again. */
+export const isPending = (self: Connection): boolean =>
+  Connections.unsent(self) > 0 || Connections.finUnsent(self) || Scoreboard.lostBytes(self.board) > 0
 
 /** Sends all that may leave now: what was lost first, then what is new. */
 export const push = (ctx: Context, connection: Connection): Connection => {

@@ -29,6 +29,7 @@ import * as Parked from "./Parked.ts"
 import * as Receive from "./Receive.ts"
 import type { Endpoint, Received, TcpRequest } from "./Requests.ts"
 import * as Segment from "./Segment.ts"
+import * as Send from "./Send.ts"
 import type { Entry, State } from "./State.ts"
 import * as Timeouts from "./Timeouts.ts"
 import * as TimeWait from "./TimeWait.ts"
@@ -120,8 +121,9 @@ export const lost = (ctx: Context, state: State, key: number): void => {
 export const sent = (ctx: Context, state: State, id: number, bytes: number): void => {
   const self = state.entries.get(id)
   if (self?._tag !== "Connection" || self.state === "CLOSED" || self.state === "TIME-WAIT") return
-  const credit = Math.max(0, self.snd.credit - bytes)
-  Finish.event(ctx, state, { ...self, snd: { ...self.snd, credit } })
+  const returned: Connection = { ...self, snd: { ...self.snd, credit: Math.max(0, self.snd.credit - bytes) } }
+  if (Send.isPending(returned)) Finish.event(ctx, state, returned)
+  else ctx.put(state.entries, id, returned)
 }
 
 /** Whoever waited has been interrupted. A connect that nobody waits for any more is given up. */
