@@ -72,6 +72,7 @@ export interface Asked<A> {
 }
 
 const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
+const none: ReadonlyArray<never> = Object.freeze([])
 
 const seedBytes = (seed: number): Uint8Array => {
   const bytes = new Uint8Array(16)
@@ -86,8 +87,8 @@ interface Answer {
 
 /** One link's frames on their way out. */
 interface Port {
-  /** Frames as they would be on a wire. */
-  readonly frames: Array<Uint8Array>
+  /** Frames as they would be on a wire; those of one super-segment share their memory. */
+  readonly frames: Array<Frame.Frame>
   /** What waits while the link is stalled. */
   readonly waiting: Array<Transmit>
   isStalled: boolean
@@ -133,8 +134,13 @@ export class Host {
 
   /** The frames that have left a link since the last call: joined, with their checksums, super-segments cut. */
   takeFrames(link: LinkId): Array<Uint8Array> {
-    const port = this.port(link)
-    return port.frames.splice(0)
+    return this.takeOutgoing(link).map(Frame.copy)
+  }
+
+  /** The same without a copy: nobody may write to these frames. */
+  takeOutgoing(link: LinkId): ReadonlyArray<Frame.Frame> {
+    const { frames } = this.port(link)
+    return frames.length === 0 ? none : frames.splice(0)
   }
 
   /** From now on a link keeps what it is given, as a slow one would. */
@@ -292,13 +298,13 @@ export class Host {
     this.run(events)
   }
 
-  private cut(link: LinkId, packet: Gather.Outgoing): Array<Uint8Array> {
+  private cut(link: LinkId, packet: Gather.Outgoing): Array<Frame.Frame> {
     const headerLength = this.state.device.interfaces.get(link)?.medium === "ethernet" ? 14 : 0
     const bytes = new Uint8Array(Gather.segmentsSize(packet, 0))
     const bounds: Array<number> = []
     Gather.segments(packet, headerLength, 0, { bytes, at: 0, end: bytes.length, gap: 0 }, true, bounds)
-    const frames: Array<Uint8Array> = []
-    for (let i = 0; i < bounds.length; i += 2) frames.push(bytes.slice(bounds[i], bounds[i + 1]))
+    const frames: Array<Frame.Frame> = []
+    for (let i = 0; i < bounds.length; i += 2) frames.push(Frame.plain(bytes, bounds[i], bounds[i + 1]))
     return frames
   }
 

@@ -85,6 +85,9 @@ const everything: Partial<Record<Area, Reach>> = {
 /** The core's vocabulary at the sockets' edge: `Request.ts`, `Reason.ts` and each protocol's `Requests.ts`. */
 const requestsAndReasons = /^src\/core\/(Request|Reason|[a-z0-9]+\/Requests)\.ts$/
 
+/** The layer that a network of the test kit makes its stacks with. */
+const theStack = /^src\/Netstack\.ts$/
+
 /** What makes namespaces and runs programs of the system, for tests and measurements alike. */
 const interopHarness = /^test\/interop\/(Namespace|Process|Requirements)\.ts$/
 
@@ -95,7 +98,7 @@ const table: Record<Area, Partial<Record<Area, Reach>>> = {
   workers: { wire: "all", core: "all", link: "all" },
   sockets: { core: requestsAndReasons, workers: "all" },
   services: { wire: "all", sockets: "all" },
-  testing: { wire: "all", core: "all", link: "all", workers: "all", sockets: "all", services: "all" },
+  testing: { src: theStack, wire: "all", core: "all", link: "all", workers: "all", sockets: "all", services: "all" },
   layers: { ...everything, core: "types", layers: "all" },
   src: { core: "types", link: "all", workers: "all", sockets: "all", services: "all", layers: "all" },
   bin: everything,
@@ -221,6 +224,7 @@ export const imports: Rule = {
     { "layers/Tap.ts": `import * as State from "../src/core/State.ts"` },
     { "layers/Tap.ts": `import { type State, make } from "../src/core/State.ts"` },
     { "src/index.ts": `export * from "./core/State.ts"` },
+    { "src/testing/TestNetwork.ts": `import * as Everything from "../index.ts"` },
     { "layers/Tap.ts": `import * as Up from "../bin/up.ts"` },
     { "src/wire/Tcp.ts": `import * as Package from "../../package.ts"` }
   ],
@@ -232,6 +236,7 @@ export const imports: Rule = {
     },
     { "src/core/Protocols.ts": `import * as Tcp from "./tcp/Tcp.ts"\nimport * as Udp from "./udp/Udp.ts"` },
     { "src/workers/runBatch.ts": `import { step } from "../core/step.ts"` },
+    { "src/testing/TestNetwork.ts": `import * as Netstack from "../Netstack.ts"` },
     {
       "test/core/step.test.ts": `import { step } from "../../src/core/step.ts"\nimport { assert } from "@effect/vitest"`
     },

@@ -1,0 +1,87 @@
+/**
+ * What crossed the links of a simulation: every frame that was sent, arrived or was lost, with its time.
+ *
+ * The hash covers all of it, byte for byte, so two runs that give the same hash were the same run. It is fast, and no
+ * protection against anybody who wants a collision.
+ */
+import * as Time from "../core/Time.ts"
+
+/** What happened to a frame on a link. One that is delayed is sent and arrives; one that is doubled arrives twice. */
+export type Happening = "sent" | "arrived" | "lost"
+
+const happenings: ReadonlyArray<Happening> = ["sent", "arrived", "lost"]
+
+export interface Entry {
+  /** From the start of the simulation. */
+  readonly at: Time.Span
+  readonly happening: Happening
+  readonly link: string
+  /** The end of the link that sent the frame, and the other. */
+  readonly from: string
+  readonly to: string
+  readonly frame: Uint8Array
+}
+
+/** Where a frame is: a link, seen in one direction. `number` is unique in a simulation. */
+export interface Way {
+  readonly number: number
+  readonly link: string
+  readonly from: string
+  readonly to: string
+}
+
+/** How much is remembered: nothing, the hash, or every frame as well. */
+export type Detail = "none" | "hash" | "frames"
+
+const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by))
+
+const hexadecimal = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
+
+export class Trace {
+  readonly detail: Detail
+  /** Oldest first; empty unless the detail is `frames`. */
+  readonly entries: Array<Entry> = []
+  /** How many entries there were, kept or not. */
+  count = 0
+  private low = 0x2545f491
+  private high = 0x4f6cdd1d
+
+  constructor(detail: Detail) {
+    this.detail = detail
+  }
+
+  /** Two words of 32 bits that depend on everything so far, in hexadecimal. */
+  get hash(): string {
+    return hexadecimal(this.high) + hexadecimal(this.low)
+  }
+
+  /** `nanos` is the exact time from the start. The bytes are borrowed. */
+  add(happening: Happening, way: Way, nanos: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.detail === "none") return
+    this.count++
+    this.mix(nanos | 0)
+    this.mix(Math.floor(nanos / 0x1_0000_0000))
+    this.mix((way.number << 2) | happenings.indexOf(happening))
+    this.mixBytes(bytes, start, end)
+    if (this.detail === "hash") return
+    const { from, link, to } = way
+    const at = Time.micros(nanos / 1000)
+    this.entries.push({ at, happening, link, from, to, frame: bytes.slice(start, end) })
+  }
+
+  /** After the mixing of 32-bit blocks in MurmurHash3 (Austin Appleby, public domain), in two lanes. */
+  private mix(word: number): void {
+    const mixed = Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593)
+    this.low = (Math.imul(rotate(this.low ^ mixed, 13), 5) + 0xe6546b64) | 0
+    this.high = (Math.imul(rotate(this.high ^ word, 11), 0x85ebca6b) + this.low) | 0
+  }
+
+  private mixBytes(bytes: Uint8Array, start: number, end: number): void {
+    this.mix(end - start)
+    let at = start
+    for (; at + 4 <= end; at += 4) {
+      this.mix(bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24))
+    }
+    for (; at < end; at++) this.mix(bytes[at]!)
+  }
+}
