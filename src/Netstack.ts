@@ -92,11 +92,15 @@ const adapt = (link: Link, { mac, mtu }: InterfaceOptions): Effect.Effect<Link, 
     )
   })
 
-/** Gives an interface its addresses and its router. */
+const addressesOf = (link: Network.LinkId) =>
+  Effect.map(Network.interfaces, (all) => all.find((self) => self.link === link)?.addresses ?? [])
+
+/** Gives an interface its addresses and its router, and waits until the addresses may be used. */
 const configure = (link: Network.LinkId, options: InterfaceOptions) =>
   Effect.gen(function*() {
     const addresses = [...(options.ipv4 === undefined ? [] : [options.ipv4]), ...(options.addresses ?? [])]
     for (const address of addresses) yield* Network.addAddress(link, address)
+    for (const { interface: { address } } of yield* addressesOf(link)) yield* Network.awaitAddress(link, address)
     if (options.gateway !== undefined) {
       yield* Network.addRoute({ to: "default", gateway: options.gateway, link })
     }

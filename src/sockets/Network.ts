@@ -9,9 +9,12 @@
  * ```
  */
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as IpInterface from "effect/net/IpInterface"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Pull from "effect/Pull"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -154,6 +157,31 @@ export const addAddress = (
     } as const
     yield* during("addAddress")(stack.ask(request))
   })
+
+/**
+ * Waits until an address may be used: while it is probed (RFC 5227, RFC 4862) nothing can be bound to it. Fails with
+ * `AddressInUse` when another host has it, and with `NotFound` when it is taken away.
+ */
+export const awaitAddress = (
+  link: LinkId,
+  input: NetAddress.IpAddressInput
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.scoped(Effect.gen(function*() {
+    const stack = yield* Netstack
+    const address = Edge.ipOf(yield* because("awaitAddress")(Destination.ip(input)))
+    // Watched before it is looked at, so that no change falls in between.
+    const news = yield* stack.watch
+    for (;;) {
+      const self = (yield* interfaces).find((candidate) => candidate.link === link)
+      const entry = self?.addresses.find((candidate) => Equal.equals(candidate.interface.address, address))
+      if (entry === undefined) {
+        return yield* because("awaitAddress")(Effect.fail(new Failure.NotFound({ what: "address" })))
+      }
+      if (entry.state === "duplicated") return yield* because("awaitAddress")(Effect.fail(new Failure.AddressInUse()))
+      if (entry.state !== "tentative") return
+      yield* Pull.catchDone(Queue.take(news), () => because("awaitAddress")(Effect.fail(new Failure.StackClosed())))
+    }
+  }))
 
 /** Takes an address away. What was bound to it can't send any more. */
 export const removeAddress = (

@@ -67,6 +67,7 @@ export const make = (options: Options): Core => {
   const commit = (step: Step, events: ReadonlyArray<Event>): void => {
     const told = pending()
     const batch = told.length === 0 ? events : [...told, ...events]
+    if (batch.length === 0) return
     const at = now()
     recorder?.(at, batch)
     const outputs = runBatch(step, at, batch)

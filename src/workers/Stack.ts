@@ -12,6 +12,7 @@
  * Each arrow is a queue, each queue has one worker, and each worker is a fiber of one `FiberSet`. The scope that makes the
  * stack ends all of them; a worker that fails ends the stack, and whoever waits for it hears `StackClosed`.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -25,6 +26,7 @@ import type { Config } from "../core/Config.ts"
 import { type Interface, type LinkId, loopback } from "../core/Device.ts"
 import type { Drop } from "../core/Drop.ts"
 import * as Entropy from "../core/Entropy.ts"
+import type { Event } from "../core/Event.ts"
 import type { Notice } from "../core/Notice.ts"
 import type { Output } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
@@ -74,8 +76,8 @@ export interface Stack {
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** Opens a link and makes it an interface of the stack until the scope closes. */
   readonly attach: (link: Link) => Effect.Effect<LinkId, LinkError | Reason, Scope.Scope>
-  /** The news from now on, until the scope closes. */
-  readonly watch: Effect.Effect<Queue.Dequeue<News>, never, Scope.Scope>
+  /** The news from now on, until the scope or the stack closes. */
+  readonly watch: Effect.Effect<Queue.Dequeue<News, Cause.Done>, never, Scope.Scope>
   readonly links: Effect.Effect<ReadonlyArray<LinkStatus>>
   /** Fails when a worker does; never succeeds. */
   readonly failure: Effect.Effect<never, StackFailed>
@@ -105,6 +107,8 @@ interface Attached {
   readonly counters: () => Readonly<Record<string, number>>
 }
 
+const noEvents: ReadonlyArray<Event> = Object.freeze([])
+
 /** Starts a worker: its failure is the stack's. */
 type Fork = (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
@@ -124,7 +128,7 @@ class Workshop {
   readonly ledger: Ledger.Ledger = Ledger.make()
   readonly attachments: Map<LinkId, Attachment.Attachment> = new Map()
   readonly counters: Map<LinkId, Attached["counters"]> = new Map()
-  readonly watchers: Set<Queue.Queue<News>> = new Set()
+  readonly watchers: Set<Queue.Queue<News, Cause.Done>> = new Set()
   readonly requests: Requests.Requests
   readonly timers: Timers.Timers
   readonly core: Core.Core
@@ -209,7 +213,8 @@ const open = (shop: Workshop, fork: Fork, link: Link, close: Effect.Effect<void>
       ledger,
       changed: (change) => onChange(requests, fork, id, change, close)
     })
-    yield* Effect.addFinalizer(() => attachment.close)
+    // What could not be sent any more is no longer owed: its credits go back in a batch of their own.
+    yield* Effect.addFinalizer(() => Effect.andThen(attachment.close, core.run(noEvents)))
     const port = yield* link.open(attachment.sink)
     shop.attachments.set(id, attachment)
     shop.counters.set(id, port.counters)
@@ -260,7 +265,7 @@ const attach = (shop: Workshop, fork: Fork, stack: Scope.Scope) => (link: Link) 
 
 const watch = (shop: Workshop): Stack["watch"] =>
   Effect.acquireRelease(
-    Effect.map(Queue.sliding<News>(newsCapacity), (watcher) => {
+    Effect.map(Queue.sliding<News, Cause.Done>(newsCapacity), (watcher) => {
       shop.watchers.add(watcher)
       return watcher
     }),
@@ -297,6 +302,15 @@ const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
     })
   })
 
+/** In this order: nobody waits any more, then links and their workers end, then alarms and news. */
+const closing = ({ requests, timers, watchers }: Workshop, links: Scope.Closeable): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    yield* requests.close
+    yield* Scope.close(links, Exit.void)
+    yield* timers.close
+    for (const watcher of watchers) Queue.endUnsafe(watcher)
+  })
+
 /** Makes a running stack with its loopback link; the scope ends it. */
 export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -306,14 +320,18 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     const fork = yield* FiberSet.runtime(workers)()
     const scope = yield* Scope.fork(yield* Effect.scope)
     const failed = yield* Deferred.make<never, StackFailed>()
-    // In this order: nobody waits any more, then links and their workers end, then the rest.
-    const close = Effect.andThen(requests.close, Effect.andThen(Scope.close(scope, Exit.void), timers.close))
+    const close = closing(shop, scope)
     yield* Effect.addFinalizer(() => close)
     fork(requests.worker(core))
     fork(requests.replyWorker)
     fork(timers.worker(core))
-    const supervise = Effect.catchCause(FiberSet.join(workers), (cause) =>
-      Effect.andThen(close, Deferred.fail(failed, new StackFailed({ cause }))))
+    const supervise = Effect.catchCause(FiberSet.join(workers), (cause) => {
+      const told = Deferred.fail(failed, new StackFailed({ cause }))
+      return Effect.andThen(
+        close,
+        Effect.andThen(told, Effect.logError("a stack was closed by a worker that failed", cause))
+      )
+    })
     yield* Effect.forkScoped(supervise, { startImmediately: true })
     const attachTo = attach(shop, fork, scope)
     yield* Effect.orDie(Scope.provide(attachTo(Loopback.make()), scope))
@@ -323,9 +341,7 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
       read: core.read,
       attach: attachTo,
       watch: watch(shop),
-      links: Effect.sync(() =>
-        statusOf(shop)
-      ),
+      links: Effect.sync(() => statusOf(shop)),
       failure: Deferred.await(failed),
       census: Effect.map(FiberSet.size(workers), (size) => ({
         workers: size,

@@ -117,6 +117,34 @@ describe("Netstack.layer", () => {
     }))
 })
 
+describe("an address that is probed before use (RFC 5227)", () => {
+  it.effect("is waited for", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryLink.pair()
+      yield* host([far], { ipv4: `${addressTwo}/24` }, 2)
+      const making = yield* Effect.forkChild(
+        Effect.scoped(Effect.flatMap(host([near], { ipv4: `${addressOne}/24`, addressProbing: true }), (stack) =>
+          on(stack)(Ping.ping(addressTwo))))
+      )
+      yield* TestClock.adjust("100 millis")
+      assert.isUndefined(making.pollUnsafe())
+      yield* TestClock.adjust("20 seconds")
+      assert.isTrue((yield* Fiber.join(making)).isIntact)
+    }))
+
+  it.effect("fails the layer with AddressInUse when another host has it", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryLink.pair()
+      yield* host([far], { ipv4: `${addressOne}/24` }, 2)
+      const making = yield* Effect.forkChild(
+        failureOf({ ipv4: `${addressOne}/24`, addressProbing: true, closeTimeout: 0 }, [near])
+      )
+      yield* TestClock.adjust("20 seconds")
+      const error = yield* Fiber.join(making)
+      assert.strictEqual(error._tag === "NetworkError" ? error.reason._tag : error._tag, "AddressInUse")
+    }))
+})
+
 /** A connection over a slow wire, of which the first host ends while data is still under way. */
 const ending = (latency: number) =>
   Effect.gen(function*() {

@@ -167,6 +167,26 @@ describe("Stack", () => {
       yield* Fiber.interrupt(waiting)
     }))
 
+  it.effect("gives credits back for what a link that was taken away has not sent", () =>
+    Effect.gen(function*() {
+      const probe = makeProbe()
+      const stuck: Link = {
+        ...probe.link,
+        open: (sink) =>
+          Effect.map(probe.link.open(sink), (port) => ({ ...port, send: () => 0, writable: Effect.never }))
+      }
+      const stack = yield* host([])
+      const scope = yield* Scope.make()
+      const link = yield* Scope.provide(stack.attach(stuck), scope)
+      yield* stack.ask({ _tag: "AddAddress", link, address: 0x0a000001, prefixLength: 24, origin: "static" })
+      yield* stack.ask({ _tag: "SetNeighbor", link, address: 0x0a000002, mac: 0x0200_0000_0002 })
+      const socket = yield* on(stack)(Udp.bind())
+      for (let i = 0; i < 3; i++) yield* socket.send(new Uint8Array(1000), `${addressTwo}:9`)
+      assert.strictEqual((yield* socket.info).bytesUnsent, 3000)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* socket.info).bytesUnsent, 0)
+    }))
+
   it.effect("is closed by a worker that fails, and everybody who waits hears of it", () =>
     Effect.gen(function*() {
       let isBroken = false
@@ -194,7 +214,7 @@ describe("closing a stack", () => {
       const [near] = MemoryLink.pair()
       const scope = yield* Scope.make()
       const stack = yield* Scope.provide(host([near], { ipv4: "10.0.0.1/24" }), scope)
-      const news = yield* Scope.provide(stack.watch, scope)
+      const news = yield* stack.watch
       const ping = yield* Effect.forkChild(Effect.exit(on(stack)(Ping.ping(addressTwo, { timeout: "1 hour" }))))
       yield* Effect.yieldNow
       const before = yield* stack.census
@@ -202,9 +222,11 @@ describe("closing a stack", () => {
       assert.isAbove(before.alarms, 0)
       assert.strictEqual(before.waiting, 1)
       yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(yield* stack.census, { workers: 0, waiting: 0, alarms: 0, links: 0, watchers: 0 })
+      assert.deepStrictEqual(yield* stack.census, { workers: 0, waiting: 0, alarms: 0, links: 0, watchers: 1 })
       assert.isTrue(Exit.isFailure(yield* Fiber.join(ping)))
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(Queue.takeAll(news))))
+      // Who watches from outside hears what there was, and then the end.
+      const ended = yield* Effect.exit(Effect.forever(Queue.takeAll(news), { disableYield: true }))
+      assert.isTrue(Exit.isFailure(ended))
       // The link can be opened again, so nobody holds it.
       yield* Effect.scoped(near.open({ frames: () => {}, changed: () => {} }))
     }))
