@@ -1,8 +1,8 @@
 /**
- * A server on the TAP device of `Wires.ts` that accepts connections and leaves them alone. A line on its input asks for the bytes
- * that it holds, after a collection.
+ * A server on the TAP device of `Wires.ts` that accepts connections and leaves them alone. A number on its input asks for the bytes that
+ * it holds, after a collection, as soon as it has that many connections.
  *
- *     ready ─▶ (connections come) ─▶ "measure" ─▶ bytes 12345678, connections 1000
+ *     ready ─▶ (connections come) ─▶ "1000" ─▶ bytes 12345678, connections 1000
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,13 +25,21 @@ const used = (): number => {
 const program = Effect.gen(function*() {
   const listener = yield* Tcp.listen({ port: Number(port), backlog: 4096 })
   let connections = 0
-  createInterface({ input: process.stdin }).on("line", () => {
-    process.stdout.write(`bytes ${used()}, connections ${connections}\n`)
+  let wanted = Infinity
+  const report = (): void => {
+    if (connections < wanted) return
+    process.stdout.write(`bytes ${used()}, connections ${wanted}\n`)
+    wanted = Infinity
+  }
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    wanted = Number(line)
+    report()
   })
   process.stdout.write("ready\n")
   yield* listener.serve(() =>
     Effect.suspend(() => {
       connections += 1
+      report()
       return Effect.never
     })
   )

@@ -8,11 +8,11 @@ import * as Wires from "../Wires.ts"
 
 const counts = [1000, 10_000] as const
 
-/** What the server holds now. */
+/** What the server holds once it has that many connections. */
 const held = (server: Wires.Wire["server"], connections: number) =>
   Effect.gen(function*() {
-    yield* server.write("measure\n")
-    const [, bytes] = yield* server.line(new RegExp(`^bytes (\\d+), connections ${connections}$`))
+    yield* server.write(`${connections}\n`)
+    const [, bytes] = yield* server.line(new RegExp(`^bytes (\\d+), connections ${connections}$`), "2 minutes")
     return Number(bytes)
   })
 
