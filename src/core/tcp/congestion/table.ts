@@ -1,11 +1,13 @@
 /** The congestion controllers by the name that the knob `congestionControl` takes. To add one is one file and one line here. */
+import * as Bbr from "./Bbr.ts"
 import type { Controller } from "./Controller.ts"
 import * as Cubic from "./Cubic.ts"
 import * as NewReno from "./NewReno.ts"
 
 export const table = {
   cubic: Cubic.controller,
-  newReno: NewReno.controller
+  newReno: NewReno.controller,
+  bbr: Bbr.controller
 } as const
 
 export type Name = keyof typeof table

@@ -6,9 +6,12 @@ export const mss = 1000
 
 /** An ACK of one full segment with the window used up, but for what is given. */
 export const ack = (
-  given: Partial<Omit<Controller.AckSample, "rate">> & { readonly isRoundStart?: boolean } = {}
+  given:
+    & Partial<Omit<Controller.AckSample, "rate">>
+    & Partial<Pick<Controller.AckSample["rate"], "isRoundStart" | "rate" | "delivered" | "inFlightAtSend" | "lost">> =
+      {}
 ): Controller.AckSample => {
-  const { isRoundStart = false, ...rest } = given
+  const { delivered = 0, inFlightAtSend = 0, isRoundStart = false, lost = 0, rate, ...rest } = given
   const bytesAcked = rest.bytesAcked ?? mss
   return {
     now: Time.instantOf(0),
@@ -24,13 +27,13 @@ export const ack = (
     recovery: "none",
     ...rest,
     rate: {
-      rate: undefined,
+      rate,
       isAppLimited: false,
       isRoundStart,
       rounds: 0,
-      delivered: 0,
-      lost: 0,
-      inFlightAtSend: 0
+      delivered,
+      lost,
+      inFlightAtSend
     }
   }
 }

@@ -26,7 +26,7 @@ const freeze = <A>(value: A): A => {
 const happen = (random: Seeded.Seeded, self: Running.Running, now: Time.Instant): Running.Running => {
   const flightSize = random.below(Running.window(self) + 4 * mss)
   const recovery = random.pick(["none", "none", "none", "fast", "timeout"] as const)
-  switch (random.below(24)) {
+  switch (random.below(26)) {
     case 0:
       return Running.onLoss(self, { now, flightSize })
     case 1:
@@ -40,6 +40,21 @@ const happen = (random: Seeded.Seeded, self: Running.Running, now: Time.Instant)
     case 5:
       return Running.onIdle(self, { now, idleFor: Time.millis(random.below(2000)), rto: Time.millis(300) })
     case 6:
+      return Running.onLost(self, {
+        now,
+        bytes: mss,
+        stamp: {
+          sentAt: now,
+          delivered: 0,
+          deliveredAt: now,
+          firstSentAt: now,
+          inFlight: flightSize,
+          lost: 0,
+          isAppLimited: random.chance(0.1)
+        },
+        totalLost: random.below(4 * mss)
+      })
+    case 7:
       return random.chance(0.1) ? Running.onMss(self, 500 + random.below(1000)) : self
     default:
       return Running.onAck(
@@ -51,6 +66,12 @@ const happen = (random: Seeded.Seeded, self: Running.Running, now: Time.Instant)
           bytesInFlight: flightSize,
           isAppLimited: random.chance(0.2),
           isRoundStart: random.chance(0.1),
+          rate: random.chance(0.8) ? random.below(1e8) : undefined,
+          delivered: random.below(flightSize + 1),
+          inFlightAtSend: flightSize,
+          lost: random.chance(0.2) ? random.below(10 * mss) : 0,
+          bytesLost: random.chance(0.2) ? mss : 0,
+          bytesInFlightAfter: random.below(flightSize + 1),
           rtt: random.chance(0.9) ? Time.millis(1 + random.below(200)) : undefined,
           srtt: random.chance(0.9) ? Time.millis(1 + random.below(200)) : undefined
         })
@@ -84,7 +105,7 @@ describe("the table of controllers", () => {
       }
     })
 
-    it(`${name} opens with ACKs, closes with losses and lives on`, () => {
+    it(`${name} opens with ACKs, closes at a timeout and lives on`, () => {
       let now = Time.instantOf(0)
       let self = Running.start(controller, start({ now }))
       const transfer = (acks: number): void => {
@@ -92,15 +113,21 @@ describe("the table of controllers", () => {
           now = Time.plus(now, Time.millis(2))
           self = Running.onAck(
             self,
-            ack({ now, isRoundStart: i % 40 === 0, rtt: Time.millis(80), bytesInFlight: Running.window(self) })
+            ack({
+              now,
+              isRoundStart: i % 40 === 0,
+              rtt: Time.millis(80),
+              bytesInFlight: Running.window(self),
+              rate: 500 * mss,
+              delivered: 40 * mss
+            })
           )
         }
       }
       transfer(200)
       const opened = Running.window(self)
       assert.isAbove(opened, 10 * mss)
-      self = Running.onLoss(self, { now, flightSize: opened })
-      self = Running.onRecoveryExit(self, now)
+      self = Running.onTimeout(self, { now, flightSize: opened, isRepeated: false })
       const reduced = Running.window(self)
       assert.isBelow(reduced, opened)
       transfer(4000)
