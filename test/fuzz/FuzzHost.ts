@@ -23,13 +23,14 @@ import { type Answer, met, type Subject } from "./Subject.ts"
 const link = 1
 const alarmsPerBatch = 64
 
-/** Lengths of what goes out by the loopback interface, which comes in again. */
+/** What goes out by the loopback interface comes in again. */
 const isLoopback = (transmit: Transmit): boolean => transmit.link === loopback
 
-class FuzzHost implements Subject {
+export class FuzzHost implements Subject {
   readonly state: State.State
   readonly defects: Array<unknown> = []
-  private readonly step: Step
+  /** The core's workbench; the fuzzer's own tests plant faults in its journal. */
+  readonly step: Step
   private readonly alarms = Alarms.make()
   private readonly ledger = Ledger.make()
   private readonly packer: Packer.Packer
@@ -128,7 +129,7 @@ class FuzzHost implements Subject {
 }
 
 /** A host with an address on the wire. */
-export const make = (host: Frames.Host, limits: Bounds.Limits = Bounds.defaults): Subject => {
+export const make = (host: Frames.Host, limits: Bounds.Limits = Bounds.defaults): FuzzHost => {
   const seed = new Uint8Array(16).fill(host.address)
   const wire = MemoryLink.pair()[0]
   const self = new FuzzHost({ ...Config.defaults, limits }, seed, wire)

@@ -33,7 +33,7 @@ export interface Report {
 export type Witness = (frame: Uint8Array, at: number) => void
 
 export class Session {
-  readonly subject: Subject
+  readonly subject: FuzzHost.FuzzHost
   private readonly honest: Subject
   private readonly random: Random
   private readonly scene: Scene
