@@ -47,7 +47,8 @@ describe("Bbr", () => {
       path.run(at)
       if (path.state.phase !== phases.at(-1)) phases.push(path.state.phase)
     }
-    assert.deepStrictEqual(phases.slice(0, 7), ["Startup", "Drain", "Down", "Cruise", "Refill", "Up", "Down"])
+    // Draining leaves nothing for the first Down to do: the same ACK begins and ends it.
+    assert.deepStrictEqual(phases.slice(0, 7), ["Startup", "Drain", "Cruise", "Refill", "Up", "Down", "Cruise"])
   })
 
   it("empties the path every five seconds, to see how long an empty one takes", () => {
