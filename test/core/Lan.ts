@@ -81,7 +81,7 @@ export const icmp = (message: Icmpv4.Fields, payload: Uint8Array = new Uint8Arra
   return bytes
 }
 
-export const echo = (identifier = 1, sequence = 1, payload = new Uint8Array([1, 2, 3, 4])): Uint8Array =>
+export const echo = (identifier = 1, sequence = 1, payload: Uint8Array = Uint8Array.of(1, 2, 3, 4)): Uint8Array =>
   icmp({ _tag: "EchoRequest", identifier, sequence }, payload)
 
 export interface UdpOptions {
@@ -196,7 +196,12 @@ export const ping = (destination: Address.Address, payload = bytes(8)) => ({
 export const bind = (self: Host.Host, port: number, local?: Address.Address): number =>
   self.call({ _tag: "UdpBind", local, version: undefined, port, link: undefined, options: {} }).socket
 
-export const send = (socket: number, remote: Address.Address | undefined, remotePort: number, payload = bytes(4)) => ({
+export const send = (
+  socket: number,
+  remote: Address.Address | undefined,
+  remotePort: number,
+  payload: Uint8Array = bytes(4)
+) => ({
   _tag: "UdpSend",
   socket,
   remote,

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Reason, UnreachableKind } from "../../../src/core/Reason.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type * as Host from "../../../src/testing/Host.ts"
 import * as Address from "../../../src/wire/Address.ts"
@@ -176,13 +177,12 @@ describe("Icmp errors received", () => {
     return { dropped, result: outcome._tag === "Failed" ? outcome.reason : outcome._tag }
   }
 
-  const unreachable = (code: number, what: string) =>
-    [
-      `unreachable ${code}`,
-      { _tag: "Unreachable", code, mtu: 0 } as Icmpv4.Fields,
-      { _tag: "Unreachable", what, icmp: { version: 4, type: 3, code, from: router } }
-    ] as const
-  const kinds: ReadonlyArray<readonly [string, Icmpv4.Fields, object]> = [
+  const unreachable = (code: number, what: UnreachableKind): readonly [string, Icmpv4.Fields, Reason] => [
+    `unreachable ${code}`,
+    { _tag: "Unreachable", code, mtu: 0 },
+    { _tag: "Unreachable", what, icmp: { version: 4, type: 3, code, from: router } }
+  ]
+  const kinds: ReadonlyArray<readonly [string, Icmpv4.Fields, Reason]> = [
     unreachable(0, "network"),
     unreachable(1, "host"),
     unreachable(2, "protocol"),

@@ -126,7 +126,7 @@ describe("Ipv4 receive", () => {
     assert.deepStrictEqual(dropped, ["Malformed"])
     const { payload, icmp } = sent[0]!
     assert.strictEqual(icmp!._tag, "ParameterProblem")
-    assert.strictEqual(icmp!._tag === "ParameterProblem" ? icmp.pointer : -1, 22)
+    assert.strictEqual(icmp?._tag === "ParameterProblem" ? icmp.pointer : -1, 22)
     assert.deepStrictEqual(payload, packet)
   })
 
@@ -136,7 +136,7 @@ describe("Ipv4 receive", () => {
     const { dropped, sent } = Lan.deliver(self, Lan.ethernet(packet))
     assert.deepStrictEqual(dropped, ["IpProtocolUnknown"])
     const { payload, icmp } = sent[0]!
-    assert.deepStrictEqual(icmp!._tag === "Unreachable" ? icmp.code : -1, Icmpv4.UnreachableCode.protocol)
+    assert.strictEqual(icmp?._tag === "Unreachable" ? icmp.code : -1, Icmpv4.UnreachableCode.protocol)
     assert.deepStrictEqual(payload, packet)
   })
 

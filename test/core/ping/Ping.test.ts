@@ -20,7 +20,7 @@ const pair = () => {
   return { one, two, wire: Wire.make([one, two]) }
 }
 
-const ping = (destination: Address.Address, payload = new Uint8Array([1, 2, 3])) => ({
+const ping = (destination: Address.Address, payload: Uint8Array = Uint8Array.of(1, 2, 3)) => ({
   _tag: "Ping",
   destination,
   source: undefined,

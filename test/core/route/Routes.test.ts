@@ -66,8 +66,9 @@ describe("Routes", () => {
           assert.isUndefined(found)
           continue
         }
-        assert.deepInclude(found, { length: expected.length, metric: expected.metric })
-        assert.isTrue(Address.equals((found as unknown as RouteInfo).prefix, expected.prefix))
+        const route = found as unknown as RouteInfo
+        assert.deepStrictEqual([route.length, route.metric], [expected.length, expected.metric])
+        assert.isTrue(Address.equals(route.prefix, expected.prefix))
       }
     }
   })
