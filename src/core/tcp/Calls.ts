@@ -47,7 +47,7 @@ export const read = (ctx: Context, state: State, ticket: Ticket, self: Connectio
 const afterRead = (ctx: Context, state: State, before: Connection, after: Connection): void => {
   if (after === before) return
   if (!Connections.canReceive(after.state)) return ctx.put(state.entries, after.id, after)
-  const updated = Receive.updateWindow(after)
+  const updated = Receive.updateWindow(ctx, after)
   if (updated.ack.due === "now") Finish.event(ctx, state, updated)
   else ctx.put(state.entries, after.id, updated)
 }

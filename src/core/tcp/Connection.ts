@@ -19,6 +19,7 @@ import type { AckPolicy } from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
+import type { Ecn } from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
 import type { Parked } from "./Parked.ts"
 import type { ReceiveBuffer } from "./ReceiveBuffer.ts"
@@ -28,6 +29,7 @@ import type { Scoreboard } from "./Scoreboard.ts"
 import type { SendQueue } from "./SendQueue.ts"
 import type { Deadlines } from "./Timer.ts"
 import type { Timestamps } from "./Timestamps.ts"
+import type { Tuning } from "./Tuning.ts"
 
 /** Both ends; shared by all versions of the record. */
 export interface Tuple {
@@ -131,6 +133,8 @@ export interface Connection {
   readonly rate: DeliveryRate
   readonly control: Control
   readonly recovery: Recovery
+  readonly ecn: Ecn
+  readonly tuning: Tuning
   readonly deadlines: Deadlines
   readonly timer: Armed
   readonly parked: Parked

@@ -12,6 +12,7 @@ import type { Config } from "./Config.ts"
 import type { Agreed, Connection, Holder, Tuple } from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
+import * as Ecn from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
 import * as Parked from "./Parked.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
@@ -21,6 +22,7 @@ import * as Scoreboard from "./Scoreboard.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as Deadlines from "./Timer.ts"
 import * as Timestamps from "./Timestamps.ts"
+import * as Tuning from "./Tuning.ts"
 
 /** What differs between the ways in which a connection begins. */
 export interface Beginning {
@@ -109,6 +111,8 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     rate: DeliveryRate.make(ctx.at),
     control: Control.start(from.config, from.mss, ctx.at),
     recovery: Recovery.make(from.iss),
+    ecn: Ecn.initial,
+    tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),
     deadlines: Deadlines.none,
     timer: Alarm.idle,
     parked: Parked.none,

@@ -19,6 +19,7 @@ import type { Credit } from "../Request.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Segment from "./Segment.ts"
 import * as Timestamps from "./Timestamps.ts"
 import * as Window from "./Window.ts"
@@ -42,7 +43,8 @@ const send = (
   pieces: ReadonlyArray<Piece>,
   length: number,
   mss: number,
-  credit: Credit | undefined
+  credit: Credit | undefined,
+  trafficClass: number
 ): boolean => {
   const size = Tcp.minimumHeaderLength + TcpOptions.size(head.options)
   const room = ctx.reserve(size)
@@ -74,7 +76,7 @@ const send = (
     pieces,
     checksumOffset: Tcp.checksumOffset,
     hopLimit: config.hopLimit || ctx.config.hopLimit,
-    trafficClass: config.trafficClass & 0xfc,
+    trafficClass,
     dontFragment: config.pathMtuDiscovery,
     gso,
     credit
@@ -137,7 +139,7 @@ export const largestText = (self: Connection, mss: number): number => {
 }
 
 /**
- * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`.
+ * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`; `isFresh` says that it was never sent before.
  * Answers the connection for which nothing is left to acknowledge.
  */
 export const segment = (
@@ -147,12 +149,30 @@ export const segment = (
   flags: number,
   pieces: ReadonlyArray<Piece>,
   length: number,
-  mss: number
+  mss: number,
+  isFresh: boolean
 ): Connection => {
   const window = Window.field(self)
-  const head = { seq, ack: self.rcv.nxt, flags: flags | Tcp.ACK, window, options: optionsOf(ctx, self) }
+  const head = {
+    seq,
+    ack: self.rcv.nxt,
+    flags: flags | Tcp.ACK | Ecn.flags(self),
+    window,
+    options: optionsOf(ctx, self)
+  }
   const credit: Credit | undefined = length === 0 ? undefined : { owner: "Tcp", id: self.id, bytes: length }
-  const isSent = send(ctx, self.tuple, self.path, self.config, head, pieces, length, mss, credit)
+  const isSent = send(
+    ctx,
+    self.tuple,
+    self.path,
+    self.config,
+    head,
+    pieces,
+    length,
+    mss,
+    credit,
+    Ecn.trafficClass(self, isFresh)
+  )
   const edge = Window.edgeAfter(self, window)
   const sent = length === 0 ? 1 : Math.ceil(length / mss)
   return {
@@ -170,11 +190,11 @@ export const segment = (
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> */
 export const ack = (ctx: Context, self: Connection): Connection =>
-  segment(ctx, self, self.snd.nxt, Tcp.ACK, noPieces, 0, self.snd.mss)
+  segment(ctx, self, self.snd.nxt, Tcp.ACK, noPieces, 0, self.snd.mss, false)
 
 /** A segment of a handshake or of a compact record: everything about it is given. */
 export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head): void => {
-  send(ctx, tuple, path, config, head, noPieces, 0, 1, undefined)
+  send(ctx, tuple, path, config, head, noPieces, 0, 1, undefined, config.trafficClass & 0xfc)
 }
 
 /** RST for a connection that this side gives up (RFC 9293 §3.10.5); with an ACK, as deployed stacks have it. */

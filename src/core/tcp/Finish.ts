@@ -15,6 +15,7 @@ import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Send from "./Send.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
+import * as UserTimeout from "./UserTimeout.ts"
 import * as Write from "./Write.ts"
 
 /** Memory of at least so much is given back when nothing has come for a while; less is not worth an alarm. */
@@ -38,7 +39,7 @@ const serveDrained = (ctx: Context, self: Connection): Connection => {
 const serve = (ctx: Context, self: Connection): Connection => {
   if (self.parked === Parked.none) return self
   const read = Receive.serveReaders(ctx, self)
-  const written = Write.serveWriters(ctx, read === self ? self : Receive.updateWindow(read))
+  const written = Write.serveWriters(ctx, read === self ? self : Receive.updateWindow(ctx, read))
   return serveDrained(ctx, written)
 }
 
@@ -81,7 +82,7 @@ export const trim = (ctx: Context, self: Connection): Connection => {
 /** Puts the connection back with everything done that follows from the event. */
 export const event = (ctx: Context, state: State, connection: Connection): void => {
   const served = serve(ctx, connection)
-  const pushed = Send.push(ctx, served)
+  const pushed = UserTimeout.watch(ctx, Send.push(ctx, served))
   const acknowledged = acknowledge(ctx, pushed)
   ctx.put(state.entries, connection.id, Deadlines.arm(ctx, trimLater(ctx, acknowledged)))
 }

@@ -8,6 +8,7 @@ import * as Reason from "../Reason.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Options from "./Options.ts"
@@ -22,7 +23,7 @@ export const syn = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN,
+    flags: Tcp.SYN | (self.recovery.timeouts < 2 ? Ecn.ofSyn(self.config) : 0),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at))
   })
@@ -32,7 +33,7 @@ export const synAck = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: self.rcv.nxt,
-    flags: Tcp.SYN | Tcp.ACK,
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: Options.accept(
       ctx,

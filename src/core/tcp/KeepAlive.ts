@@ -53,4 +53,4 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
 
 /** An old number without text, which the peer must answer with an ACK (RFC 9293 §3.8.4). */
 export const probe = (ctx: Context, self: Connection): Connection =>
-  Emit.segment(ctx, self, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss)
+  Emit.segment(ctx, self, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss, false)

@@ -21,6 +21,7 @@ import * as Alarm from "../Timer.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
 import * as Create from "./Create.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
 import * as InitialSequence from "./InitialSequence.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -50,7 +51,7 @@ export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
   Emit.bare(ctx, self.tuple, self.path, config, {
     seq: self.iss,
     ack: Sequence.add(self.irs, 1),
-    flags: Tcp.SYN | Tcp.ACK,
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn),
     window: self.offered,
     options: Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent)
   })
@@ -66,7 +67,7 @@ const halfOpen = (
   path: Path
 ): HalfOpen => {
   const id = ctx.nextId()
-  const agreed = Options.agree(listener.config, segment.options)
+  const agreed = Options.agree(listener.config, segment.options, Ecn.agreesTo(listener.config, segment))
   const at = Time.plus(ctx.at, patience(listener.config, 0))
   return {
     _tag: "HalfOpen",

@@ -50,8 +50,8 @@ export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config
 export const peerMss = (path: Path, options: TcpOptions.Options): number =>
   options.maximumSegmentSize || (path.version === 4 ? Family.v4 : Family.v6).defaultMss
 
-/** What both SYNs offer. `options` are the peer's, `config` is ours. */
-export const agree = (config: Config, options: TcpOptions.Options): Agreed => {
+/** What both SYNs offer. `options` are the peer's, `config` is ours; `ecn` is what their flags have agreed on. */
+export const agree = (config: Config, options: TcpOptions.Options, ecn: boolean): Agreed => {
   const scaling = config.windowScaling && options.windowScale !== undefined
   return {
     timestamps: config.timestamps && options.timestampValue !== undefined,
@@ -59,7 +59,7 @@ export const agree = (config: Config, options: TcpOptions.Options): Agreed => {
     scaling,
     sendScale: scaling ? Math.min(options.windowScale!, largestShift) : 0,
     receiveScale: scaling ? receiveShift(config) : 0,
-    ecn: false
+    ecn
   }
 }
 

@@ -67,7 +67,7 @@ const persist = (ctx: Context, state: State, self: Connection): Connection | und
     recovery: { ...recovery, timeouts: recovery.timeouts + 1, probes: recovery.probes + 1 }
   }
   if (self.snd.wnd > 0) return counted
-  const asked = Emit.segment(ctx, counted, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss)
+  const asked = Emit.segment(ctx, counted, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss, false)
   return Deadlines.withLoss(asked, "persist", Time.plus(ctx.at, LossTimer.probeAfter(counted)), Time.never)
 }
 

@@ -15,6 +15,7 @@ import * as Parked from "./Parked.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import type { Received } from "./Requests.ts"
 import * as Segment from "./Segment.ts"
+import * as Tuning from "./Tuning.ts"
 import * as Window from "./Window.ts"
 
 /** Asks the budget for the memory that text up to `end` needs. */
@@ -137,8 +138,11 @@ export const serveReaders = (ctx: Context, self: Connection): Connection => {
 }
 
 /** After reading: tells the peer of a window that has opened by a worthwhile step. */
-export const updateWindow = (self: Connection): Connection =>
-  !self.rcv.ended && Window.isUpdateDue(self) ? { ...self, ack: AckPolicy.now(self.ack) } : self
+export const updateWindow = (ctx: Context, self: Connection): Connection => {
+  if (self.rcv.ended) return self
+  const tuned = Tuning.afterRead(ctx, self)
+  return Window.isUpdateDue(tuned) ? { ...tuned, ack: AckPolicy.now(tuned.ack) } : tuned
+}
 
 /** Bytes come back that a reader was sent and never got. If the budget is full meanwhile they are kept unpaid, since they can't be had again. */
 export const unread = (ctx: Context, self: Connection, received: Received): Connection => {

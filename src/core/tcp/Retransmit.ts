@@ -10,6 +10,7 @@ import type { Connection } from "./Connection.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Emit from "./Emit.ts"
 import * as Loss from "./Loss.ts"
+import * as Pace from "./Pace.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import * as SendQueue from "./SendQueue.ts"
@@ -30,7 +31,7 @@ export const again = (
   const pieces: Array<Piece> = []
   const queue = SendQueue.read(self.queue, start, length, pieces)
   const flags = (withFin ? Tcp.FIN : 0) | (isLast && length > 0 ? Tcp.PSH : 0)
-  const emitted = Emit.segment(ctx, { ...self, queue }, start, flags, pieces, length, mss)
+  const emitted = Emit.segment(ctx, { ...self, queue }, start, flags, pieces, length, mss, false)
   return noted(ctx, emitted, start, withFin ? Sequence.add(textEnd, 1) : textEnd, mss)
 }
 
@@ -65,12 +66,13 @@ export const lost = (ctx: Context, connection: Connection): Connection => {
   if (Scoreboard.lostBytes(connection.board) === 0) return connection
   let self = connection
   const mss = Emit.segmentSize(self)
-  for (;;) {
+  while (!Pace.isHeld(ctx, self)) {
     const allowed = Math.min(Recovery.allowance(self), self.config.transmitCreditBytes - self.snd.credit)
     if (allowed <= 0) return self
     const range = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
     // A part of a segment is not worth an exception: the next ACKs make the allowance whole.
     if (range === undefined || allowed < Math.min(mss, Sequence.distance(range.start, range.end))) return self
-    self = again(ctx, self, range.start, range.end, mss)
+    self = Pace.sent(ctx, again(ctx, self, range.start, range.end, mss), Sequence.distance(range.start, range.end))
   }
+  return self
 }

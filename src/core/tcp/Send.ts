@@ -16,8 +16,10 @@ import { noPieces } from "../Ip.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
 import * as LossTimer from "./LossTimer.ts"
+import * as Pace from "./Pace.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as Scoreboard from "./Scoreboard.ts"
@@ -55,7 +57,7 @@ const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number
     Recovery.allowance(self),
     self.config.transmitCreditBytes - self.snd.credit
   )
-  const length = Math.min(waiting, allowed, Emit.largestText(self, mss))
+  const length = Math.floor(Math.min(waiting, allowed, Emit.largestText(self, mss), Pace.burst(self)))
   if (length <= 0) return 0
   if (length >= mss) {
     const whole = length - length % mss
@@ -75,14 +77,14 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   const queue = SendQueue.read(self.queue, seq, length, pieces)
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind.
   const flags = isLast ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
-  const sent = Emit.segment(ctx, self, seq, flags, pieces, length, mss)
+  const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
   return afterSend(ctx, { ...sent, queue }, seq, withFin ? Sequence.add(end, 1) : end)
 }
 
 /** A FIN alone: everything before it has left. */
 const fin = (ctx: Context, self: Connection): Connection => {
   const seq = self.snd.nxt
-  const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss)
+  const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss, false)
   return afterSend(ctx, sent, seq, Sequence.add(seq, 1))
 }
 
@@ -125,10 +127,10 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   if (waiting === 0 && !Connections.finUnsent(self)) return self
   self = Recovery.afterIdle(ctx, self)
   const mss = Emit.segmentSize(self)
-  while (waiting > 0) {
+  while (waiting > 0 && !Pace.isHeld(ctx, self)) {
     const length = nextLength(ctx, self, mss, waiting)
     if (length === 0) break
-    self = fresh(ctx, self, length, mss)
+    self = Pace.sent(ctx, fresh(ctx, self, length, mss), length)
     waiting = Connections.unsent(self)
   }
   if (waiting === 0 && Connections.finUnsent(self) && windowLeft(self) > 0) self = fin(ctx, self)

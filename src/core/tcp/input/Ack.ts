@@ -11,6 +11,7 @@ import * as Time from "../../Time.ts"
 import * as Challenge from "../Challenge.ts"
 import type { Connection } from "../Connection.ts"
 import * as Connections from "../Connection.ts"
+import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Establish from "../Establish.ts"
 import * as Feedback from "../Feedback.ts"
@@ -122,7 +123,7 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     queue: isNew ? released(ctx, self, una) : self.queue
   }
   if (!isNew && Connections.inFlight(self) === 0) return heardWindow(moved, before)
-  const judged = Feedback.onAck(ctx, moved, segment, una, duplicate)
+  const judged = Feedback.onAck(ctx, Ecn.acknowledged(ctx, moved, segment), segment, una, duplicate)
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
 

@@ -11,6 +11,7 @@ import * as Reason from "../../Reason.ts"
 import * as AckPolicy from "../AckPolicy.ts"
 import type { Connection } from "../Connection.ts"
 import * as Control from "../Control.ts"
+import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Establish from "../Establish.ts"
 import * as Finish from "../Finish.ts"
@@ -50,9 +51,13 @@ const checkReset = (ctx: Context, state: State, self: Connection, segment: Segme
   return false
 }
 
+/** What the flags of both SYNs agree on: a SYN/ACK answers our wish, a SYN alone has one of its own. */
+const ecnOf = (self: Connection, segment: Segment.Segment): boolean =>
+  Segment.has(segment, Tcp.ACK) ? Ecn.isAgreed(self.config, segment) : Ecn.agreesTo(self.config, segment)
+
 /** What the peer's SYN tells: its numbers, its window, its options. */
 const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
-  const agreed = Options.agree(self.config, segment.options)
+  const agreed = Options.agree(self.config, segment.options, ecnOf(self, segment))
   const peerMss = Options.peerMss(self.path, segment.options)
   const mss = Options.sendMss(self.path, peerMss, agreed.timestamps, self.config)
   const nxt = Sequence.add(segment.seq, 1)

@@ -1,0 +1,36 @@
+/**
+ * Pacing: text leaves spread over the round trip instead of in bursts, at the rate that the controller names.
+ *
+ *     not paced   ▮▮▮▮▮▮▮▮                    ▮▮▮▮▮▮▮▮
+ *     paced       ▮  ▮  ▮  ▮  ▮  ▮  ▮  ▮      ▮  ▮  ▮
+ */
+import type { Context } from "../Context.ts"
+import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Deadlines from "./Timer.ts"
+
+/** One timer serves at least so much time, so that a fast path costs no timer per segment. */
+const quantum = Time.millis(1)
+
+/** Bytes per second, if the connection is to be paced. */
+const rateOf = (self: Connection): number | undefined => {
+  const { controller, state } = self.control
+  return self.config.pacing || controller.needsPacing ? controller.pacingRate(state) : undefined
+}
+
+/** Whether nothing may leave before the timer. */
+export const isHeld = (ctx: Context, self: Connection): boolean =>
+  self.deadlines.pace > ctx.at && self.deadlines.pace !== Time.never
+
+/** The most text for one segment: what the rate gives in a quantum, at least two segments. */
+export const burst = (self: Connection): number => {
+  const rate = rateOf(self)
+  return rate === undefined ? Infinity : Math.max(2 * self.snd.mss, rate * quantum / 1_000_000)
+}
+
+/** Bytes have left: the next may follow when their time at the rate is over. */
+export const sent = (ctx: Context, self: Connection, bytes: number): Connection => {
+  const rate = rateOf(self)
+  if (rate === undefined) return self
+  return Deadlines.withPace(self, Time.plus(ctx.at, Time.micros(bytes / rate * 1_000_000)))
+}
