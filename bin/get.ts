@@ -28,7 +28,7 @@ const fetch = (url: URL, output: Option.Option<string>) =>
     const file = Option.isSome(output) ? (yield* FileSystem.FileSystem).sink(output.value) : undefined
     const stdio = yield* Stdio.Stdio
     yield* Stream.run(response.body, file ?? stdio.stdout())
-    if (response.status >= 400) yield* Effect.fail(new Error(`${url} answered ${response.status}`))
+    if (response.status >= 400) yield* Effect.fail(new Error(`answered ${response.status}`))
   })
 
 export const command = Command.make("get", {
@@ -43,14 +43,18 @@ export const command = Command.make("get", {
     Argument.mapTryCatch(parseUrl, Arguments.because),
     Argument.withDescription("What to fetch, such as http://10.0.0.1:8000/")
   )
-}, (input) => Effect.scoped(fetch(input.url, input.output)).pipe(Effect.provide(TapHost.layer(input)))).pipe(
-  Command.withDescription(
-    "Fetch a URL over HTTP/1.1 from a host on a TAP device. Names are looked up by this machine's own resolver."
-  ),
-  Command.withExamples([
-    {
-      command: "netstack get --tap tap0 --address 10.0.0.2/24 http://10.0.0.1:8000/",
-      description: "From a server on this machine, such as 'python3 -m http.server'"
-    }
-  ])
-)
+}, (input) =>
+  Effect.scoped(fetch(input.url, input.output)).pipe(
+    Effect.mapError((error) => new Error(`${input.url.host}: ${error.message}`)),
+    Effect.provide(TapHost.layer(input))
+  )).pipe(
+    Command.withDescription(
+      "Fetch a URL over HTTP/1.1 from a host on a TAP device. Names are looked up by this machine's own resolver."
+    ),
+    Command.withExamples([
+      {
+        command: "netstack get --tap tap0 --address 10.0.0.2/24 http://10.0.0.1:8000/",
+        description: "From a server on this machine, such as 'python3 -m http.server'"
+      }
+    ])
+  )

@@ -115,7 +115,11 @@ export const command = Command.make("nc", {
   Effect.gen(function*() {
     if (listen) Exit.endsByInterruption()
     else if (where.host === "") return yield* usage("HOST PORT are needed to connect")
-    yield* Effect.scoped(program(listen, udp, where)).pipe(Effect.provide(TapHost.layer(flags)))
+    const place = listen ? `port ${where.port}` : `${where.host}:${where.port}`
+    yield* Effect.scoped(program(listen, udp, where)).pipe(
+      Effect.mapError((error) => new Error(`${place}: ${error.message}`)),
+      Effect.provide(TapHost.layer(flags))
+    )
   })).pipe(
     Command.withDescription(
       "Connect standard input and output to a far host, or with --listen to the first one that connects."

@@ -63,7 +63,8 @@ const once = (
       onFailure: (error) => {
         const from = error.reason._tag === "Unreachable" ? error.reason.icmp?.from : undefined
         const sender = from === undefined ? "" : `from ${from}: `
-        return Effect.as(Console.log(`${sender}seq=${sequence} ${error.message}`), undefined)
+        const what = error.reason._tag === "TimedOut" ? "no answer" : error.message
+        return Effect.as(Console.log(`${sender}seq=${sequence} ${what}`), undefined)
       }
     }
   )
