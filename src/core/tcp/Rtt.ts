@@ -5,7 +5,7 @@
  *     each further R'      rttvar += (|srtt - R'| - rttvar) / 4, then srtt += (R' - srtt) / 8
  *     rto = srtt + max(G, 4·rttvar), within [minRto, maxRto]; doubled for each timeout until the next sample
  *
- * Which ACKs give a sample is Karn's rule, and the scoreboard's business (`Scoreboard.Update.oldest`).
+ * Which ACKs give a sample is Karn's rule, and the scoreboard's business (`Scoreboard.Update.sampled`).
  */
 import * as Windowed from "../data/Windowed.ts"
 import * as Time from "../Time.ts"
