@@ -179,6 +179,8 @@ export const established = (
     readonly window?: number
     readonly listenOptions?: object
     readonly port?: number
+    /** The round trip of the handshake. */
+    readonly delay?: Time.Span
   } = {}
 ): Established => {
   const port = setting.port ?? 80
@@ -191,6 +193,7 @@ export const established = (
     window: setting.window ?? 65535
   })
   const answer = peer.one()
+  self.advance(setting.delay ?? Time.zero)
   const stamps = answer.options.timestampValue === undefined
     ? {}
     : { timestampValue: (setting.options?.timestampValue ?? 0) + 1, timestampEcho: answer.options.timestampValue }
