@@ -61,6 +61,10 @@ const lookUp = (
     return Arr.map(addresses, (address) => ({ address: Edge.addressOf(address), port, link: undefined }))
   })
 
+/** Where an address with a port leads, which needs no parsing and no look-up: the usual case for answers. */
+export const ofInetAddress = (input: Input | undefined): Destination | undefined =>
+  NetAddress.isInetAddress(input) ? ofInet(input) : undefined
+
 /** Every address that the input stands for, in the order in which to try them. */
 export const resolve = (input: Input): Effect.Effect<Arr.NonEmptyReadonlyArray<Destination>, Failure.Any> => {
   if (NetAddress.isInetAddress(input)) return Effect.succeed([ofInet(input)])

@@ -19,6 +19,7 @@ import * as UdpError from "./UdpError.ts"
 
 type CoreDatagram = AnswerOf<Extract<Request, { readonly _tag: "UdpReceive" }>>[number]
 type Bound = AnswerOf<Extract<Request, { readonly _tag: "UdpBind" }>>
+type CoreAddress = NonNullable<Extract<Request, { readonly _tag: "UdpSend" }>["source"]>
 type Info = AnswerOf<Extract<Request, { readonly _tag: "UdpGetInfo" }>>
 
 /** What a program may set per socket; see `core/udp/Requests.ts`. */
@@ -117,30 +118,43 @@ class Socket implements UdpSocket {
 
   private transmit(
     bytes: Uint8Array,
-    to: Destination.Input | undefined,
-    options: SendOptions,
+    remote: Destination.Destination | undefined,
+    source: CoreAddress | undefined,
     block: boolean
   ): Effect.Effect<void, UdpError.UdpError> {
-    const { id, stack } = this
-    return Effect.gen(function*() {
-      const because = UdpError.because("send")
+    const request = {
+      _tag: "UdpSend",
+      socket: this.id,
+      remote: remote?.address,
+      remotePort: remote?.port ?? 0,
+      bytes,
+      source,
+      block
+    } as const
+    return UdpError.during("send")(this.stack.ask(request))
+  }
+
+  /** Finds out what to send to and from, which takes no effect at all for what has been received and is answered. */
+  private dispatch(
+    bytes: Uint8Array,
+    to: Destination.Input | undefined,
+    source: NetAddress.IpAddressInput | undefined,
+    block: boolean
+  ): Effect.Effect<void, UdpError.UdpError> {
+    const known = Destination.ofInetAddress(to)
+    if (source === undefined && (to === undefined || known !== undefined)) {
+      return this.transmit(bytes, known, undefined, block)
+    }
+    const because = UdpError.because("send")
+    return Effect.gen({ self: this }, function*() {
       const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to)))[0]
-      const source = options.source === undefined ? undefined : yield* because(Destination.ip(options.source))
-      const request = {
-        _tag: "UdpSend",
-        socket: id,
-        remote: remote?.address,
-        remotePort: remote?.port ?? 0,
-        bytes,
-        source,
-        block
-      } as const
-      yield* UdpError.during("send")(stack.ask(request))
+      const from = source === undefined ? undefined : yield* because(Destination.ip(source))
+      yield* this.transmit(bytes, remote, from, block)
     })
   }
 
   send(bytes: Uint8Array, to?: Destination.Input, options: SendOptions = {}): Effect.Effect<void, UdpError.UdpError> {
-    return this.transmit(bytes, to, options, true)
+    return this.dispatch(bytes, to, options.source, true)
   }
 
   trySend(
@@ -148,7 +162,7 @@ class Socket implements UdpSocket {
     to?: Destination.Input,
     options: SendOptions = {}
   ): Effect.Effect<boolean, UdpError.UdpError> {
-    const sent = Effect.as(this.transmit(bytes, to, options, false), true)
+    const sent = Effect.as(this.dispatch(bytes, to, options.source, false), true)
     return Effect.catchIf(sent, isWouldBlock, () => Effect.succeed(false))
   }
 
