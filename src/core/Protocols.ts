@@ -31,6 +31,7 @@ import type { Credit, Request, ShellRequest, Ticket } from "./Request.ts"
 import * as RouteRequests from "./route/Requests.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
+import * as TcpOrphans from "./tcp/Orphans.ts"
 import * as TcpRequests from "./tcp/Requests.ts"
 import * as Tcp from "./tcp/Tcp.ts"
 import type { Instant } from "./Time.ts"
@@ -121,7 +122,10 @@ const deviceEffects = (state: State): Effects => ({
     if (Address.isV4(address)) Arp.announce(ctx, self, address)
   },
   assigned: (ctx, link, entry) => RouteRequests.onAssigned(ctx, state.route, link, entry),
-  unassigned: (ctx, link, entry) => RouteRequests.onUnassigned(ctx, state.route, link, entry),
+  unassigned: (ctx, link, entry) => {
+    RouteRequests.onUnassigned(ctx, state.route, link, entry)
+    if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
+  },
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
   detached: (ctx, link) => {
     Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
