@@ -25,9 +25,25 @@ export class Heap<A> {
     return this.entries.length === 0 ? Infinity : this.entries[0]!.at
   }
 
+  /** The first item; `undefined` when there is none. */
+  get first(): A | undefined {
+    return this.entries[0]?.item
+  }
+
+  /** A heap of the items for which a test holds, in the same order. */
+  filter(test: (item: A) => boolean): Heap<A> {
+    const kept = new Heap<A>()
+    for (const entry of this.entries) if (test(entry.item)) kept.insert(entry)
+    kept.order = this.order
+    return kept
+  }
+
   put(at: number, item: A): void {
+    this.insert({ at, order: this.order++, item })
+  }
+
+  private insert(entry: Entry<A>): void {
     const { entries } = this
-    const entry: Entry<A> = { at, order: this.order++, item }
     let index = entries.length
     while (index > 0) {
       const parent = (index - 1) >> 1

@@ -1,0 +1,192 @@
+/**
+ * Runs a program in virtual time: as fast as it can, with a clock that jumps from one sleep to the next when all fibers wait.
+ *
+ * ```
+ *   run all tasks ─▶ none left ─▶ is the program done? ─▶ wake the next sleeper ─▶ run all tasks ─▶ …
+ *                                                      └▶ nobody sleeps: a deadlock
+ * ```
+ *
+ * The clock and the scheduler are those of Effect's context, so a program has the same layers as live. Unlike `TestClock`, nobody
+ * has to move the time, it is known exactly when all fibers wait, and no task goes through the event loop: what the program does
+ * depends on nothing but itself and the seed.
+ *
+ * What waits for the world outside (a promise, a Node stream) is not seen; {@link Options.turns} lets such code take part.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import { VirtualClock } from "./VirtualClock.ts"
+import { VirtualScheduler } from "./VirtualScheduler.ts"
+
+export interface Options {
+  /** Wall time of the start, in milliseconds since 1970; 0 if absent. */
+  readonly startAt?: number
+  /** Seeds Effect's `Random`; the random numbers of the context if absent. */
+  readonly seed?: number | string
+  /**
+   * How often the real event loop turns before the time goes on, so that promises and streams inside can finish. 0 if absent:
+   * then a program that waits for one is taken for a deadlock.
+   */
+  readonly turns?: number
+  /** Tasks at one instant that are taken for a livelock; 10 million if absent. */
+  readonly mostAtOnce?: number
+}
+
+/** A fiber that waits. */
+export interface Waiting {
+  readonly id: number
+  /** The names of the spans and of the `Effect.fn` functions that it is in, innermost first; empty if it has none. */
+  readonly within: ReadonlyArray<string>
+}
+
+const describe = ({ id, within }: Waiting): string => `#${id} in ${within.join(" < ")}`
+
+const describeAll = (waiting: ReadonlyArray<Waiting>): string => {
+  const named = waiting.filter(({ within }) => within.length > 0).map(describe)
+  const others = waiting.length - named.length
+  const rest = others === 0 ? [] : [`${others} ${named.length === 0 ? "" : "more "}without a name`]
+  return [...named, ...rest].join("; ")
+}
+
+/** All fibers wait and none sleeps: nothing can ever happen again. */
+export class Deadlock extends Data.TaggedError("Deadlock")<{
+  /** Virtual time since the start. */
+  readonly after: Duration.Duration
+  readonly waiting: ReadonlyArray<Waiting>
+}> {
+  override get message(): string {
+    return `after ${Duration.format(this.after)} everything waits and nothing sleeps: ${describeAll(this.waiting)}`
+  }
+}
+
+/** Fibers kept each other busy so long without letting the time go on that they are taken to do so for ever. */
+export class Livelock extends Data.TaggedError("Livelock")<{
+  readonly after: Duration.Duration
+  readonly busy: ReadonlyArray<Waiting>
+}> {
+  override get message(): string {
+    return `after ${Duration.format(this.after)} the fibers do not come to rest: ${describeAll(this.busy)}`
+  }
+}
+
+const defaultMostAtOnce = 10_000_000
+
+/** Tasks after which the caller's own runtime gets its turn, so that a run can be interrupted. */
+const tasksOfTurn = 100_000
+
+/** What Effect puts behind the name of a function for the frame of its definition. */
+const definition = " (definition)"
+
+const withinOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<string> => {
+  const names: Array<string> = []
+  for (let frame = fiber.cache.stackFrame; frame !== undefined; frame = frame.parent) names.push(frame.name)
+  const { span } = fiber.cache
+  if (span?._tag === "Span" && !names.includes(span.name)) names.unshift(span.name)
+  return names.filter((name) => !name.endsWith(definition))
+}
+
+/** A program that runs in virtual time. */
+class Run<A, E, R> {
+  private readonly clock: VirtualClock
+  private readonly scheduler = new VirtualScheduler()
+  private readonly fiber: Fiber.Fiber<A, E>
+  private readonly turns: number
+  private readonly mostAtOnce: number
+  private turned = 0
+  private atOnce = 0
+
+  constructor(effect: Effect.Effect<A, E, R>, context: Context.Context<R>, options: Options) {
+    this.clock = new VirtualClock(options.startAt ?? 0)
+    this.turns = options.turns ?? 0
+    this.mostAtOnce = options.mostAtOnce ?? defaultMostAtOnce
+    const inside = context.pipe(Context.add(Clock.Clock, this.clock), Context.add(Scheduler.Scheduler, this.scheduler))
+    this.fiber = Effect.runForkWith(inside)(effect)
+  }
+
+  /** Runs to the end, with a turn for the caller's runtime from time to time. */
+  readonly toEnd: Effect.Effect<A, E | Deadlock | Livelock> = Effect.suspend(() => {
+    for (;;) {
+      const ran = this.scheduler.drain(tasksOfTurn)
+      this.atOnce += ran
+      if (!this.scheduler.isIdle) {
+        return this.atOnce > this.mostAtOnce ? this.end(this.livelock()) : Effect.andThen(Effect.yieldNow, this.toEnd)
+      }
+      const exit = this.fiber.pollUnsafe()
+      if (exit !== undefined) return exit
+      if (ran > 0) this.turned = 0
+      if (this.turned < this.turns) {
+        this.turned++
+        return Effect.andThen(Effect.yieldNow, this.toEnd)
+      }
+      this.turned = 0
+      this.atOnce = 0
+      if (!this.clock.advance()) return this.end(this.deadlock())
+    }
+  })
+
+  private get after(): Duration.Duration {
+    return Duration.millis(this.clock.elapsed)
+  }
+
+  private get waiting(): ReadonlyArray<Waiting> {
+    return this.scheduler.fibers.map((fiber) => ({ id: fiber.id, within: withinOf(fiber) }))
+  }
+
+  private deadlock(): Deadlock {
+    return new Deadlock({ after: this.after, waiting: this.waiting })
+  }
+
+  private livelock(): Livelock {
+    return new Livelock({ after: this.after, busy: this.waiting })
+  }
+
+  /** Ends the program, so that what it holds is released, and fails. */
+  private end(error: Deadlock | Livelock): Effect.Effect<never, Deadlock | Livelock> {
+    this.interrupt()
+    return Effect.fail(error)
+  }
+
+  /** Interrupts the program and runs its finalizers, as far as they come. */
+  readonly interrupt = (): Exit.Exit<A, E> | undefined => {
+    this.fiber.interruptUnsafe()
+    for (let count = this.scheduler.drain(tasksOfTurn); this.fiber.pollUnsafe() === undefined;) {
+      if (count > this.mostAtOnce || !this.clock.advance()) break
+      count += 1 + this.scheduler.drain(tasksOfTurn)
+    }
+    return this.fiber.pollUnsafe()
+  }
+}
+
+/**
+ * Runs a program in virtual time, with a scope of its own. Fails with what the program fails with, or with {@link Deadlock} or
+ * {@link Livelock}; then its finalizers have run.
+ *
+ * @example
+ * ```ts
+ * it.effect("gives up after an hour", () =>
+ *   VirtualTime.run(Effect.gen(function*() {
+ *     const error = yield* Effect.flip(Effect.timeout(Effect.never, "1 hour"))
+ *     assert.strictEqual(error._tag, "TimeoutError")
+ *   })))
+ * ```
+ */
+export const run = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options: Options = {}
+): Effect.Effect<A, E | Deadlock | Livelock, Exclude<R, Scope.Scope>> =>
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
+    const scoped = Effect.scoped(effect)
+    const started = new Run(
+      options.seed === undefined ? scoped : Random.withSeed(scoped, options.seed),
+      context,
+      options
+    )
+    return Effect.onInterrupt(started.toEnd, () => Effect.sync(started.interrupt))
+  })
