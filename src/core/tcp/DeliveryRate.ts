@@ -101,6 +101,17 @@ export const lose = (self: DeliveryRate, bytes: number): DeliveryRate =>
 
 const bytesPerSecond = (bytes: number, interval: Time.Span): number => bytes * 1_000_000 / interval
 
+/** Of an ACK that answers nothing whose departure is known. */
+const noSample = (self: DeliveryRate): Sample => ({
+  rate: undefined,
+  isAppLimited: self.appLimitedUntil > 0,
+  isRoundStart: false,
+  rounds: self.rounds,
+  delivered: 0,
+  lost: 0,
+  inFlightAtSend: 0
+})
+
 /**
  * An ACK delivered `bytes`; `newest` is the stamp of the transmission among them that left last.
  * Intervals below `minRtt` are an artefact of merged ACKs and give no rate.
@@ -114,17 +125,7 @@ export const deliver = (
 ): readonly [DeliveryRate, Sample] => {
   const delivered = self.delivered + bytes
   const appLimitedUntil = delivered > self.appLimitedUntil ? 0 : self.appLimitedUntil
-  if (newest === undefined) {
-    return [{ ...self, delivered, appLimitedUntil }, {
-      rate: undefined,
-      isAppLimited: self.appLimitedUntil > 0,
-      isRoundStart: false,
-      rounds: self.rounds,
-      delivered: 0,
-      lost: 0,
-      inFlightAtSend: 0
-    }]
-  }
+  if (newest === undefined) return [{ ...self, delivered, appLimitedUntil }, noSample(self)]
   const isRoundStart = newest.delivered >= self.nextRound
   const rounds = isRoundStart ? self.rounds + 1 : self.rounds
   const interval = Time.max(

@@ -18,6 +18,7 @@ import * as Recovery from "./Recovery.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import type * as Segment from "./Segment.ts"
+import * as Spurious from "./Spurious.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
 
@@ -182,6 +183,7 @@ const repaired = (ctx: Context, self: Connection): Connection => {
 const judge = (
   ctx: Context,
   connection: Connection,
+  segment: Segment.Segment,
   update: Scoreboard.Update,
   una: Sequence.Sequence,
   isDuplicate: boolean
@@ -190,9 +192,10 @@ const judge = (
   const isOver = phase !== "open" && Sequence.afterOrEqual(una, recover)
   let self = withDuplicates(connection, update, isDuplicate)
   if (Recovery.usesRack(self)) self = withRack(ctx, self, update, una, isDuplicate, isOver)
-  if (isOver) self = Recovery.leave(ctx, self)
+  self = Spurious.onAck(ctx, self, segment, update, isDuplicate)
+  if (isOver && self.recovery.phase !== "open") self = Recovery.leave(ctx, self)
   const isTelling = isDuplicate || self.board.tree !== undefined || self.recovery.phase === "fast"
-  if (!isTelling || Connections.inFlight(self) === 0) {
+  if (!isTelling || Connections.inFlight(self) === 0 || Spurious.isTesting(self)) {
     return self.recovery.lookAgain === Time.never
       ? self
       : { ...self, recovery: { ...self.recovery, lookAgain: Time.never } }
@@ -231,7 +234,7 @@ export const onAck = (
     : Scoreboard.update(connection.board, una, blocks, credible(ctx, connection, segment))
   const rtt = measured(ctx, connection, segment, update)
   const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
-  const self = judge(ctx, noted, update, una, isDuplicate)
+  const self = judge(ctx, noted, segment, update, una, isDuplicate)
   if (update.delivered === 0) return self
   return tellController(ctx, self, update, rtt, before, Math.max(0, Scoreboard.lostBytes(self.board) - lostBefore))
 }

@@ -19,12 +19,14 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
-import * as Loss from "./Loss.ts"
+import * as Frto from "./Frto.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
+import * as Timestamps from "./Timestamps.ts"
+import * as Undo from "./Undo.ts"
 
 export interface Recovery {
   readonly phase: "open" | "fast" | "timeout"
@@ -46,6 +48,10 @@ export interface Recovery {
   readonly tail: TailLossProbe.TailLossProbe
   /** When to look for losses again if no ACK comes before (RACK's reordering timer). */
   readonly lookAgain: Time.Instant
+  /** What could show that the last recovery was for nothing. */
+  readonly undo: Undo.Undo | undefined
+  /** The test of a timeout that may have come too early. */
+  readonly frto: Frto.Frto
 }
 
 export const make = (first: Sequence.Sequence): Recovery => ({
@@ -59,7 +65,9 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   isAppLimited: false,
   rack: Rack.initial,
   tail: TailLossProbe.initial,
-  lookAgain: Time.never
+  lookAgain: Time.never,
+  undo: undefined,
+  frto: Frto.off
 })
 
 /** Whether losses are found by time (RFC 8985); it needs SACK. */
@@ -88,6 +96,15 @@ export const spent = (self: Recovery, bytes: number): Recovery =>
   self.prr === undefined
     ? self
     : { ...self, prr: Prr.onSent(self.prr, bytes), budget: Math.max(0, self.budget - bytes) }
+
+/** Segments have left again: what could show that they need not have. */
+export const repeated = (ctx: Context, self: Connection, segments: number, size: number): Recovery => {
+  const { recovery } = self
+  const { undo } = recovery
+  if (undo === undefined || recovery.phase === "open") return spent(recovery, size)
+  const stamp = self.agreed.timestamps ? Timestamps.value(self.stamps.offset, ctx.at) : undefined
+  return spent({ ...recovery, undo: Undo.retransmitted(undo, segments, stamp) }, size)
+}
 
 /** Takes note of text that has left for the first time, `size` bytes up to `end`. */
 export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, size: number): Connection => {
@@ -135,7 +152,8 @@ export const enterFast = (ctx: Context, self: Connection): Connection => {
       recover: self.snd.nxt,
       prr: Prr.enter(controller.ssthresh(control.state), flightSize),
       budget: 0,
-      tail: TailLossProbe.reset(self.recovery.tail)
+      tail: TailLossProbe.reset(self.recovery.tail),
+      undo: Undo.begin(self.snd.una, self.snd.nxt)
     }
   }
 }
@@ -146,15 +164,11 @@ export const leave = (ctx: Context, self: Connection): Connection => {
   const control = self.recovery.phase === "fast"
     ? Control.moved(self.control, controller.onRecoveryExit(state, ctx.at))
     : self.control
-  return { ...self, control, recovery: { ...self.recovery, phase: "open", duplicates: 0, prr: undefined, budget: 0 } }
-}
-
-/** What a retransmission timeout takes for lost: all, or with RACK what is old enough; SACKs that are not true are forgotten first. */
-const lostByTimeout = (ctx: Context, self: Connection): Scoreboard.Scoreboard => {
-  const board = Loss.isReneged(self.board) ? Loss.forgetSacks(self.board) : self.board
-  return usesRack(self)
-    ? Rack.timeout(self.recovery.rack, board, surroundings(ctx, self)).board
-    : Loss.everything(board).board
+  return {
+    ...self,
+    control,
+    recovery: { ...self.recovery, phase: "open", duplicates: 0, prr: undefined, budget: 0, frto: Frto.off }
+  }
 }
 
 /** What RACK wants to know beside its own state. */
@@ -166,7 +180,7 @@ export const surroundings = (ctx: Context, self: Connection): Rack.Surroundings 
   threshold: self.config.reordering
 })
 
-/** The retransmission timer has fired (rfc: 6298 §5.4 to §5.6, 5681 §3.1): the window is one segment. */
+/** The retransmission timer has fired (rfc: 6298 §5.4 to §5.6, 5681 §3.1): the window is one segment. What is lost by it, `Spurious.ts` decides. */
 export const onTimeout = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpTimeouts)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "timeout", detail: self.recovery.timeouts + 1 })
@@ -175,7 +189,6 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const timeout = { now: ctx.at, flightSize: Scoreboard.flightSize(self.board), isRepeated }
   return {
     ...self,
-    board: lostByTimeout(ctx, self),
     rtt: Rtt.backedOff(self.rtt, self.config),
     control: Control.moved(self.control, controller.onTimeout(state, timeout)),
     recovery: {
@@ -188,7 +201,8 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
       timeouts: self.recovery.timeouts + 1,
       isAppLimited: false,
       tail: TailLossProbe.reset(self.recovery.tail),
-      lookAgain: Time.never
+      lookAgain: Time.never,
+      undo: isRepeated ? self.recovery.undo : Undo.begin(self.snd.una, self.snd.nxt)
     }
   }
 }

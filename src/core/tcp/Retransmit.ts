@@ -51,7 +51,7 @@ const noted = (
     ...self,
     rate,
     board: Scoreboard.retransmitted(self.board, start, end, mss, stamp),
-    recovery: Recovery.spent(self.recovery, size),
+    recovery: Recovery.repeated(ctx, self, segments, size),
     snd: {
       ...self.snd,
       lastAt: ctx.at,

@@ -19,8 +19,8 @@ export interface Start {
   /** Bytes; see {@link initialWindow}. */
   readonly initialWindow: number
   /**
-   * The most segments by which one ACK may open the window in slow start (L of RFC 3465 §2.3 and RFC 9406 §4.3). No limit if it is not given: receivers that merge segments
-   * acknowledge dozens at once, and two for each such ACK would be no exponential growth at all.
+   * The most segments by which one ACK may open the window in slow start (L of RFC 3465 §2.3 and RFC 9406 §4.3). No limit if it is not
+   * given: receivers that merge segments acknowledge dozens at once, and two for each such ACK would be no exponential growth at all.
    */
   readonly slowStartLimit?: number
 }

@@ -132,13 +132,9 @@ export const windowGain = (phase: Phase): number => phase === "ProbeRtt" ? 0.5 :
 export const isProbingBw = (phase: Phase): boolean =>
   phase === "Down" || phase === "Cruise" || phase === "Refill" || phase === "Up"
 
-export const start = (params: Start): Bbr => ({
-  mss: params.mss,
-  initialWindow: params.initialWindow,
+/** Nothing known, nothing done. */
+const blank = {
   phase: "Startup",
-  window: params.initialWindow,
-  // Without a round-trip time it is taken for a millisecond, so that the window is the limit.
-  pacingRate: startupPacingGain * params.initialWindow * 1000,
   hasSeenRtt: false,
   priorWindow: 0,
   undo: undefined,
@@ -148,9 +144,7 @@ export const start = (params: Start): Bbr => ({
   bwLatest: 0,
   bw: 0,
   minRtt: Infinity,
-  minRttAt: params.now,
   probeRttMin: Infinity,
-  probeRttMinAt: params.now,
   probeRttExpired: false,
   probeRttDoneAt: undefined,
   probeRttRoundDone: false,
@@ -158,7 +152,6 @@ export const start = (params: Start): Bbr => ({
   inflightShortTerm: Infinity,
   inflightLatest: 0,
   extraAcked: Windowed.emptyMaximum,
-  extraAckedFrom: params.now,
   extraAckedDelivered: 0,
   delivered: 0,
   nextRound: 0,
@@ -173,7 +166,6 @@ export const start = (params: Start): Bbr => ({
   fullBwNow: false,
   fullBw: 0,
   fullBwCount: 0,
-  cycleAt: params.now,
   ackPhase: "Init",
   probeWait: 0,
   roundsSinceProbe: 0,
@@ -182,6 +174,19 @@ export const start = (params: Start): Bbr => ({
   probeUpCount: Infinity,
   hasProbeSamples: false,
   idleRestart: false
+} as const
+
+export const start = (params: Start): Bbr => ({
+  ...blank,
+  mss: params.mss,
+  initialWindow: params.initialWindow,
+  window: params.initialWindow,
+  // Without a round-trip time it is taken for a millisecond, so that the window is the limit.
+  pacingRate: startupPacingGain * params.initialWindow * 1000,
+  minRttAt: params.now,
+  probeRttMinAt: params.now,
+  extraAckedFrom: params.now,
+  cycleAt: params.now
 })
 
 /** The sample's rate counts as the program's, not the path's: it had nothing to send, or we held it back to see the round-trip time. */
