@@ -66,24 +66,30 @@ export class Tally {
 
 const absent = Symbol("absent")
 
+/** Entries that the log of an ordinary event needs at most; a longer one is cut back to this when it is done. */
+const kept = 1024
+
 /** The undo log of one event: one entry per write, replayed backwards by {@link Journal.rollback}. */
 export class Journal {
-  private readonly targets: Array<Table<any, any> | Cell<any> | Tally> = []
+  // The arrays keep their length from event to event, since growing them anew would cost more than the writes themselves.
+  private readonly targets: Array<Table<any, any> | Cell<any> | Tally | undefined> = []
   private readonly keys: Array<unknown> = []
   private readonly olds: Array<unknown> = []
+  private count = 0
   /** Called before each write with its number in the event; the law tests throw from here. */
   trap: ((write: number) => void) | undefined = undefined
 
   /** Writes since the last commit. */
   get length(): number {
-    return this.targets.length
+    return this.count
   }
 
   private log(target: Table<any, any> | Cell<any> | Tally, key: unknown, old: unknown): void {
-    if (this.trap !== undefined) this.trap(this.targets.length)
-    this.targets.push(target)
-    this.keys.push(key)
-    this.olds.push(old)
+    if (this.trap !== undefined) this.trap(this.count)
+    const at = this.count++
+    this.targets[at] = target
+    this.keys[at] = key
+    this.olds[at] = old
   }
 
   put<K, V>(table: Table<K, V>, key: K, value: V): void {
@@ -111,14 +117,18 @@ export class Journal {
 
   /** Makes the event's writes final. */
   commit(): void {
-    this.targets.length = 0
-    this.keys.length = 0
-    this.olds.length = 0
+    // Nothing that is gone from the tables may live on in here.
+    for (let i = 0; i < this.count; i++) {
+      this.keys[i] = undefined
+      this.olds[i] = undefined
+    }
+    this.count = 0
+    if (this.targets.length > kept) this.targets.length = this.keys.length = this.olds.length = kept
   }
 
   /** Takes the event's writes back, the last one first. */
   rollback(): void {
-    for (let i = this.targets.length - 1; i >= 0; i--) {
+    for (let i = this.count - 1; i >= 0; i--) {
       const target = this.targets[i]!
       const old = this.olds[i]
       if (target instanceof Table) {

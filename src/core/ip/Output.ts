@@ -11,7 +11,6 @@ import * as Word from "../../wire/Word.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Demux from "../Demux.ts"
-import * as Entropy from "../Entropy.ts"
 import * as Family from "../Family.ts"
 import type { Head, Path, Send } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
@@ -140,7 +139,8 @@ const identificationOf = (ctx: Context, state: State, packet: Send): number => {
   const counter = hash % identificationCounters
   const count = state.identifications.get(counter)
   ctx.add(state.identifications, counter, 1)
-  return (Entropy.word(ctx.keys.identification, [hash]) + count) & 0xffff
+  // The low bits chose the counter, the rest says where its numbers begin for these ends.
+  return (Math.floor(hash / identificationCounters) + count) & 0xffff
 }
 
 /** A router says that packets of this path are too big; the transport has found the message genuine. */
