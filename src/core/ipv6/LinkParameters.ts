@@ -50,3 +50,6 @@ export const learn = (self: LinkParameters, advertisement: RouterAdvertisement, 
     retransmit: retransmitTimer === 0 ? self.retransmit : Time.max(Time.millis(retransmitTimer), shortestTime)
   }
 }
+
+export const equals = (a: LinkParameters, b: LinkParameters): boolean =>
+  a.mtu === b.mtu && a.hopLimit === b.hopLimit && a.reachableTime === b.reachableTime && a.retransmit === b.retransmit
