@@ -19,7 +19,7 @@ const drain = (
 }
 
 describe("TokenBucket", () => {
-  it("gives its burst at once, and then one token per interval (RFC 4443 §2.4)", () => {
+  it("gives its burst at once, and then one token per interval (rfc: 4443 §2.4)", () => {
     const first = drain(TokenBucket.make(rate), Time.instantOf(0))
     assert.strictEqual(first.taken, 3)
     assert.strictEqual(drain(first.self, Time.instantOf(99_999)).taken, 0)

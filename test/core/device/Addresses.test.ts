@@ -43,7 +43,7 @@ const watch = (self: Host.Host, seconds: number) => {
 }
 
 describe("Addresses", () => {
-  it("probes three times before use, announces twice after, each at its time (RFC 5227 §2.1.1, §2.3)", () => {
+  it("probes three times before use, announces twice after, each at its time (rfc: 5227 §2.1.1, §2.3)", () => {
     const self = bare(true)
     assert.strictEqual(add(self).outcome()._tag, "Done")
     assert.deepStrictEqual(stateOf(self), ["tentative"])
@@ -66,7 +66,7 @@ describe("Addresses", () => {
     assert.deepStrictEqual(states(self), ["tentative", "preferred"])
   })
 
-  it("spreads first probes, so that hosts that start together don't probe together (RFC 5227 §2.1.1)", () => {
+  it("spreads first probes, so that hosts that start together don't probe together (rfc: 5227 §2.1.1)", () => {
     const firsts = [1, 2, 3, 4, 5].map((seed) => {
       const self = bare(true, seed)
       add(self)
@@ -75,7 +75,7 @@ describe("Addresses", () => {
     assert.isAbove(new Set(firsts).size, 3)
   })
 
-  it("neither uses nor answers for an address that it is still probing (RFC 5227 §2.1.1)", () => {
+  it("neither uses nor answers for an address that it is still probing (rfc: 5227 §2.1.1)", () => {
     const self = bare(true)
     add(self)
     assert.deepStrictEqual(Lan.deliver(self, Lan.arp(Arp.request(thereMac, there, here))).sent, [])
@@ -91,7 +91,7 @@ describe("Addresses", () => {
     ["somebody probes for it too", Arp.probe(thereMac, here)]
   ]
   for (const [what, header] of conflicts) {
-    it(`gives a probed address up when ${what} (RFC 5227 §2.1.1)`, () => {
+    it(`gives a probed address up when ${what} (rfc: 5227 §2.1.1)`, () => {
       const self = bare(true)
       add(self)
       self.advance(Time.seconds(1))
@@ -104,14 +104,14 @@ describe("Addresses", () => {
     })
   }
 
-  it("does not take its own probe, come back by a loop, for a conflict (RFC 5227 §2.1.1)", () => {
+  it("does not take its own probe, come back by a loop, for a conflict (rfc: 5227 §2.1.1)", () => {
     const self = bare(true)
     add(self)
     self.deliver(link, Lan.arp(Arp.probe(hereMac, here), { from: thereMac }))
     assert.deepStrictEqual(stateOf(self), ["tentative"])
   })
 
-  it("answers who probes for an address in use (RFC 5227 §2.1.1, RFC 826)", () => {
+  it("answers who probes for an address in use (rfc: 5227 §2.1.1, rfc: 826)", () => {
     const self = bare(false)
     add(self)
     Lan.sent(self)
@@ -120,7 +120,7 @@ describe("Addresses", () => {
     assert.strictEqual(self.counter("addressConflicts"), 0)
   })
 
-  it("defends an address in use with one announcement, at most every ten seconds (RFC 5227 §2.4 (c))", () => {
+  it("defends an address in use with one announcement, at most every ten seconds (rfc: 5227 §2.4 (c))", () => {
     const self = bare(false)
     add(self)
     self.advance(Time.seconds(10))
@@ -138,7 +138,7 @@ describe("Addresses", () => {
     assert.strictEqual(self.counter("addressConflicts"), 3)
   })
 
-  it("gives up a leased address when it is contested twice within ten seconds (RFC 5227 §2.4 (b))", () => {
+  it("gives up a leased address when it is contested twice within ten seconds (rfc: 5227 §2.4 (b))", () => {
     const self = bare(false)
     add(self, here, "dhcp")
     const claim = Lan.arp(Arp.announcement(thereMac, here))
@@ -148,14 +148,14 @@ describe("Addresses", () => {
     assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }), [])
   })
 
-  it("does not learn who claims its own address as a neighbour (RFC 5227 §2.4)", () => {
+  it("does not learn who claims its own address as a neighbour (rfc: 5227 §2.4)", () => {
     const self = bare(false)
     add(self)
     Lan.deliver(self, Lan.arp(Arp.announcement(thereMac, here)))
     assert.deepStrictEqual(self.call({ _tag: "ListNeighbors", link }), [])
   })
 
-  it("lets exactly one of two hosts that probe for one address at once have it, or none (RFC 5227 §2.1.1)", () => {
+  it("lets exactly one of two hosts that probe for one address at once have it, or none (rfc: 5227 §2.1.1)", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const one = bare(true, seed)
       const two = Host.make({ seed: seed + 100, config: { addressProbing: true }, interfaces: [{}] })
@@ -168,7 +168,7 @@ describe("Addresses", () => {
     }
   })
 
-  it("announces again when the link has come up (RFC 5227 §2.3)", () => {
+  it("announces again when the link has come up (rfc: 5227 §2.3)", () => {
     const self = bare(false)
     add(self)
     self.advance(Time.seconds(5))
@@ -178,7 +178,7 @@ describe("Addresses", () => {
     assert.deepStrictEqual(Lan.sent(self).map(({ arp }) => arp), [Arp.announcement(hereMac, here)])
   })
 
-  it("deprecates and removes an address when its time is over (RFC 4862 §5.5.4)", () => {
+  it("deprecates and removes an address when its time is over (rfc: 4862 §5.5.4)", () => {
     const self = bare(false)
     add(self, here, "dhcp", {
       preferredUntil: later(self, 10),
@@ -194,7 +194,7 @@ describe("Addresses", () => {
     assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }), [])
   })
 
-  it("takes new lifetimes for an address that it has (RFC 4862 §5.5.3 (e))", () => {
+  it("takes new lifetimes for an address that it has (rfc: 4862 §5.5.3 (e))", () => {
     const self = bare(false)
     add(self, here, "dhcp", { preferredUntil: later(self, 1), validUntil: later(self, 20) })
     self.advance(Time.seconds(15))
@@ -226,13 +226,13 @@ describe("Addresses", () => {
     ["half a bit", here, 0.5, "InvalidArgument"]
   ]
   for (const [what, address, prefixLength, reason] of refusals) {
-    it(`refuses ${what} as address (RFC 1122 §3.2.1.3)`, () => {
+    it(`refuses ${what} as address (rfc: 1122 §3.2.1.3)`, () => {
       const outcome = add(bare(false), address, "static", { prefixLength }).outcome()
       assert.strictEqual(outcome._tag === "Failed" ? outcome.reason._tag : "", reason)
     })
   }
 
-  it("accepts both addresses of a 31-bit prefix (RFC 3021 §2.1)", () => {
+  it("accepts both addresses of a 31-bit prefix (rfc: 3021 §2.1)", () => {
     const self = bare(false)
     add(self, Address.v4(10, 0, 0, 0), "static", { prefixLength: 31 })
     add(self, Address.v4(10, 0, 0, 1), "static", { prefixLength: 31 })
@@ -294,7 +294,7 @@ describe("Interfaces", () => {
     assert.strictEqual(self.step.links.get(0)?.name, "lo")
   })
 
-  it("refuse an id twice, and an MTU below what every link must carry (RFC 791 §3.2)", () => {
+  it("refuse an id twice, and an MTU below what every link must carry (rfc: 791 §3.2)", () => {
     const self = Lan.host()
     const given = self.step.links.get(link)!
     const again = self.request({ _tag: "AttachLink", interface: given }).outcome()

@@ -10,7 +10,7 @@ const { here, hereMac, link, thereMac } = Lan
 const request = Lan.ip(Lan.echo())
 
 describe("Ethernet", () => {
-  it("takes what is sent to its own address, and what is behind the IP packet is padding (RFC 894, RFC 1122 §2.3.3)", () => {
+  it("takes what is sent to its own address, and what is behind the IP packet is padding (rfc: 894, rfc: 1122 §2.3.3)", () => {
     const self = Lan.host()
     Lan.introduce(self)
     const padded = new Uint8Array(60)
@@ -29,7 +29,7 @@ describe("Ethernet", () => {
     ["an empty frame", new Uint8Array(0), "Malformed"]
   ]
   for (const [what, frame, reason] of refused) {
-    it(`drops ${what} (RFC 1122 §2.3.3, IEEE 802)`, () => {
+    it(`drops ${what} (rfc: 1122 §2.3.3, IEEE 802)`, () => {
       const self = Lan.host()
       assert.deepStrictEqual(Lan.deliver(self, frame), { sent: [], dropped: [reason] })
     })

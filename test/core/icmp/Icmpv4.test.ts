@@ -27,7 +27,7 @@ const arrive = (
 ) => Lan.deliver(self, Lan.ethernet(Lan.ip(message, fields), frame))
 
 describe("Icmpv4", () => {
-  it("answers an echo with the same data, from the address asked, with the same traffic class (RFC 1122 §3.2.2.6 MUST)", () => {
+  it("answers an echo with the same data, from the address asked, with the same traffic class (rfc: 1122 §3.2.2.6 MUST)", () => {
     for (const size of [0, 1, 56, 1472]) {
       const data = Lan.bytes(size)
       const { dropped, sent } = arrive(Lan.echo(0xbeef, 0x1234, data), { trafficClass: 0xb8 })
@@ -39,13 +39,13 @@ describe("Icmpv4", () => {
     }
   })
 
-  it("answers from each of its addresses (RFC 1122 §3.2.2.6)", () => {
+  it("answers from each of its addresses (rfc: 1122 §3.2.2.6)", () => {
     const second = Address.v4(10, 0, 0, 2)
     const self = introduced({ interfaces: [{ addresses: [[here, 24], [second, 24]] }] })
     assert.strictEqual(arrive(Lan.echo(), { destination: second }, {}, self).sent[0]!.ip!.source, second)
   })
 
-  it("does not answer an echo to a group (RFC 1122 §3.2.2.6 MAY)", () => {
+  it("does not answer an echo to a group (rfc: 1122 §3.2.2.6 MAY)", () => {
     const { dropped, sent } = arrive(Lan.echo(), { destination: Address.broadcastV4 }, { to: Mac.broadcast })
     assert.deepStrictEqual([dropped, sent], [["IcmpEchoToGroup"], []])
   })
@@ -55,7 +55,7 @@ describe("Icmpv4", () => {
     assert.deepStrictEqual(arrive(Lan.echo(), {}, {}, self), { sent: [], dropped: ["IcmpEchoRefused"] })
   })
 
-  it("drops what has a bad checksum or is cut off (RFC 1122 §3.2.2)", () => {
+  it("drops what has a bad checksum or is cut off (rfc: 1122 §3.2.2)", () => {
     const message = Lan.echo()
     assert.deepStrictEqual(arrive(message.with(9, message[9]! ^ 1)), { sent: [], dropped: ["Malformed"] })
     assert.deepStrictEqual(arrive(message.slice(0, 7)), { sent: [], dropped: ["Malformed"] })
@@ -63,14 +63,14 @@ describe("Icmpv4", () => {
 
   const ignored: ReadonlyArray<readonly [string, Icmpv4.Fields, string]> = [
     [
-      "a type that it does not know (RFC 1122 §3.2.2 MUST)",
+      "a type that it does not know (rfc: 1122 §3.2.2 MUST)",
       { _tag: "Unknown", type: 42, code: 0, rest: 0 },
       "IcmpTypeUnknown"
     ],
-    ["source quench (RFC 6633 §4 MUST)", { _tag: "SourceQuench" }, "IcmpDeprecated"],
+    ["source quench (rfc: 6633 §4 MUST)", { _tag: "SourceQuench" }, "IcmpDeprecated"],
     ["a redirect", { _tag: "Redirect", code: 1, gateway: there }, "IcmpRedirectIgnored"],
     [
-      "a timestamp request (RFC 1122 §3.2.2.8 MAY)",
+      "a timestamp request (rfc: 1122 §3.2.2.8 MAY)",
       { _tag: "TimestampRequest", identifier: 1, sequence: 1, originate: 0, receive: 0, transmit: 0 },
       "IcmpTypeUnknown"
     ],
@@ -84,7 +84,7 @@ describe("Icmpv4", () => {
 })
 
 describe("Icmp errors sent", () => {
-  it("quote the header and as much as fits in 576 octets (RFC 792, RFC 1812 §4.3.2.3)", () => {
+  it("quote the header and as much as fits in 576 octets (rfc: 792, rfc: 1812 §4.3.2.3)", () => {
     for (const size of [0, 8, 500, 1400]) {
       const packet = Lan.ip(Lan.udp(7, 9999, Lan.bytes(size)), { protocol: IpProtocol.udp })
       const { sent } = Lan.deliver(introduced(), Lan.ethernet(packet))
@@ -108,20 +108,20 @@ describe("Icmp errors sent", () => {
     assert.strictEqual(closedPort.length, 16)
   })
 
-  it("are never sent about what was for a group, in IP or in the link layer (RFC 1122 §3.2.2 MUST NOT)", () => {
+  it("are never sent about what was for a group, in IP or in the link layer (rfc: 1122 §3.2.2 MUST NOT)", () => {
     assert.deepStrictEqual(toPort({ destination: Address.broadcastV4 }, { to: Mac.broadcast }), [])
     assert.deepStrictEqual(toPort({ destination: Address.v4(10, 0, 0, 255) }, { to: Mac.broadcast }), [])
     assert.deepStrictEqual(toPort({ destination: Address.v4(224, 0, 0, 1) }, { to: 0x0100_5e00_0001 }), [])
     assert.deepStrictEqual(toPort({}, { to: Mac.broadcast }), [])
   })
 
-  it("are never sent to what is no single host (RFC 1122 §3.2.2 MUST NOT)", () => {
+  it("are never sent to what is no single host (rfc: 1122 §3.2.2 MUST NOT)", () => {
     for (const source of [0, Address.v4(224, 0, 0, 1), Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
       assert.deepStrictEqual(toPort({ source }), [])
     }
   })
 
-  it("are never sent about errors, or what may be one (RFC 1122 §3.2.2 MUST NOT)", () => {
+  it("are never sent about errors, or what may be one (rfc: 1122 §3.2.2 MUST NOT)", () => {
     const badOptions = { options: Piece.make(Uint8Array.of(Options.Type.recordRoute, 1, 0, 0)) }
     const inside = Lan.ip(closedPort, { source: here, destination: there, protocol: IpProtocol.udp })
     const messages: ReadonlyArray<readonly [Icmpv4.Fields, number]> = [
@@ -137,14 +137,14 @@ describe("Icmp errors sent", () => {
     }
   })
 
-  it("are never sent about a fragment but the first (RFC 1122 §3.2.2 MUST NOT)", () => {
+  it("are never sent about a fragment but the first (rfc: 1122 §3.2.2 MUST NOT)", () => {
     const badOptions = { options: Piece.make(Uint8Array.of(Options.Type.recordRoute, 1, 0, 0)) }
     const fields = { protocol: IpProtocol.udp, ...badOptions }
     assert.deepStrictEqual(arrive(Lan.bytes(16), { ...fields, fragmentOffset: 8 }).sent, [])
     assert.strictEqual(arrive(Lan.bytes(16), { ...fields, moreFragments: true }).sent.length, 1)
   })
 
-  it("are limited to a rate, and what exceeds it is counted (RFC 1812 §4.3.2.8)", () => {
+  it("are limited to a rate, and what exceeds it is counted (rfc: 1812 §4.3.2.8)", () => {
     const self = introduced({ limits: { icmpErrorsPerSecond: 10, icmpErrorBurst: 5 } })
     const flood = (count: number): number => {
       for (let i = 0; i < count; i++) self.deliver(link, Lan.datagram(7, 9999, Lan.bytes(4)))
@@ -210,7 +210,7 @@ describe("Icmp errors received", () => {
     ["too big", { _tag: "Unreachable", code: 4, mtu: 900 }, { _tag: "MessageTooLarge", limit: 872 }]
   ]
   for (const [what, message, reason] of kinds) {
-    it(`end what they are about, with who said it: ${what} (RFC 792, RFC 1122 §3.2.2.1 MUST)`, () => {
+    it(`end what they are about, with who said it: ${what} (rfc: 792, rfc: 1122 §3.2.2.1 MUST)`, () => {
       assert.deepStrictEqual(answered(message), { dropped: [], result: reason })
     })
   }
@@ -226,7 +226,7 @@ describe("Icmp errors received", () => {
     ["something that is no IPv4 packet", (quoted) => quoted.with(0, 0x60), "Malformed"]
   ]
   for (const [what, damage, reason] of wrong) {
-    it(`are not believed when they quote ${what} (RFC 1122 §3.2.2, RFC 5927 §4.1)`, () => {
+    it(`are not believed when they quote ${what} (rfc: 1122 §3.2.2, rfc: 5927 §4.1)`, () => {
       const message: Icmpv4.Fields = { _tag: "Unreachable", code: 1, mtu: 0 }
       assert.deepStrictEqual(answered(message, damage), { dropped: [reason], result: "Pending" })
     })

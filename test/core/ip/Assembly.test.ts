@@ -67,7 +67,7 @@ class Twin {
 }
 
 describe("Assembly", () => {
-  it("agrees with an array of octets, on fragments that fit, repeat, overlap and lie about the end (RFC 815, RFC 5722 §4)", () => {
+  it("agrees with an array of octets, on fragments that fit, repeat, overlap and lie about the end (rfc: 815, rfc: 5722 §4)", () => {
     const seen = new Set<string>()
     for (let seed = 1; seed <= 400; seed++) {
       const random = Seeded.make(seed)
@@ -122,7 +122,7 @@ describe("Assembly", () => {
     assert.deepStrictEqual(Assembly.join(self).slice(20), content(16))
   })
 
-  it("hands congestion marks on, and nothing that no network produces (RFC 3168 §5.3)", () => {
+  it("hands congestion marks on, and nothing that no network produces (rfc: 3168 §5.3)", () => {
     const marks = (...classes: ReadonlyArray<number>): number =>
       classes.reduce((all, trafficClass) => all | Assembly.markOf(trafficClass), 0)
     assert.strictEqual(Assembly.trafficClassOf(0xb8, marks(0xb8, 0xb8)), 0xb8)

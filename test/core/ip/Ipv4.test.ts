@@ -37,7 +37,7 @@ describe("Ipv4 receive", () => {
     ["this host", here, "IpSourceIsOurs"]
   ]
   for (const [what, source, reason] of sources) {
-    it(`drops what comes from ${what} (RFC 1122 §3.2.1.3)`, () => {
+    it(`drops what comes from ${what} (rfc: 1122 §3.2.1.3)`, () => {
       assert.deepStrictEqual(arrive({ source }), [reason])
     })
   }
@@ -52,23 +52,23 @@ describe("Ipv4 receive", () => {
     ["everybody on the link, in a frame for one", Address.v4(10, 0, 0, 255), "IpMartianDestination"]
   ]
   for (const [what, destination, reason] of destinations) {
-    it(`drops what is for ${what} (RFC 1122 §3.2.1.3, §3.3.6)`, () => {
+    it(`drops what is for ${what} (rfc: 1122 §3.2.1.3, §3.3.6)`, () => {
       assert.deepStrictEqual(arrive({ destination }), [reason])
     })
   }
 
-  it("drops what is for one host in a frame for everybody (RFC 1122 §3.3.6 SHOULD)", () => {
+  it("drops what is for one host in a frame for everybody (rfc: 1122 §3.3.6 SHOULD)", () => {
     assert.deepStrictEqual(arrive({}, { to: Mac.broadcast }), ["IpLinkBroadcastToUnicast"])
   })
 
-  it("takes what is for everybody, and for all hosts (RFC 1122 §3.3.6, RFC 1112 §4)", () => {
+  it("takes what is for everybody, and for all hosts (rfc: 1122 §3.3.6, rfc: 1112 §4)", () => {
     for (const destination of [Address.broadcastV4, Address.v4(10, 0, 0, 255), Address.v4(224, 0, 0, 1)]) {
       const to = Address.isMulticast(destination) ? Mac.ofMulticastV4(destination) : Mac.broadcast
       assert.deepStrictEqual(arrive({ destination }, { to }), ["IcmpEchoToGroup"])
     }
   })
 
-  it("takes what a host without address sends to everybody (RFC 1122 §3.2.1.3 (a))", () => {
+  it("takes what a host without address sends to everybody (rfc: 1122 §3.2.1.3 (a))", () => {
     const self = introduced()
     const socket = Lan.bind(self, 67)
     const frame = Lan.datagram(68, 67, Lan.bytes(3), { source: 0, destination: Address.broadcastV4 }, {
@@ -78,7 +78,7 @@ describe("Ipv4 receive", () => {
     assert.deepStrictEqual(self.call(Lan.receive(socket)).map(({ source }) => source), [0])
   })
 
-  it("takes an address only on the interface that has it (RFC 1122 §3.3.4.2, strong host model)", () => {
+  it("takes an address only on the interface that has it (rfc: 1122 §3.3.4.2, strong host model)", () => {
     const second = Address.v4(10, 1, 0, 1)
     const self = introduced({ interfaces: [{ addresses: [[here, 24]] }, { addresses: [[second, 24]] }] })
     assert.deepStrictEqual(arrive({ destination: second }, {}, self), ["IpNotForUs"])
@@ -87,10 +87,10 @@ describe("Ipv4 receive", () => {
   })
 
   const damaged: ReadonlyArray<readonly [string, (packet: Uint8Array) => Uint8Array]> = [
-    ["a bad header checksum (RFC 1122 §3.2.1.2 MUST)", (packet) => packet.with(10, packet[10]! ^ 1)],
-    ["another version (RFC 1122 §3.2.1.1 MUST)", (packet) => packet.with(0, 0x65)],
-    ["a header length below 20 (RFC 791 §3.1)", (packet) => packet.with(0, 0x44)],
-    ["less than its total length (RFC 791 §3.1)", (packet) => packet.slice(0, packet.length - 1)]
+    ["a bad header checksum (rfc: 1122 §3.2.1.2 MUST)", (packet) => packet.with(10, packet[10]! ^ 1)],
+    ["another version (rfc: 1122 §3.2.1.1 MUST)", (packet) => packet.with(0, 0x65)],
+    ["a header length below 20 (rfc: 791 §3.1)", (packet) => packet.with(0, 0x44)],
+    ["less than its total length (rfc: 791 §3.1)", (packet) => packet.slice(0, packet.length - 1)]
   ]
   for (const [what, damage] of damaged) {
     it(`drops in silence what has ${what}`, () => {
@@ -99,27 +99,27 @@ describe("Ipv4 receive", () => {
     })
   }
 
-  it("takes a packet with a hop limit of 1 or 0, since it has arrived (RFC 1122 §3.2.1.7 MUST NOT)", () => {
+  it("takes a packet with a hop limit of 1 or 0, since it has arrived (rfc: 1122 §3.2.1.7 MUST NOT)", () => {
     assert.deepStrictEqual(arrive({ hopLimit: 1 }), ["EchoReply"])
     assert.deepStrictEqual(arrive({ hopLimit: 0 }), ["EchoReply"])
   })
 
   const withOptions = (...bytes: ReadonlyArray<number>) => ({ options: Piece.make(Uint8Array.from(bytes)) })
 
-  it("ignores options that ask a host for nothing (RFC 1122 §3.2.1.8)", () => {
+  it("ignores options that ask a host for nothing (rfc: 1122 §3.2.1.8)", () => {
     assert.deepStrictEqual(arrive(withOptions(Options.Type.noOperation, Options.Type.noOperation, 0, 0)), ["EchoReply"])
     assert.deepStrictEqual(arrive(withOptions(Options.Type.routerAlert, 4, 0, 0)), ["EchoReply"])
     assert.deepStrictEqual(arrive(withOptions(0x5e, 4, 1, 2)), ["EchoReply"])
   })
 
-  it("refuses source routes, even at their end (RFC 7126 §4.3, §4.4)", () => {
+  it("refuses source routes, even at their end (rfc: 7126 §4.3, §4.4)", () => {
     for (const type of [Options.Type.looseSourceRoute, Options.Type.strictSourceRoute]) {
       assert.deepStrictEqual(arrive(withOptions(type, 7, 4, 10, 0, 0, 7, 0)), ["IpOptionsRefused"])
       assert.deepStrictEqual(arrive(withOptions(type, 7, 8, 10, 0, 0, 7, 0)), ["IpOptionsRefused"])
     }
   })
 
-  it("answers malformed options with the octet that is wrong (RFC 1122 §3.2.2.5 SHOULD, RFC 792)", () => {
+  it("answers malformed options with the octet that is wrong (rfc: 1122 §3.2.2.5 SHOULD, rfc: 792)", () => {
     const self = introduced()
     const packet = Lan.ip(Lan.echo(), withOptions(Options.Type.noOperation, Options.Type.recordRoute, 1, 0))
     const { dropped, sent } = Lan.deliver(self, Lan.ethernet(packet))
@@ -130,7 +130,7 @@ describe("Ipv4 receive", () => {
     assert.deepStrictEqual(payload, packet)
   })
 
-  it("answers a protocol that nobody speaks (RFC 1122 §3.2.2.1 SHOULD)", () => {
+  it("answers a protocol that nobody speaks (rfc: 1122 §3.2.2.1 SHOULD)", () => {
     const self = introduced()
     const packet = Lan.ip(Lan.bytes(40), { protocol: 200 })
     const { dropped, sent } = Lan.deliver(self, Lan.ethernet(packet))
@@ -140,7 +140,7 @@ describe("Ipv4 receive", () => {
     assert.deepStrictEqual(payload, packet)
   })
 
-  it("knows loopback addresses inside only (RFC 1122 §3.2.1.3 (g))", () => {
+  it("knows loopback addresses inside only (rfc: 1122 §3.2.1.3 (g))", () => {
     const self = introduced()
     const asked = self.request(Lan.ping(Address.v4(127, 1, 2, 3)))
     assert.strictEqual(asked.outcome()._tag, "Done")
@@ -148,7 +148,7 @@ describe("Ipv4 receive", () => {
     assert.strictEqual(self.dropCount("IpMartianSource"), 0)
   })
 
-  it("speaks to itself without touching the link, even when that is down (RFC 1122 §3.3.4.1)", () => {
+  it("speaks to itself without touching the link, even when that is down (rfc: 1122 §3.3.4.1)", () => {
     const self = introduced()
     assert.strictEqual(self.request(Lan.ping(here)).outcome()._tag, "Done")
     assert.deepStrictEqual(self.takeFrames(link), [])

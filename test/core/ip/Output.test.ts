@@ -27,7 +27,7 @@ const tooBig = (packet: Uint8Array, mtu: number): Uint8Array =>
   Lan.ethernet(Lan.ip(Lan.icmp({ _tag: "Unreachable", code: 4, mtu }, packet.slice(14, 14 + 28))))
 
 describe("Ip output", () => {
-  it("writes a header that says what was asked for (RFC 791 §3.1, RFC 1122 §3.2.1)", () => {
+  it("writes a header that says what was asked for (rfc: 791 §3.1, rfc: 1122 §3.2.1)", () => {
     const self = introduced()
     self.request({ ...Lan.ping(there), hopLimit: 7, dontFragment: true })
     const { ip } = Lan.sent(self)[0]!
@@ -42,7 +42,7 @@ describe("Ip output", () => {
     })
   })
 
-  it("cuts what is larger than the MTU at multiples of eight octets (RFC 791 §3.2)", () => {
+  it("cuts what is larger than the MTU at multiples of eight octets (rfc: 791 §3.2)", () => {
     for (const mtu of [68, 576, 1499, 1500, 9000]) {
       const self = introduced({ interfaces: [{ mtu, addresses: [[here, 24]] }] })
       const data = Lan.bytes(10_000)
@@ -64,7 +64,7 @@ describe("Ip output", () => {
     }
   })
 
-  it("sends the largest datagram there is, and refuses one octet more (RFC 791 §3.1)", () => {
+  it("sends the largest datagram there is, and refuses one octet more (rfc: 791 §3.1)", () => {
     const self = introduced()
     self.request(Lan.ping(there, Lan.bytes(65_507)))
     assert.strictEqual(Lan.sent(self).at(-1)!.ip!.moreFragments, false)
@@ -74,7 +74,7 @@ describe("Ip output", () => {
     })
   })
 
-  it("refuses to send what may not be cut and does not fit (RFC 1191 §3)", () => {
+  it("refuses to send what may not be cut and does not fit (rfc: 1191 §3)", () => {
     const self = introduced()
     const asked = self.request({ ...Lan.ping(there, Lan.bytes(1473)), dontFragment: true })
     assert.deepStrictEqual(reasonOf(asked), { _tag: "MessageTooLarge", limit: 1472 })
@@ -83,7 +83,7 @@ describe("Ip output", () => {
     assert.strictEqual(Lan.sent(self).length, 1)
   })
 
-  it("identifies packets that may be cut, each anew, and no others (RFC 6864 §4.1, §4.3)", () => {
+  it("identifies packets that may be cut, each anew, and no others (rfc: 6864 §4.1, §4.3)", () => {
     const self = introduced()
     const identifications = new Set<number>()
     for (let i = 0; i < 100; i++) {
@@ -125,7 +125,7 @@ describe("Fragment", () => {
     }
   })
 
-  it("sums pieces of any lengths as if they were one range (RFC 1071 §2 (B))", () => {
+  it("sums pieces of any lengths as if they were one range (rfc: 1071 §2 (B))", () => {
     const random = Seeded.make(6)
     for (let i = 0; i < 300; i++) {
       const pieces = Array.from({ length: 1 + random.below(5) }, (_, n) => {
@@ -154,7 +154,7 @@ describe("Path MTU", () => {
     return self.takeFrames(link).at(-1)!
   }
 
-  it("follows what a router tells (RFC 1191 §3)", () => {
+  it("follows what a router tells (rfc: 1191 §3)", () => {
     const self = routed()
     const asked = self.request({ ...Lan.ping(far, Lan.bytes(1400)), dontFragment: true })
     self.deliver(link, tooBig(self.takeFrames(link)[0]!, 1000))
@@ -167,7 +167,7 @@ describe("Path MTU", () => {
     assert.deepStrictEqual(Lan.sent(self).map(({ ip }) => ip!.totalLength <= 1000), [true, true])
   })
 
-  it("takes the next smaller usual size when the router is too old to tell (RFC 1191 §5, §7.1)", () => {
+  it("takes the next smaller usual size when the router is too old to tell (rfc: 1191 §5, §7.1)", () => {
     const self = routed()
     self.deliver(link, tooBig(pinged(self), 0))
     assert.deepStrictEqual(Array.from(self.state.ip.pathMtus.values(), ({ mtu }) => mtu), [1492])
@@ -175,7 +175,7 @@ describe("Path MTU", () => {
     assert.deepStrictEqual(Array.from(self.state.ip.pathMtus.values(), ({ mtu }) => mtu), [1006])
   })
 
-  it("is never made larger by a message (RFC 1191 §3 MUST NOT), nor smaller than every link carries (§3)", () => {
+  it("is never made larger by a message (rfc: 1191 §3 MUST NOT), nor smaller than every link carries (§3)", () => {
     const self = routed()
     self.deliver(link, tooBig(pinged(self), 600))
     self.deliver(link, tooBig(pinged(self, far, 100), 1000))
@@ -184,7 +184,7 @@ describe("Path MTU", () => {
     assert.deepStrictEqual(Array.from(self.state.ip.pathMtus.values(), ({ mtu }) => mtu), [68])
   })
 
-  it("is forgotten after ten minutes (RFC 1191 §6.3)", () => {
+  it("is forgotten after ten minutes (rfc: 1191 §6.3)", () => {
     const self = routed()
     self.deliver(link, tooBig(pinged(self), 1000))
     self.advance(Time.seconds(599))
@@ -197,7 +197,7 @@ describe("Path MTU", () => {
     assert.strictEqual(reasonOf(self.request({ ...Lan.ping(far, Lan.bytes(1400)), dontFragment: true })), "Pending")
   })
 
-  it("is not believed of packets that were never sent (RFC 5927 §4.1)", () => {
+  it("is not believed of packets that were never sent (rfc: 5927 §4.1)", () => {
     const self = routed()
     const genuine = pinged(self)
     const forged = genuine.with(14 + 20 + 6, genuine[14 + 20 + 6]! ^ 0x40)
@@ -237,18 +237,18 @@ describe("Path", () => {
       : [found.link, Address.format(found.source), Address.format(found.nextHop), found.mtu]
   }
 
-  it("leads to a neighbour directly and elsewhere by the router (RFC 1122 §3.3.1.1)", () => {
+  it("leads to a neighbour directly and elsewhere by the router (rfc: 1122 §3.3.1.1)", () => {
     const self = two()
     assert.deepStrictEqual(path(self, there), [1, "10.0.0.1", "10.0.0.9", 1500])
     assert.deepStrictEqual(path(self, Address.v4(10, 1, 0, 7)), [2, "10.1.0.1", "10.1.0.7", 1500])
     assert.deepStrictEqual(path(self, remote), [1, "10.0.0.1", "10.0.0.9", 1500])
   })
 
-  it("sends from the address on the next hop's prefix (RFC 1122 §3.3.4.3)", () => {
+  it("sends from the address on the next hop's prefix (rfc: 1122 §3.3.4.3)", () => {
     assert.deepStrictEqual(path(two(), Address.v4(10, 1, 5, 7)), [2, "10.1.5.1", "10.1.5.7", 1500])
   })
 
-  it("leaves by the interface that has the source (RFC 1122 §3.3.4.2, strong host model)", () => {
+  it("leaves by the interface that has the source (rfc: 1122 §3.3.4.2, strong host model)", () => {
     const self = two()
     assert.deepStrictEqual(path(self, remote, second), { _tag: "Unreachable", what: "network" })
     assert.deepStrictEqual(path(self, there, here, 2), { _tag: "Unreachable", what: "network" })
@@ -256,7 +256,7 @@ describe("Path", () => {
     assert.deepStrictEqual(path(self, there, Address.v4(10, 0, 0, 44)), { _tag: "AddressNotAvailable" })
   })
 
-  it("stays inside for own addresses (RFC 1122 §3.3.4.1)", () => {
+  it("stays inside for own addresses (rfc: 1122 §3.3.4.1)", () => {
     const self = two()
     assert.deepStrictEqual(path(self, second), [0, "10.1.0.1", "10.1.0.1", 65_535])
     assert.deepStrictEqual(path(self, second, here), [0, "10.0.0.1", "10.1.0.1", 65_535])
@@ -264,7 +264,7 @@ describe("Path", () => {
     assert.deepStrictEqual(path(self, second, remote), { _tag: "AddressNotAvailable" })
   })
 
-  it("needs to know the link for a group, unless there is only one (RFC 1112 §7.2)", () => {
+  it("needs to know the link for a group, unless there is only one (rfc: 1112 §7.2)", () => {
     const group = Address.v4(239, 1, 1, 1)
     const multihomed = Lan.host({ interfaces: [{ addresses: [[here, 24]] }, { addresses: [[second, 24]] }] })
     assert.deepStrictEqual(path(multihomed, group), { _tag: "Unreachable", what: "network" })
@@ -274,7 +274,7 @@ describe("Path", () => {
     assert.deepStrictEqual(path(two(), group), [1, "10.0.0.1", "239.1.1.1", 1500])
   })
 
-  it("lets a host without address ask everybody (RFC 2131 §4.1)", () => {
+  it("lets a host without address ask everybody (rfc: 2131 §4.1)", () => {
     const self = Lan.host({ interfaces: [{}] })
     assert.deepStrictEqual(path(self, Address.broadcastV4), [1, "0.0.0.0", "255.255.255.255", 1500])
     assert.deepStrictEqual(path(self, Address.v4(239, 1, 1, 1)), { _tag: "AddressNotAvailable" })
@@ -303,7 +303,7 @@ describe("Path", () => {
     assert.deepStrictEqual(path(self, remote), [2, "10.1.5.1", "10.1.0.2", 1500])
   })
 
-  it("prefers preferred addresses to deprecated ones (RFC 6724 §5 rule 3)", () => {
+  it("prefers preferred addresses to deprecated ones (rfc: 6724 §5 rule 3)", () => {
     const self = Lan.host({ interfaces: [{}] })
     const add = (address: Address.Address, preferredUntil: Time.Instant) =>
       self.call({ _tag: "AddAddress", link, address, prefixLength: 24, origin: "static", preferredUntil })
@@ -313,7 +313,7 @@ describe("Path", () => {
     assert.deepStrictEqual(path(self, there, here), [1, "10.0.0.1", "10.0.0.9", 1500])
   })
 
-  it("keeps to link-local sources for link-local destinations (RFC 6724 §5 rule 2, RFC 3927 §2.6.1)", () => {
+  it("keeps to link-local sources for link-local destinations (rfc: 6724 §5 rule 2, rfc: 3927 §2.6.1)", () => {
     const self = Lan.host({ interfaces: [{ addresses: [[here, 24], [Address.v4(169, 254, 1, 1), 16]] }] })
     assert.deepStrictEqual(path(self, Address.v4(169, 254, 9, 9)), [1, "169.254.1.1", "169.254.9.9", 1500])
     assert.deepStrictEqual(path(self, there), [1, "10.0.0.1", "10.0.0.9", 1500])

@@ -30,7 +30,7 @@ const udpMessage = (length: number): Uint8Array => Lan.udp(7, 8, Lan.bytes(lengt
 const asUdp = { protocol: IpProtocol.udp }
 
 describe("Reassembly", () => {
-  it("puts fragments together in any order (RFC 791 §3.2, RFC 1122 §3.3.2 MUST)", () => {
+  it("puts fragments together in any order (rfc: 791 §3.2, rfc: 1122 §3.3.2 MUST)", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const random = Seeded.make(seed)
       const self = introduced()
@@ -65,7 +65,7 @@ describe("Reassembly", () => {
     assert.strictEqual(new Set(frames.map(({ ip }) => ip!.identification)).size, 1)
   })
 
-  it("keeps packets apart by source, destination, protocol and identification (RFC 791 §3.2)", () => {
+  it("keeps packets apart by source, destination, protocol and identification (rfc: 791 §3.2)", () => {
     const self = introduced()
     const socket = Lan.bind(self, 8)
     const other = Address.v4(10, 0, 0, 8)
@@ -80,7 +80,7 @@ describe("Reassembly", () => {
     assert.strictEqual(self.call(Lan.receive(socket)).length, 1)
   })
 
-  it("takes the same fragment twice for once (RFC 8200 §4.5)", () => {
+  it("takes the same fragment twice for once (rfc: 8200 §4.5)", () => {
     const self = introduced()
     const socket = Lan.bind(self, 8)
     const [first, second] = cut(udpMessage(100), [56], asUdp)
@@ -98,7 +98,7 @@ describe("Reassembly", () => {
     ["covers another", 0, 64]
   ]
   for (const [what, start, end] of overlaps) {
-    it(`refuses a packet of which a fragment ${what}, and what comes later of it (RFC 5722 §4)`, () => {
+    it(`refuses a packet of which a fragment ${what}, and what comes later of it (rfc: 5722 §4)`, () => {
       const self = introduced()
       const socket = Lan.bind(self, 8)
       const message = udpMessage(112)
@@ -133,20 +133,20 @@ describe("Reassembly", () => {
 
   const shapes: ReadonlyArray<readonly [string, Partial<Ipv4.Fields>, number, string]> = [
     ["no payload", { ...asUdp, moreFragments: true }, 0, "FragmentTooSmall"],
-    ["an uneven length before the end (RFC 791 §3.2)", { ...asUdp, moreFragments: true }, 12, "FragmentTooSmall"],
+    ["an uneven length before the end (rfc: 791 §3.2)", { ...asUdp, moreFragments: true }, 12, "FragmentTooSmall"],
     [
-      "part of a TCP header only (RFC 1858 §3)",
+      "part of a TCP header only (rfc: 1858 §3)",
       { protocol: IpProtocol.tcp, moreFragments: true },
       8,
       "FragmentTooSmall"
     ],
     [
-      "TCP flags in a fragment of their own (RFC 3128 §4)",
+      "TCP flags in a fragment of their own (rfc: 3128 §4)",
       { protocol: IpProtocol.tcp, fragmentOffset: 8 },
       40,
       "FragmentTooSmall"
     ],
-    ["an end beyond the largest packet (RFC 791 §3.1)", { ...asUdp, fragmentOffset: 65_528 }, 16, "FragmentTooLong"]
+    ["an end beyond the largest packet (rfc: 791 §3.1)", { ...asUdp, fragmentOffset: 65_528 }, 16, "FragmentTooLong"]
   ]
   for (const [what, fields, length, reason] of shapes) {
     it(`drops a fragment with ${what}`, () => {
@@ -156,7 +156,7 @@ describe("Reassembly", () => {
     })
   }
 
-  it("gives up after a minute, and tells the sender if the first fragment had come (RFC 1122 §3.3.2 MUST)", () => {
+  it("gives up after a minute, and tells the sender if the first fragment had come (rfc: 1122 §3.3.2 MUST)", () => {
     const self = introduced()
     const message = udpMessage(100)
     const [first] = cut(message, [56], asUdp)
@@ -172,7 +172,7 @@ describe("Reassembly", () => {
     assert.strictEqual(self.memory(), 0)
   })
 
-  it("gives up in silence if the first fragment never came (RFC 1122 §3.3.2)", () => {
+  it("gives up in silence if the first fragment never came (rfc: 1122 §3.3.2)", () => {
     const self = introduced()
     const [, second] = cut(udpMessage(100), [56], asUdp)
     self.deliver(link, second!)
@@ -181,7 +181,7 @@ describe("Reassembly", () => {
     assert.deepStrictEqual(Lan.sent(self).filter(({ icmp }) => icmp !== undefined), [])
   })
 
-  it("does not let a late fragment renew the time (RFC 1122 §3.3.2 SHOULD)", () => {
+  it("does not let a late fragment renew the time (rfc: 1122 §3.3.2 SHOULD)", () => {
     const self = introduced()
     const frames = cut(udpMessage(300), [56, 112], asUdp)
     self.deliver(link, frames[0]!)
@@ -204,7 +204,7 @@ describe("Reassembly", () => {
     assert.strictEqual(self.dropCount("FragmentTimeout"), 2)
   })
 
-  it("hands on a congestion mark of any fragment, and refuses marks on what can't be marked (RFC 3168 §5.3)", () => {
+  it("hands on a congestion mark of any fragment, and refuses marks on what can't be marked (rfc: 3168 §5.3)", () => {
     const self = introduced()
     const socket = Lan.bind(self, 8)
     const message = udpMessage(100)

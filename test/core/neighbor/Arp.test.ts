@@ -16,7 +16,7 @@ const neighbors = (self: Host.Host) =>
   ) => [Address.format(address), mac, state])
 
 describe("Arp", () => {
-  it("answers a request for an address of the interface, to who asks (RFC 826 §Packet Reception)", () => {
+  it("answers a request for an address of the interface, to who asks (rfc: 826 §Packet Reception)", () => {
     const self = Lan.host()
     const { dropped, sent } = Lan.deliver(self, Lan.arp(Arp.request(thereMac, there, here)))
     assert.deepStrictEqual(dropped, [])
@@ -32,13 +32,13 @@ describe("Arp", () => {
     })
   })
 
-  it("learns who asks for this host, as a neighbour not yet proven (RFC 826; RFC 4861 §7.2.3)", () => {
+  it("learns who asks for this host, as a neighbour not yet proven (rfc: 826; rfc: 4861 §7.2.3)", () => {
     const self = Lan.host()
     Lan.deliver(self, Lan.arp(Arp.request(thereMac, there, here)))
     assert.deepStrictEqual(neighbors(self), [["10.0.0.9", thereMac, "Stale"]])
   })
 
-  it("neither answers nor learns from what is for others, and counts it (RFC 826 §Packet Reception: merge only)", () => {
+  it("neither answers nor learns from what is for others, and counts it (rfc: 826 §Packet Reception: merge only)", () => {
     const self = Lan.host()
     assert.deepStrictEqual(Lan.deliver(self, Lan.arp(Arp.request(thereMac, there, third))), {
       sent: [],
@@ -47,7 +47,7 @@ describe("Arp", () => {
     assert.deepStrictEqual(neighbors(self), [])
   })
 
-  it("updates what it knows from what it overhears (RFC 826 §Packet Reception: merge flag)", () => {
+  it("updates what it knows from what it overhears (rfc: 826 §Packet Reception: merge flag)", () => {
     const self = Lan.host()
     Lan.introduce(self)
     Lan.deliver(self, Lan.arp(Arp.request(thirdMac, there, third), { from: thirdMac }))
@@ -57,14 +57,14 @@ describe("Arp", () => {
     assert.deepStrictEqual(neighbors(self), [["10.0.0.9", thereMac, "Stale"]])
   })
 
-  it("does not believe a reply that nobody asked for (RFC 826: a reply creates no entry)", () => {
+  it("does not believe a reply that nobody asked for (rfc: 826: a reply creates no entry)", () => {
     const self = Lan.host()
     const reply = Arp.reply(Arp.request(hereMac, here, there), thereMac)
     assert.deepStrictEqual(Lan.deliver(self, Lan.arp(reply)), { sent: [], dropped: ["ArpNotForUs"] })
     assert.deepStrictEqual(neighbors(self), [])
   })
 
-  it("asks by broadcast for a neighbour, and takes the answer as proof (RFC 826; RFC 4861 §7.2.5)", () => {
+  it("asks by broadcast for a neighbour, and takes the answer as proof (rfc: 826; rfc: 4861 §7.2.5)", () => {
     const self = Lan.host()
     self.request(Lan.ping(there))
     const [asked] = Lan.sent(self)
@@ -85,7 +85,7 @@ describe("Arp", () => {
     assert.deepStrictEqual(neighbors(self), [["10.0.0.9", thereMac, "Stale"]])
   })
 
-  it("polls a neighbour that is in doubt at its own address (RFC 1122 §2.3.2.1 (2))", () => {
+  it("polls a neighbour that is in doubt at its own address (rfc: 1122 §2.3.2.1 (2))", () => {
     const self = Lan.host()
     Lan.introduce(self)
     self.request(Lan.ping(there))
@@ -115,7 +115,7 @@ describe("Arp", () => {
     ["no IP address, in a reply", { ...Arp.reply(Arp.request(hereMac, here, 0), thereMac), senderIp: 0 }]
   ]
   for (const [what, header] of bad) {
-    it(`drops a sender with ${what} (RFC 1122 §3.2.1.3)`, () => {
+    it(`drops a sender with ${what} (rfc: 1122 §3.2.1.3)`, () => {
       const self = Lan.host()
       assert.deepStrictEqual(Lan.deliver(self, Lan.arp(header)), { sent: [], dropped: ["ArpBadSender"] })
       assert.deepStrictEqual(neighbors(self), [])
@@ -140,7 +140,7 @@ describe("Arp", () => {
 })
 
 describe("Neighbors", () => {
-  it("keeps packets until the address is known, and sends them in order (RFC 1122 §2.3.2.2, RFC 4861 §7.2.2)", () => {
+  it("keeps packets until the address is known, and sends them in order (rfc: 1122 §2.3.2.2, rfc: 4861 §7.2.2)", () => {
     const self = Lan.host()
     const socket = Lan.bind(self, 5000)
     for (let i = 0; i < 3; i++) self.call(Lan.send(socket, there, 9, Lan.bytes(4, i)))
@@ -151,7 +151,7 @@ describe("Neighbors", () => {
     assert.strictEqual(self.memory(), 0)
   })
 
-  it("tells transports that a next hop does not answer, as a router would (RFC 1122 §2.4, §3.3.8)", () => {
+  it("tells transports that a next hop does not answer, as a router would (rfc: 1122 §2.4, §3.3.8)", () => {
     const self = Lan.host()
     const asked = self.request(Lan.ping(there))
     self.advance(Time.seconds(3))
@@ -171,7 +171,7 @@ describe("Neighbors", () => {
     assert.deepStrictEqual(Lan.sent(self), [])
   })
 
-  it("does not ask again while a transport sees progress (RFC 4861 §7.3.1)", () => {
+  it("does not ask again while a transport sees progress (rfc: 4861 §7.3.1)", () => {
     const self = Lan.host()
     Lan.introduce(self)
     self.request(Lan.ping(there))
@@ -183,7 +183,7 @@ describe("Neighbors", () => {
     assert.deepStrictEqual(neighbors(self), [["10.0.0.9", thereMac, "Reachable"]])
   })
 
-  it("maps groups and broadcasts without asking (RFC 1112 §6.4, RFC 894)", () => {
+  it("maps groups and broadcasts without asking (rfc: 1112 §6.4, rfc: 894)", () => {
     const self = Lan.host()
     const { socket } = self.call({
       _tag: "UdpBind",

@@ -54,7 +54,7 @@ const probing = run([[0, heard(mac)], [0, send], [5, alarm]]).self
 const incomplete = run([[0, send]]).self
 
 describe("Neighbor", () => {
-  it("asks everybody three times, a second apart, and then gives up (RFC 4861 §7.2.2, §7.3.3; RFC 1122 §2.3.2.1: at most once a second)", () => {
+  it("asks everybody three times, a second apart, and then gives up (rfc: 4861 §7.2.2, §7.3.3; rfc: 1122 §2.3.2.1: at most once a second)", () => {
     const first = run([[0, send]])
     assert.deepStrictEqual(first.done, ["ask all"])
     assert.strictEqual(first.self.state._tag, "Incomplete")
@@ -63,7 +63,7 @@ describe("Neighbor", () => {
     assert.strictEqual(later.self.state._tag, "Failed")
   })
 
-  it("asks again for a neighbour that had not answered, no sooner than a second after (RFC 1122 §2.3.2.1)", () => {
+  it("asks again for a neighbour that had not answered, no sooner than a second after (rfc: 1122 §2.3.2.1)", () => {
     const failed = wait(incomplete, 100).self
     assert.deepStrictEqual(run([[3, send]], failed).done, ["ask all"])
   })
@@ -72,7 +72,7 @@ describe("Neighbor", () => {
     assert.deepStrictEqual(run([[0.1, send], [0.2, send]], incomplete).done, [])
   })
 
-  // RFC 4861 appendix C, row by row: state, input, what becomes, what is done.
+  // rfc: 4861 appendix C, row by row: state, input, what becomes, what is done.
   const table: ReadonlyArray<readonly [string, Neighbor.Neighbor, Neighbor.Input, string, number | undefined, string]> =
     [
       ["solicited answer", incomplete, advertised(mac, true, false), "Reachable", mac, "Release"],
@@ -110,7 +110,7 @@ describe("Neighbor", () => {
       ["heard of for the first time", Neighbor.unknown, heard(mac), "Stale", mac, "Release"]
     ]
   for (const [what, from, input, tag, known, done] of table) {
-    it(`${from.state._tag}, ${what}: ${tag} (RFC 4861 appendix C)`, () => {
+    it(`${from.state._tag}, ${what}: ${tag} (rfc: 4861 appendix C)`, () => {
       const after = run([[6, input]], from)
       assert.strictEqual(after.self.state._tag, tag)
       assert.strictEqual(Neighbor.macOf(after.self), known)
@@ -118,7 +118,7 @@ describe("Neighbor", () => {
     })
   }
 
-  it("believes an answer for the reachable time, and doubts it only when it is used again (RFC 4861 §7.3.3)", () => {
+  it("believes an answer for the reachable time, and doubts it only when it is used again (rfc: 4861 §7.3.3)", () => {
     const old = wait(reachable, 1000)
     assert.strictEqual(old.self.state._tag, "Stale")
     assert.deepStrictEqual(old.done, [])
@@ -127,7 +127,7 @@ describe("Neighbor", () => {
     assert.deepStrictEqual(probed.done, ["1005: ask it", "1006: ask it"])
   })
 
-  it("goes on using a neighbour that stopped answering, asks everybody ever more rarely, and only while it is used (RFC 7048 §3)", () => {
+  it("goes on using a neighbour that stopped answering, asks everybody ever more rarely, and only while it is used (rfc: 7048 §3)", () => {
     let current = wait(delayed, 7.5)
     assert.deepStrictEqual(current.done, ["5: ask it", "6: ask it", "7: ask it"])
     const seen: Array<string> = []
@@ -152,7 +152,7 @@ describe("Neighbor", () => {
     assert.strictEqual(run([[20_000, advertised(other, true, true)]], unused.self).self.state._tag, "Reachable")
   })
 
-  it("takes over what an advertisement says of being a router (RFC 4861 §7.2.5)", () => {
+  it("takes over what an advertisement says of being a router (rfc: 4861 §7.2.5)", () => {
     assert.isTrue(run([[1, advertised(mac, true, true, true)]], reachable).self.isRouter)
     const router = run([[1, advertised(mac, true, true, true)]], reachable).self
     assert.isFalse(run([[2, advertised(mac, false, false, false)]], router).self.isRouter)

@@ -37,7 +37,7 @@ const parsed = <A>(value: A | Malformed.Malformed): A => {
 }
 
 describe("Ping", () => {
-  it("is answered by the other host on the wire, after ARP (RFC 792, RFC 826, RFC 1122 §3.2.2.6)", () => {
+  it("is answered by the other host on the wire, after ARP (rfc: 792, rfc: 826, rfc: 1122 §3.2.2.6)", () => {
     const { one, two, wire } = pair()
     const asked = one.request(ping(b))
     assert.deepStrictEqual(asked.outcome(), { _tag: "Pending" })

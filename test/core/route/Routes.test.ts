@@ -43,7 +43,7 @@ const slowLookup = (routes: ReadonlyArray<RouteInfo>, destination: Address.Addre
 }
 
 describe("Routes", () => {
-  it("answers with the longest prefix, then the lowest metric, under any changes, for both families (RFC 1812 §5.2.4.3)", () => {
+  it("answers with the longest prefix, then the lowest metric, under any changes, for both families (rfc: 1812 §5.2.4.3)", () => {
     for (let seed = 1; seed <= 30; seed++) {
       const random = Seeded.make(seed)
       const self = Lan.host()
@@ -73,7 +73,7 @@ describe("Routes", () => {
     }
   })
 
-  it("come with addresses and go with the last of their prefix (RFC 1122 §3.3.1.1)", () => {
+  it("come with addresses and go with the last of their prefix (rfc: 1122 §3.3.1.1)", () => {
     const self = Lan.host({ interfaces: [{ addresses: [[here, 24], [Address.v4(10, 0, 0, 2), 24]] }] })
     assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }), [{
       prefix: Address.v4(10, 0, 0, 0),
@@ -90,7 +90,7 @@ describe("Routes", () => {
     assert.deepStrictEqual(self.call({ _tag: "ListRoutes" }), [])
   })
 
-  it("find their link by the gateway, which must be a neighbour (RFC 1122 §3.3.1.1)", () => {
+  it("find their link by the gateway, which must be a neighbour (rfc: 1122 §3.3.1.1)", () => {
     const self = Lan.host()
     assert.strictEqual(reasonOf(add(self, 0, 0, { gateway: there, link: undefined })), "Done")
     assert.strictEqual(lookup(self, Address.v4(8, 8, 8, 8))?.link, link)

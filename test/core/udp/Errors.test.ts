@@ -6,7 +6,7 @@ import { bind, connect, introduced, reasonOf, refuse, taken } from "./Sockets.ts
 const { link, there } = Lan
 
 describe("Udp errors", () => {
-  it("end a waiting read of a connected socket (RFC 1122 §4.1.3.3 MUST)", () => {
+  it("end a waiting read of a connected socket (rfc: 1122 §4.1.3.3 MUST)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     connect(self, socket)
@@ -52,7 +52,7 @@ describe("Udp errors", () => {
     assert.strictEqual(reasonOf(self.request(Lan.send(socket, there, 7))), "Done")
   })
 
-  it("tell what a router says of the way (RFC 1122 §4.1.3.3)", () => {
+  it("tell what a router says of the way (rfc: 1122 §4.1.3.3)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     connect(self, socket)
@@ -76,7 +76,7 @@ describe("Udp errors", () => {
     assert.strictEqual(self.call({ _tag: "UdpGetInfo", socket }).bytesUnsent, 0)
   })
 
-  it("tell a program that forbids cutting what would fit, and nobody else (RFC 1191 §3, RFC 8085 §3.2)", () => {
+  it("tell a program that forbids cutting what would fit, and nobody else (rfc: 1191 §3, rfc: 8085 §3.2)", () => {
     const self = introduced()
     const [plain, strict] = [bind(self, { port: 8 }), bind(self, { port: 9, options: { dontFragment: true } })]
     const quotes = [plain, strict].map((socket) => {
@@ -95,7 +95,7 @@ describe("Udp errors", () => {
     })
   })
 
-  it("are ignored when they are about no socket (RFC 5927 §4.1)", () => {
+  it("are ignored when they are about no socket (rfc: 5927 §4.1)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     connect(self, socket)

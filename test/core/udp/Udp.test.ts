@@ -12,7 +12,7 @@ import { bind, type BindOptions, connect, introduced, reasonOf, taken, tryBind }
 const { here, link, there } = Lan
 
 describe("Udp between hosts", () => {
-  it("carries datagrams of every size both ways, whole and in order (RFC 768)", () => {
+  it("carries datagrams of every size both ways, whole and in order (rfc: 768)", () => {
     const one = Host.make({ seed: 1, interfaces: [{ addresses: [[here, 24]] }] })
     const two = Host.make({ seed: 2, interfaces: [{ addresses: [[there, 24]] }] })
     const wire = Wire.make([one, two])
@@ -47,7 +47,7 @@ describe("Udp between hosts", () => {
 })
 
 describe("Udp receive", () => {
-  it("finds the connected socket, then the one bound to the address, then the open one (RFC 1122 §4.1.3.5)", () => {
+  it("finds the connected socket, then the one bound to the address, then the open one (rfc: 1122 §4.1.3.5)", () => {
     const self = introduced()
     const reuse = { options: { reuseAddress: true } }
     const open = bind(self, { port: 8, ...reuse })
@@ -62,7 +62,7 @@ describe("Udp receive", () => {
     assert.deepStrictEqual([taken(self, connected), taken(self, open)], [[], [3]])
   })
 
-  it("gives a datagram for one to the socket bound last, and one for a group to all (RFC 1112 §7, RFC 919)", () => {
+  it("gives a datagram for one to the socket bound last, and one for a group to all (rfc: 1112 §7, rfc: 919)", () => {
     const self = introduced()
     const sockets = [1, 2, 3].map(() => bind(self, { port: 8, options: { reuseAddress: true } }))
     self.deliver(link, Lan.datagram(7, 8, Uint8Array.of(1)))
@@ -87,13 +87,13 @@ describe("Udp receive", () => {
     assert.deepStrictEqual(taken(self, dual), [1])
   })
 
-  it("answers a closed port (RFC 1122 §4.1.3.1 SHOULD)", () => {
+  it("answers a closed port (rfc: 1122 §4.1.3.1 SHOULD)", () => {
     const { dropped, sent } = Lan.deliver(introduced(), Lan.datagram(7, 8, Lan.bytes(4)))
     assert.deepStrictEqual(dropped, ["UdpNoSocket"])
     assert.deepInclude(sent[0]!.icmp, { _tag: "Unreachable", code: Icmpv4.UnreachableCode.port })
   })
 
-  it("drops in silence what is damaged, and answers no closed port for it (RFC 1122 §4.1.3.4 MUST)", () => {
+  it("drops in silence what is damaged, and answers no closed port for it (rfc: 1122 §4.1.3.4 MUST)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const good = Lan.udp(7, 8, Lan.bytes(9))
@@ -108,7 +108,7 @@ describe("Udp receive", () => {
     assert.deepStrictEqual(taken(self, socket), [])
   })
 
-  it("takes a datagram without checksum (RFC 768)", () => {
+  it("takes a datagram without checksum (rfc: 768)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const bare = Lan.udp(7, 8, Uint8Array.of(5), { withoutChecksum: true })
@@ -116,7 +116,7 @@ describe("Udp receive", () => {
     assert.deepStrictEqual(taken(self, socket), [5])
   })
 
-  it("leaves behind what follows the datagram in its packet (RFC 768: the length decides)", () => {
+  it("leaves behind what follows the datagram in its packet (rfc: 768: the length decides)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const padded = new Uint8Array(30)
@@ -211,7 +211,7 @@ describe("Udp bind", () => {
     assert.strictEqual(reasonOf(tryBind(self, { port: 8 })), "Done")
   })
 
-  it("chooses ephemeral ports that nobody can foretell, each once (RFC 6056 §3.3.1, RFC 6335 §6)", () => {
+  it("chooses ephemeral ports that nobody can foretell, each once (rfc: 6056 §3.3.1, rfc: 6335 §6)", () => {
     const portsOf = (seed: number): ReadonlyArray<number> => {
       const self = Host.make({ seed, interfaces: [{ addresses: [[here, 24]] }] })
       return Array.from({ length: 200 }, () => {
@@ -226,7 +226,7 @@ describe("Udp bind", () => {
     assert.isBelow(one.filter((port, i) => i > 0 && port === one[i - 1]! + 1).length, 3)
   })
 
-  it("tells when all ephemeral ports are taken (RFC 6056 §3.2)", () => {
+  it("tells when all ephemeral ports are taken (rfc: 6056 §3.2)", () => {
     const self = Lan.host()
     for (let port = 49_152; port <= 65_535; port++) bind(self, { port })
     assert.strictEqual(reasonOf(tryBind(self)), "PortsExhausted")
@@ -304,7 +304,7 @@ describe("Udp bind", () => {
 })
 
 describe("Udp connect", () => {
-  it("chooses the address that leads there, and takes nothing from others (RFC 1122 §4.1.3.5)", () => {
+  it("chooses the address that leads there, and takes nothing from others (rfc: 1122 §4.1.3.5)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     assert.deepStrictEqual(connect(self, socket).outcome(), { _tag: "Done", value: { local: here, port: 8 } })
@@ -353,7 +353,7 @@ describe("Udp connect", () => {
 })
 
 describe("Udp send", () => {
-  it("sends with a checksum, never zero (RFC 768, RFC 1122 §4.1.3.4 MUST)", () => {
+  it("sends with a checksum, never zero (rfc: 768, rfc: 1122 §4.1.3.4 MUST)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const checksumOf = (payload: Uint8Array): number => {
@@ -368,7 +368,7 @@ describe("Udp send", () => {
     assert.strictEqual(checksumOf(Uint8Array.of(missing >>> 8, missing)), 0xffff)
   })
 
-  it("says which options a socket has set (RFC 1122 §4.1.4)", () => {
+  it("says which options a socket has set (rfc: 1122 §4.1.4)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8, options: { hopLimit: 3, trafficClass: 0x88, dontFragment: true } })
     self.call(Lan.send(socket, there, 7))
@@ -382,7 +382,7 @@ describe("Udp send", () => {
     )
   })
 
-  it("sends to a group with a hop limit of 1 unless told otherwise (RFC 1112 §6.1)", () => {
+  it("sends to a group with a hop limit of 1 unless told otherwise (rfc: 1112 §6.1)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const group = Address.v4(239, 1, 2, 3)
@@ -392,7 +392,7 @@ describe("Udp send", () => {
     assert.deepStrictEqual(Lan.sent(self).map(({ ip }) => ip!.hopLimit), [1, 9])
   })
 
-  it("broadcasts only when allowed to (RFC 8085 §3.7)", () => {
+  it("broadcasts only when allowed to (rfc: 8085 §3.7)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     for (const to of [Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
@@ -405,7 +405,7 @@ describe("Udp send", () => {
     assert.deepStrictEqual(Lan.sent(self).map(({ ethernet }) => ethernet.destination), [Mac.broadcast, Mac.broadcast])
   })
 
-  it("refuses what is too large for a datagram, or for a path over which it may not be cut (RFC 8085 §3.2)", () => {
+  it("refuses what is too large for a datagram, or for a path over which it may not be cut (rfc: 8085 §3.2)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     assert.deepStrictEqual(self.request(Lan.send(socket, there, 7, Lan.bytes(65_508))).outcome(), {
