@@ -8,7 +8,6 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { serve, type Service } from "../src/services/Service.ts"
-import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Network from "../src/sockets/Network.ts"
 import * as Arguments from "./arguments.ts"
 import * as Exit from "./exit.ts"
@@ -44,8 +43,8 @@ const main = (
 ): Effect.Effect<never, Error, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
     yield* introduce(flags)
-    const services = Effect.all([watch(flags.tap), ...flags.service.map(run)], { concurrency: "unbounded" })
-    return yield* Effect.andThen(services, Effect.never)
+    const ends = [watch(flags.tap), failure, ...flags.service.map(run)]
+    return yield* Effect.andThen(Effect.all(ends, { concurrency: "unbounded" }), Effect.never)
   })
 
 export const command = Command.make(

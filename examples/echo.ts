@@ -6,9 +6,9 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { Links, MemoryLink, Netstack, Tcp } from "../src/index.ts"
+import { Links, Netstack, Tcp } from "../src/index.ts"
 
-const [near, far] = MemoryLink.pair()
+const [near, far] = Links.layerMemory()
 
 /** Sends back in capitals what it reads, connection by connection. */
 const server = Effect.gen(function*() {
@@ -35,8 +35,8 @@ const client = Effect.gen(function*() {
 
 const Server = Layer.effectDiscard(Effect.forkScoped(server, { startImmediately: true })).pipe(
   Layer.provide(Netstack.layer({ ipv4: "10.0.0.2/24" })),
-  Layer.provide(Links.layer(far))
+  Layer.provide(far)
 )
-const Client = Netstack.layer({ ipv4: "10.0.0.1/24" }).pipe(Layer.provide(Links.layer(near)))
+const Client = Netstack.layer({ ipv4: "10.0.0.1/24" }).pipe(Layer.provide(near))
 
 client.pipe(Effect.provide(Client), Effect.provide(Server), NodeRuntime.runMain)

@@ -6,13 +6,13 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Links, MemoryLink, Netstack, Ping } from "../src/index.ts"
+import { Links, Netstack, Ping } from "../src/index.ts"
 
-const [near, far] = MemoryLink.pair({ latency: "1 millis" })
+const [near, far] = Links.layerMemory({ latency: "1 millis" })
 
 /** The far host has nothing to do but to answer. */
-const FarHost = Layer.effectDiscard(Netstack.make({ ipv4: "10.0.0.2/24" })).pipe(Layer.provide(Links.layer(far)))
-const NearHost = Netstack.layer({ ipv4: "10.0.0.1/24" }).pipe(Layer.provide(Links.layer(near)))
+const FarHost = Layer.effectDiscard(Netstack.make({ ipv4: "10.0.0.2/24" })).pipe(Layer.provide(far))
+const NearHost = Netstack.layer({ ipv4: "10.0.0.1/24" }).pipe(Layer.provide(near))
 
 const program = Effect.gen(function*() {
   for (let i = 0; i < 3; i++) {

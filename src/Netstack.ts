@@ -17,7 +17,8 @@ import type * as IpInterface from "effect/net/IpInterface"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { Link, LinkError } from "./link/Link.ts"
-import { Links } from "./link/Links.ts"
+import { layer as layerLinks, Links } from "./link/Links.ts"
+import * as MemoryLink from "./link/MemoryLink.ts"
 import * as Failure from "./sockets/Failure.ts"
 import { Netstack } from "./sockets/Netstack.ts"
 import * as Network from "./sockets/Network.ts"
@@ -144,3 +145,20 @@ export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<Netstack, LinkError | Network.NetworkError | Config.ConfigError, Links> =>
   Layer.effect(Netstack, Effect.flatMap(Config.unwrap(options), make))
+
+/**
+ * A stack with nothing around it: its one link leads nowhere, so programs in it talk to each other, at 127.0.0.1 or at the
+ * address of the options (10.0.0.1 if absent). For tests of programs, and for trying things out. For two stacks on a
+ * wire see `Links.layerMemory`.
+ */
+export const layerMemory = (options: Options = {}): Layer.Layer<Netstack, LinkError | Network.NetworkError> =>
+  layer({ ipv4: "10.0.0.1/24", closeTimeout: 0, ...options }).pipe(Layer.provide(layerLinks(MemoryLink.pair()[0])))
+
+/**
+ * Fails when a worker of the stack does, which closes the stack: a bug of the stack or of a link. Never succeeds; for programs
+ * to race with.
+ */
+export const failure: Effect.Effect<never, Stack.StackFailed, Netstack> = Effect.flatMap(
+  Netstack,
+  (stack) => stack.failure
+)

@@ -100,6 +100,16 @@ describe("Netstack.layer", () => {
       yield* interfacesOf({}, [good!])
     }))
 
+  it.effect("needs nothing at all in memory: programs talk to each other", () =>
+    Effect.gen(function*() {
+      const listener = yield* Tcp.listen({ port: 80 })
+      const client = yield* Tcp.connect(`${addressOne}:80`)
+      const server = yield* listener.accept
+      yield* client.write(Uint8Array.of(1, 2, 3))
+      const [chunk] = yield* server.read()
+      assert.deepStrictEqual(Array.from(chunk!), [1, 2, 3])
+    }).pipe(Effect.provide(Netstack.layerMemory())))
+
   it.effect("takes its options from the program's configuration", () =>
     Effect.gen(function*() {
       const [near] = MemoryLink.pair()

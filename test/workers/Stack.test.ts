@@ -7,8 +7,12 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { type Link, noCapabilities, type Sink } from "../../src/link/Link.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
+import * as Netstack from "../../src/Netstack.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as Frame from "../../src/wire/Frame.ts"
@@ -201,7 +205,7 @@ describe("Stack", () => {
       const ping = yield* Effect.flip(on(stack)(Ping.ping(addressTwo)))
       assert.strictEqual(ping.reason._tag, "StackClosed")
       assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "StackClosed")
-      const failure = yield* Effect.flip(stack.failure)
+      const failure = yield* Effect.flip(on(stack)(Netstack.failure))
       assert.strictEqual(failure._tag, "StackFailed")
       assert.strictEqual((yield* Effect.flip(stack.ask({ _tag: "ListRoutes" })))._tag, "StackClosed")
       assert.strictEqual((yield* stack.census).links, 0)
@@ -255,5 +259,12 @@ describe("closing a stack", () => {
       }))
       yield* Deferred.await(done)
       assert.strictEqual((yield* stack.census).workers, 0)
+    }))
+
+  it.live("leaves no timer or other handle that would keep the process alive", () =>
+    Effect.gen(function*() {
+      const script = fileURLToPath(new URL("handles.ts", import.meta.url))
+      const output = yield* Effect.promise(() => promisify(execFile)(process.execPath, [script], { timeout: 20_000 }))
+      assert.deepStrictEqual(JSON.parse(output.stdout), [])
     }))
 })
