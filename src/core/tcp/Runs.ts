@@ -65,90 +65,75 @@ const longAgo: Time.Instant = Time.instantOf(-Infinity)
 
 export const length = (run: Run): number => Sequence.distance(run.start, run.end)
 
+/** A node that is being made: its sums are gathered from left to right. */
+type Draft = { -readonly [K in keyof Node]: Node[K] }
+
+const draft = (
+  level: number,
+  runs: ReadonlyArray<Run>,
+  children: ReadonlyArray<Node>,
+  first: Run | Node,
+  last: Run | Node
+): Draft => ({
+  level,
+  runs,
+  children,
+  start: first.start,
+  end: last.end,
+  flight: 0,
+  lost: 0,
+  originals: 0,
+  sacked: 0,
+  sackedSegments: 0,
+  islands: 0,
+  startsSacked: false,
+  endsSacked: false,
+  earliest: Time.never,
+  latest: longAgo
+})
+
+const addRun = (sums: Draft, run: Run): void => {
+  const bytes = length(run)
+  if (run.sacked) {
+    sums.sacked += bytes
+    sums.sackedSegments += run.segments
+    if (!sums.endsSacked) sums.islands += 1
+  } else if (run.copies === 0) {
+    sums.lost += bytes
+  } else {
+    sums.flight += bytes * run.copies
+    if (run.transmissions === 1) sums.originals += bytes
+    sums.earliest = Time.earliest(sums.earliest, run.stamp.sentAt)
+    sums.latest = Time.latest(sums.latest, run.stamp.sentAt)
+  }
+  sums.endsSacked = run.sacked
+}
+
+const addNode = (sums: Draft, node: Node): void => {
+  sums.flight += node.flight
+  sums.lost += node.lost
+  sums.originals += node.originals
+  sums.sacked += node.sacked
+  sums.sackedSegments += node.sackedSegments
+  sums.islands += node.islands - (sums.endsSacked && node.startsSacked ? 1 : 0)
+  sums.earliest = Time.earliest(sums.earliest, node.earliest)
+  sums.latest = Time.latest(sums.latest, node.latest)
+  sums.endsSacked = node.endsSacked
+}
+
 const leaf = (runs: ReadonlyArray<Run>): Node => {
-  let flight = 0
-  let lost = 0
-  let originals = 0
-  let sacked = 0
-  let sackedSegments = 0
-  let islands = 0
-  let earliest = Time.never
-  let latest = longAgo
-  let wasSacked = false
-  for (const run of runs) {
-    const bytes = length(run)
-    if (run.sacked) {
-      sacked += bytes
-      sackedSegments += run.segments
-      if (!wasSacked) islands += 1
-    } else if (run.copies === 0) {
-      lost += bytes
-    } else {
-      flight += bytes * run.copies
-      if (run.transmissions === 1) originals += bytes
-      earliest = Time.earliest(earliest, run.stamp.sentAt)
-      latest = Time.latest(latest, run.stamp.sentAt)
-    }
-    wasSacked = run.sacked
-  }
-  return {
-    level: 0,
-    runs,
-    children: noNodes,
-    start: runs[0]!.start,
-    end: runs[runs.length - 1]!.end,
-    flight,
-    lost,
-    originals,
-    sacked,
-    sackedSegments,
-    islands,
-    startsSacked: runs[0]!.sacked,
-    endsSacked: wasSacked,
-    earliest,
-    latest
-  }
+  const node = draft(0, runs, noNodes, runs[0]!, runs[runs.length - 1]!)
+  node.startsSacked = runs[0]!.sacked
+  for (const run of runs) addRun(node, run)
+  return node
 }
 
 const branch = (children: ReadonlyArray<Node>): Node => {
-  let flight = 0
-  let lost = 0
-  let originals = 0
-  let sacked = 0
-  let sackedSegments = 0
-  let islands = 0
-  let earliest = Time.never
-  let latest = longAgo
-  let wasSacked = false
-  for (const child of children) {
-    flight += child.flight
-    lost += child.lost
-    originals += child.originals
-    sacked += child.sacked
-    sackedSegments += child.sackedSegments
-    islands += child.islands - (wasSacked && child.startsSacked ? 1 : 0)
-    earliest = Time.earliest(earliest, child.earliest)
-    latest = Time.latest(latest, child.latest)
-    wasSacked = child.endsSacked
-  }
   const first = children[0]!
-  return {
-    level: first.level + 1,
-    runs: noRuns,
-    children,
-    start: first.start,
-    end: children[children.length - 1]!.end,
-    flight,
-    lost,
-    originals,
-    sacked,
-    sackedSegments,
-    islands,
-    startsSacked: first.startsSacked,
-    endsSacked: wasSacked,
-    earliest,
-    latest
-  }
+  const node = draft(first.level + 1, noRuns, children, first, children[children.length - 1]!)
+  node.startsSacked = first.startsSacked
+  for (const child of children) addNode(node, child)
+  return node
 }
 
 /** Cuts a list into nodes of at most {@link fanout} entries. */
