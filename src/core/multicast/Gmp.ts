@@ -161,7 +161,8 @@ const onGeneralQuery = (work: Telling.Work, self: Gmp, maximumResponse: Time.Spa
   if (answered.length === 0) return self
   if (!Groups.isNewest(self)) {
     // rfc: 2236 §3, 2710 §4: each group answers at a time of its own
-    return Groups.withGroups(self, answered.map((group) => onOlderQuery(work, group, maximumResponse)))
+    const told = answered.map((group) => onOlderQuery(work, group, maximumResponse))
+    return told.every((group, i) => group === answered[i]) ? self : Groups.withGroups(self, told)
   }
   // rfc: 3376 §5.2 rules 1 and 2, 3810 §6.2 rules 1 and 2
   return { ...self, generalAt: Time.earliest(self.generalAt, Telling.draw(work, maximumResponse)) }
