@@ -100,6 +100,7 @@ export class Host {
   readonly step: Step
   private time: Time.Instant
   private lastTicket = 0
+  private isSending = false
   private readonly alarms: Alarms.Alarms = Alarms.make()
   private readonly ports: Map<LinkId, Port> = new Map()
   /** Tickets that wait. */
@@ -151,7 +152,7 @@ export class Host {
   /** The link takes all that waits, and goes on taking. */
   resume(link: LinkId): void {
     this.port(link).isStalled = false
-    this.sendWaiting(link)
+    this.sendWaiting()
   }
 
   /** A stalled link takes one more frame; false if none waits. */
@@ -248,17 +249,15 @@ export class Host {
   run(events: ReadonlyArray<Event>): ReadonlyArray<Output> {
     const outputs = runBatch(this.step, this.time, events)
     for (const output of outputs) this.consume(output)
+    this.sendWaiting()
     return outputs
   }
 
   private consume(output: Output): void {
     switch (output._tag) {
-      case "Transmit": {
-        const port = this.port(output.link)
-        port.waiting.push(output)
-        if (!port.isStalled) this.sendWaiting(output.link)
+      case "Transmit":
+        this.port(output.link).waiting.push(output)
         return
-      }
       case "Reply":
         return this.answer(output)
       case "SetTimer":
@@ -282,10 +281,26 @@ export class Host {
     return port
   }
 
-  /** What an alarm leads to may set alarms and send frames, so the queue is taken from the front until it is empty. */
-  private sendWaiting(link: LinkId): void {
-    const port = this.port(link)
-    for (let next = port.waiting.shift(); next !== undefined; next = port.waiting.shift()) this.send(next)
+  /**
+   * Sends what waits, in the order in which it was emitted. What one frame's credit lets go queues up behind all that was emitted before
+   * it, as with the workers' queues; so a call from within a call leaves it to the outer one.
+   */
+  private sendWaiting(): void {
+    if (this.isSending) return
+    this.isSending = true
+    try {
+      for (const port of this.ports.values()) {
+        while (!port.isStalled && port.waiting.length > 0) this.send(port.waiting.shift()!)
+      }
+    } finally {
+      this.isSending = false
+    }
+    if (this.mayTransmit()) this.sendWaiting()
+  }
+
+  private mayTransmit(): boolean {
+    for (const port of this.ports.values()) if (!port.isStalled && port.waiting.length > 0) return true
+    return false
   }
 
   private send(transmit: Transmit): void {
