@@ -46,6 +46,8 @@ export interface Faults {
   readonly set: (settings: Settings, direction?: Direction) => Effect.Effect<void>
   /** From now on every frame is lost, and nobody is told. Frames under way arrive. */
   readonly partition: Effect.Effect<void>
+  /** Begins or ends a partition of one direction. */
+  readonly block: (direction: Direction, blocked: boolean) => Effect.Effect<void>
   /** The same, and the opener is told that the link is down. */
   readonly down: Effect.Effect<void>
   /** Ends a partition; the opener is told that the link is up if it was told that it is down. */
@@ -241,6 +243,10 @@ export const make = (link: Link, options: Options): Faults => {
         if (direction !== "send") sides.receive.path.set(settings)
       }),
     partition: Effect.suspend(() => part(true, isDown)),
+    block: (direction, blocked) =>
+      Effect.sync(() => {
+        sides[direction].path.partitioned = blocked
+      }),
     down: part(true, true),
     heal: part(false, false),
     statistics: () => ({

@@ -36,10 +36,21 @@ export interface PlannedSwitch {
   readonly mtu: number
 }
 
-/** An end of a link; the numbers are indices in the plan's lists. */
-export type End =
-  | { readonly _tag: "Interface"; readonly host: number; readonly interface: number }
-  | { readonly _tag: "Port"; readonly switch: number; readonly port: number }
+/** An interface at the end of a link; the numbers are indices in the plan's lists. */
+export interface InterfaceEnd {
+  readonly _tag: "Interface"
+  readonly host: number
+  readonly interface: number
+}
+
+/** A port of a switch at the end of a link. */
+export interface PortEnd {
+  readonly _tag: "Port"
+  readonly switch: number
+  readonly port: number
+}
+
+export type End = InterfaceEnd | PortEnd
 
 export interface PlannedLink {
   readonly name: string

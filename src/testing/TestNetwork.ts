@@ -1,0 +1,278 @@
+/**
+ * Running stacks on a network in memory: what a program needs to be tested as it is, with its own layers.
+ *
+ * ```
+ *   your program ──▶ Netstack of one host ── link with faults by seed ── other hosts ◀── on("remote")(your test)
+ * ```
+ *
+ * Time is that of the context: {@link run} runs everything in virtual time; under `TestClock` the test moves it.
+ *
+ * @example
+ * ```ts
+ * it.effect("survives loss", () =>
+ *   TestNetwork.run(program, { faults: { delay: "10 millis", loss: 0.02 }, seed: 7 }))
+ * ```
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Capture from "../link/Capture.ts"
+import * as Faults from "../link/Faults.ts"
+import type { Link, LinkError, Port, Sink } from "../link/Link.ts"
+import { Links } from "../link/Links.ts"
+import * as MemoryLink from "../link/MemoryLink.ts"
+import * as Switch from "../link/Switch.ts"
+import * as Netstack from "../Netstack.ts"
+import type * as Network from "../sockets/Network.ts"
+import * as Mac from "../wire/Mac.ts"
+import * as EntropySource from "../workers/EntropySource.ts"
+import type { Stack } from "../workers/Stack.ts"
+import * as Plan from "./Plan.ts"
+import * as Topology from "./Topology.ts"
+import { type Detail, Trace, type Way } from "./Trace.ts"
+import * as VirtualTime from "./VirtualTime.ts"
+
+export interface Options {
+  /** Decides everything that is random. Absent: `NETSTACK_SEED` of the configuration, or 1. */
+  readonly seed?: number
+  /** Hosts, switches and links. Absent: `local` and `remote` at a wire with {@link faults}. */
+  readonly topology?: Topology.Topology
+  /** Of the wire, when there is no topology. */
+  readonly faults?: Omit<Topology.LinkDescription, "between">
+  /** The host whose stack is the program's `Netstack`; the first one if absent. */
+  readonly host?: string
+  /** What {@link TestNetwork} remembers of the frames at the hosts' interfaces; nothing if absent. */
+  readonly trace?: Detail
+}
+
+/** A link of a running network. */
+export interface TestLink {
+  /** Replaces the faults of one direction, or of both, from the next frame on. */
+  readonly set: (faults: Faults.Settings, direction?: Topology.Direction) => Effect.Effect<void>
+  /** From now on every frame is lost, of one direction or of both. Frames under way arrive. */
+  readonly partition: (direction?: Topology.Direction) => Effect.Effect<void>
+  /** Every frame is lost, and the host at the first end is told that its link is down. */
+  readonly down: Effect.Effect<void>
+  /** Ends a partition, of one direction or of both; a host that was told that its link is down is told that it is up. */
+  readonly heal: (direction?: Topology.Direction) => Effect.Effect<void>
+  readonly statistics: (direction: Topology.Direction) => Faults.Statistics
+}
+
+/** A network of running stacks, for tests that look at it and change it. */
+export class TestNetwork extends Context.Service<TestNetwork, {
+  readonly seed: number
+  readonly hosts: ReadonlyMap<string, Stack>
+  readonly links: ReadonlyMap<string, TestLink>
+  readonly trace: Trace
+}>()("effect-netstack/testing/TestNetwork") {}
+
+type Errors = Topology.TopologyError | LinkError | Network.NetworkError
+
+const found = <A>(
+  what: string,
+  name: string,
+  map: ReadonlyMap<string, A>
+): Effect.Effect<A, Topology.TopologyError> => {
+  const value = map.get(name)
+  if (value !== undefined) return Effect.succeed(value)
+  const detail = `no ${what} has this name; there are: ${[...map.keys()].join(", ")}`
+  return Effect.fail(new Topology.TopologyError({ where: name, detail }))
+}
+
+/** The stack of a host. */
+export const stack = (host: string): Effect.Effect<Stack, Topology.TopologyError, TestNetwork> =>
+  Effect.flatMap(TestNetwork, ({ hosts }) => found("host", host, hosts))
+
+/**
+ * Runs an effect on another host of the network than the program's.
+ *
+ * @example
+ * ```ts
+ * yield* TestNetwork.on("remote")(Tcp.connect("10.0.0.1:80"))
+ * ```
+ */
+export const on = (host: string) =>
+<A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Topology.TopologyError, TestNetwork | Exclude<R, Netstack.Netstack>> =>
+  Effect.flatMap(stack(host), (stack) => Effect.provideService(effect, Netstack.Netstack, stack))
+
+/** A link, to change and to ask. */
+export const link = (name: string): Effect.Effect<TestLink, Topology.TopologyError, TestNetwork> =>
+  Effect.flatMap(TestNetwork, ({ links }) => found("link", name, links))
+
+/** Joins two links that nobody else opens, as a cable between two switches does. */
+const patch = ([one, two]: readonly [Link, Link]): Effect.Effect<void, LinkError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const ports: Array<Port> = []
+    const sinkTo = (other: 0 | 1): Sink => ({ frames: (batch) => void ports[other]?.send(batch, 0), changed: () => {} })
+    ports[0] = yield* one.open(sinkTo(1))
+    ports[1] = yield* two.open(sinkTo(0))
+  })
+
+/** What a link of the plan becomes. */
+interface Cable {
+  readonly faults: Faults.Faults
+  /** Whoever opens the link with the faults sends forth; else it sends back. */
+  readonly sendsForth: boolean
+  /** What hosts open at its ends. */
+  readonly plugs: ReadonlyArray<readonly [Plan.InterfaceEnd, Link]>
+  /** What is to be joined, between two switches. */
+  readonly joined: readonly [Link, Link] | undefined
+}
+
+const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switch>, seed: number): Cable => {
+  const { ends: [first, second], faults, mtu, name } = planned
+  const faulty = (link: Link, sendsForth: boolean) => {
+    const [send, receive] = sendsForth ? [faults.forth, faults.back] : [faults.back, faults.forth]
+    return { faults: Faults.make({ ...link, name }, { seed, send, receive }), sendsForth, joined: undefined }
+  }
+  const portOf = (end: Plan.PortEnd): Link => switches[end.switch]!.ports[end.port]!
+  if (first._tag === "Port") {
+    // Who opens a port of a switch sends into it: what a host at the second end sends goes back.
+    const made = faulty(portOf(first), false)
+    if (second._tag === "Interface") return { ...made, plugs: [[second, made.faults.link]] }
+    return { ...made, plugs: [], joined: [made.faults.link, portOf(second)] }
+  }
+  const [here, there] = MemoryLink.pair({ mtu })
+  const made = faulty(second._tag === "Port" ? portOf(second) : here, true)
+  const own = [first, made.faults.link] as const
+  return { ...made, plugs: second._tag === "Port" ? [own] : [own, [second, there]] }
+}
+
+const testLinkOf = ({ faults, sendsForth }: Cable): TestLink => {
+  const sideOf = (direction: Topology.Direction): Faults.Direction =>
+    (direction === "forth") === sendsForth ? "send" : "receive"
+  return {
+    set: (settings, direction) => faults.set(settings, direction && sideOf(direction)),
+    partition: (direction) => direction === undefined ? faults.partition : faults.block(sideOf(direction), true),
+    down: faults.down,
+    heal: (direction) => direction === undefined ? faults.heal : faults.block(sideOf(direction), false),
+    statistics: (direction) => faults.statistics()[sideOf(direction)]
+  }
+}
+
+/** Shows what a host sends and what arrives there. */
+const traced = (link: Link, trace: Trace, way: Pick<Way, "number" | "from">): Link => {
+  if (trace.detail === "none") return link
+  const out: Way = { ...way, link: link.name, to: link.name }
+  const into: Way = { number: way.number + 1, link: link.name, from: link.name, to: way.from }
+  return Capture.make(link, {
+    attach: () => ({ bytes, end, start }, direction, at) =>
+      trace.add(
+        direction === "out" ? "sent" : "arrived",
+        direction === "out" ? out : into,
+        at * 1000,
+        bytes,
+        start,
+        end
+      )
+  })
+}
+
+/** Makes the stack of a host, with the links at its interfaces. */
+const makeHost = (
+  host: Plan.PlannedHost,
+  links: ReadonlyArray<Link>,
+  seed: number
+): Effect.Effect<Stack, Errors, Scope.Scope> =>
+  Netstack.make({
+    // Connections that are left when the test ends are reset: under a clock that nobody moves, waiting for them would never end.
+    closeTimeout: 0,
+    ...host.description,
+    interfaces: host.interfaces.map(({ description, mac, mtu, name }) => ({
+      ...description,
+      link: name,
+      mtu,
+      mac: description.mac ?? Mac.format(mac)
+    }))
+  }).pipe(
+    Effect.provideService(Links, { links }),
+    Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(seed, host.name)))
+  )
+
+/** Does what the topology says will happen, at its time. */
+const follow = (
+  changes: ReadonlyArray<Plan.PlannedChange>,
+  links: ReadonlyMap<string, TestLink>
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    let now = 0
+    for (const { at, directions, faults, link, partition } of changes) {
+      if (at > now) yield* Effect.sleep(Duration.millis(at - now))
+      now = at
+      const changed = links.get(link)!
+      for (const direction of directions) {
+        if (faults !== undefined) yield* changed.set(faults, direction)
+        if (partition === true) yield* changed.partition(direction)
+        if (partition === false) yield* changed.heal(direction)
+      }
+    }
+  })
+
+const seedOf = ({ seed }: Options): Effect.Effect<number> =>
+  seed === undefined ? Effect.orDie(Config.withDefault(Config.Int("NETSTACK_SEED"), 1)) : Effect.succeed(seed)
+
+/** Makes a network; the scope ends it. */
+export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope> =>
+  Effect.gen(function*() {
+    const plan = yield* Effect.fromResult(Plan.make(options.topology ?? Topology.pair(options.faults)))
+    const seed = yield* seedOf(options)
+    const trace = new Trace(options.trace ?? "none")
+    const switches = plan.switches.map(({ mtu, ports }) => Switch.make({ ports, mtu }))
+    const cables = plan.links.map((planned) => cableOf(planned, switches, seed))
+    const plugs = cables.flatMap(({ plugs }) => plugs)
+    const hosts = new Map<string, Stack>()
+    for (const [number, host] of plan.hosts.entries()) {
+      const links = host.interfaces.map(({ name }, i) => {
+        const [, link] = plugs.find(([end]) => end.host === number && end.interface === i)!
+        return {
+          ...traced(link, trace, { number: 2 * plugs.findIndex((plug) => plug[1] === link), from: host.name }),
+          name
+        }
+      })
+      hosts.set(host.name, yield* makeHost(host, links, seed))
+    }
+    for (const { joined } of cables) if (joined !== undefined) yield* patch(joined)
+    const links = new Map(plan.links.map(({ name }, i) => [name, testLinkOf(cables[i]!)]))
+    yield* Effect.forkScoped(follow(plan.changes, links))
+    return { seed, hosts, links, trace }
+  })
+
+/**
+ * Provides the stack of one host as the program's `Netstack`, on a network of which `TestNetwork` knows the rest.
+ *
+ * @example
+ * ```ts
+ * const Test = App.pipe(Layer.provideMerge(TestNetwork.layer({ faults: { loss: 0.02 }, seed: 7 })))
+ * ```
+ */
+export const layer = (options: Options = {}): Layer.Layer<Netstack.Netstack | TestNetwork, Errors> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const network = yield* make(options)
+    const name = options.host ?? [...network.hosts.keys()][0] ?? ""
+    const stack = yield* found("host", name, network.hosts)
+    return Context.make(Netstack.Netstack, stack).pipe(Context.add(TestNetwork, network))
+  }))
+
+/**
+ * Runs a program on a network of its own in virtual time (see {@link VirtualTime}). When it fails, the log tells the seed.
+ */
+export const run = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  options: Options & Omit<VirtualTime.Options, "seed"> = {}
+): Effect.Effect<
+  A,
+  E | Errors | VirtualTime.Deadlock | VirtualTime.Livelock,
+  Exclude<Exclude<R, Netstack.Netstack | TestNetwork>, Scope.Scope>
+> =>
+  Effect.flatMap(
+    seedOf(options),
+    (seed) =>
+      VirtualTime.run(Effect.provide(program, layer({ ...options, seed })), { ...options, seed }).pipe(
+        Effect.tapCause(() => Effect.logError(`the network had seed ${seed}: NETSTACK_SEED=${seed} runs it again`))
+      )
+  )
