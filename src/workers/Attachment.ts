@@ -14,6 +14,8 @@ import type { LinkId } from "../core/Device.ts"
 import type { Event } from "../core/Event.ts"
 import type { Transmit } from "../core/Output.ts"
 import type { Link, LinkChange, Port, Sink } from "../link/Link.ts"
+import * as Coalesce from "../wire/Coalesce.ts"
+import * as Ethernet from "../wire/Ethernet.ts"
 import type { Frame } from "../wire/Frame.ts"
 import type { Core } from "./Core.ts"
 import type { Ledger } from "./Ledger.ts"
@@ -53,6 +55,14 @@ export interface Options {
 }
 
 const noEvents: ReadonlyArray<Event> = Object.freeze([])
+
+/** The batch as the core gets it: segments that continue each other are one. A frame on its own costs nothing here. */
+const coalesced = (batch: ReadonlyArray<FrameEvent>, linkHeaderLength: number): ReadonlyArray<FrameEvent> => {
+  if (batch.length === 1) return batch
+  const { link, receivedAt } = batch[0]!
+  const frames = Coalesce.merge(batch.map(({ frame }) => frame), linkHeaderLength)
+  return frames.map((frame) => ({ _tag: "Frame", link, frame, receivedAt }))
+}
 
 const release = (events: ReadonlyArray<FrameEvent>): void => {
   for (const { frame } of events) frame.slab?.release()
@@ -95,11 +105,12 @@ class QueuedAttachment implements Attachment {
   }
 
   get receiveWorker(): Effect.Effect<never> {
-    const { core, ring } = this
+    const { core, link, ring } = this
+    const linkHeaderLength = link.medium === "ethernet" ? Ethernet.headerLength : 0
     return Effect.gen(function*() {
       while (true) {
         const batch = yield* Queue.takeBetween(ring, 1, batchSize)
-        yield* core.run(batch, () => release(batch))
+        yield* core.run(coalesced(batch, linkHeaderLength), () => release(batch))
       }
     })
   }
