@@ -73,7 +73,7 @@ const tickets = ({ ping, raw, tickets: held, udp }: State.State): void => {
   for (const { id, ticket } of ping.echoes.values()) waiting.set(ticket, `Ping ${id}`)
   const said = Array.from(held.entries())
     .filter(([, { owner }]) => owner !== "Tcp" && owner !== "TcpListener")
-    .map(([ticket, { id, owner }]) => [ticket, `${owner} ${id}`] as const)
+    .map(([ticket, { id, owner }]): [number, string] => [ticket, `${owner} ${id}`])
   assert.deepStrictEqual(said.toSorted(([a], [b]) => a - b), Array.from(waiting).toSorted(([a], [b]) => a - b))
   assert.strictEqual(ping.index.size, ping.echoes.size)
 }
