@@ -129,7 +129,7 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   if (!mayPush(connection)) return connection
   let self = Retransmit.lost(ctx, connection)
   let waiting = Connections.unsent(self)
-  if (waiting === 0 && !Connections.finUnsent(self)) return self
+  if (waiting === 0 && !Connections.finUnsent(self)) return Deadlines.withSlow(self, "cork", Time.never)
   self = Recovery.afterIdle(ctx, self)
   const mss = Emit.segmentSize(self)
   while (waiting > 0 && !Pace.isHeld(ctx, self)) {
