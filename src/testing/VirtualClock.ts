@@ -54,8 +54,7 @@ export class VirtualClock implements Clock.Clock {
   readonly monotonicTimeNanos: Effect.Effect<bigint> = Effect.sync(() => this.monotonicTimeNanosUnsafe())
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    // No sleep but one of no length ends in the same instant.
-    const span = Math.ceil(Duration.toMillis(duration) * nanosPerMilli)
+    const span = Math.round(Duration.toMillis(duration) * nanosPerMilli)
     if (span <= 0) return Effect.yieldNow
     if (span === Infinity) return Effect.never
     return Effect.callback((resume) => {

@@ -84,16 +84,6 @@ describe("VirtualTime", () => {
       assert.deepStrictEqual(nanos, [150_001n, 1_000_150_001n])
     }))
 
-  it.effect("moves on in every sleep, however short, so that waiting for a part of a tick ends", () =>
-    Effect.gen(function*() {
-      const nanos = yield* VirtualTime.run(Effect.gen(function*() {
-        for (let i = 0; i < 3; i++) yield* Effect.sleep(Duration.millis(1e-7))
-        yield* Effect.sleep(0)
-        return yield* Clock.monotonicTimeNanos
-      }))
-      assert.strictEqual(nanos, 3n)
-    }))
-
   it.effect("fails with the fibers that wait, by name, when nothing can ever happen again", () =>
     Effect.gen(function*() {
       const takeKey = Effect.fn("takeKey")(function*(semaphore: Semaphore.Semaphore) {
