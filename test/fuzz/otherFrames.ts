@@ -10,7 +10,7 @@ import * as Ipv4 from "../../src/wire/Ipv4.ts"
 import * as Mac from "../../src/wire/Mac.ts"
 import * as Frames from "./Frames.ts"
 import type { Random } from "./Random.ts"
-import { closedPorts, type Scene, udpPorts } from "./Scene.ts"
+import { closedPorts, rawProtocol, type Scene, udpPorts } from "./Scene.ts"
 
 const noise = (random: Random, length: number): Frames.Fill => (bytes, at) => {
   random.fill(bytes, at, at + length)
@@ -48,9 +48,10 @@ export const arp = (target: Frames.Buffer, { random }: Scene): void => {
 }
 
 /** Neighbours without number: the cache has a bound. */
-export const arpFlood = (target: Frames.Buffer, { random }: Scene): void => {
+export const arpFlood = (target: Frames.Buffer, scene: Scene): void => {
+  const { random } = scene
   const senderIp = Address.v4(10, 99, 0, 0) | random.below(256)
-  if (senderIp === Frames.honest.address) return garbage(target, { random } as Scene)
+  if (senderIp === Frames.honest.address) return garbage(target, scene)
   const senderMac = 0x0200_0001_0000 + random.below(0x1_0000)
   Frames.arp(
     target,
@@ -144,7 +145,13 @@ export const misplaced = (target: Frames.Buffer, { random }: Scene): void => {
   random.pick([
     () => Frames.udp(target, addressing, ports, noise(random, random.length(100))),
     () => Frames.icmp(target, addressing, echo, noise(random, random.length(100))),
-    () => Frames.ip(target, addressing, random.next() & 0xff, noise(random, random.length(100)))
+    () =>
+      Frames.ip(
+        target,
+        addressing,
+        random.chance(0.5) ? rawProtocol : random.next() & 0xff,
+        noise(random, random.length(100))
+      )
   ])()
 }
 
@@ -201,7 +208,7 @@ export const fragment = (target: Frames.Buffer, { random }: Scene): void => {
       destination: Frames.stackAddress,
       hopLimit: 64,
       trafficClass: 0,
-      protocol: random.pick([1, 6, 17, 99]),
+      protocol: random.pick([1, 6, 17, rawProtocol]),
       identification: random.chance(0.7) ? random.below(64) : random.next() & 0xffff,
       dontFragment: random.chance(0.02),
       moreFragments: random.chance(0.75),
