@@ -48,14 +48,16 @@ export interface InterfaceOptions {
 
 /** What a host is made of. */
 export interface Options {
-  /** Decides everything that is random. 1 if absent. */
-  readonly seed?: number
+  /** Decides everything that is random: a number, or the 16 bytes of a recording. 1 if absent. */
+  readonly seed?: number | Uint8Array
   readonly config?: Partial<Omit<Config.Config, "limits">>
   readonly limits?: Partial<Bounds.Limits>
   /** Attached in order, with link ids from 1 on; 0 is the loopback link, which every host has. */
   readonly interfaces?: ReadonlyArray<InterfaceOptions>
   /** Where the clock starts. 0 if absent. */
   readonly startAt?: Time.Instant
+  /** Sees what every batch emits, in order, before anything comes of it. */
+  readonly observer?: (at: Time.Instant, outputs: ReadonlyArray<Output>) => void
 }
 
 /** What became of a request. */
@@ -74,7 +76,8 @@ export interface Asked<A> {
 const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
 const none: ReadonlyArray<never> = Object.freeze([])
 
-const seedBytes = (seed: number): Uint8Array => {
+const seedBytes = (seed: number | Uint8Array): Uint8Array => {
+  if (typeof seed !== "number") return seed
   const bytes = new Uint8Array(16)
   for (let i = 0; i < 8; i++) bytes[i] = Math.floor(seed / 2 ** (8 * i))
   return bytes
@@ -98,6 +101,7 @@ interface Port {
 export class Host {
   /** The core's workbench: its state and journal, for tests that look inside. */
   readonly step: Step
+  private readonly observer: Options["observer"]
   private time: Time.Instant
   private lastTicket = 0
   private isSending = false
@@ -116,6 +120,7 @@ export class Host {
     }
     this.step = new Step(State.make(config, Entropy.derive(seedBytes(options.seed ?? 1))))
     this.time = options.startAt ?? Time.instantOf(0)
+    this.observer = options.observer
   }
 
   /** The time on this host's clock. */
@@ -191,10 +196,10 @@ export class Host {
     this.tell({ _tag: "Abandoned", abandoned: asked.ticket })
   }
 
-  /** When the next alarm is set to ring, stale or not; `undefined` if none is. */
+  /** When the next alarm rings, stale or not; `undefined` if none is set. The clock shows whole microseconds, as a stack's does. */
   nextTimer(): Time.Instant | undefined {
     const at = this.alarms.earliest()
-    return at === Time.never ? undefined : at
+    return at === Time.never ? undefined : Time.instantOf(Math.ceil(at))
   }
 
   /** Lets time pass; alarms ring on the way, each at its time. */
@@ -206,7 +211,7 @@ export class Host {
   advanceTo(at: Time.Instant): void {
     for (let next = this.nextTimer(); next !== undefined && next <= at; next = this.nextTimer()) {
       this.time = Time.latest(this.time, next)
-      this.run(this.alarms.takeDue(next, 1))
+      this.run(this.alarms.takeDue(this.time, 1))
     }
     this.time = Time.latest(this.time, at)
   }
@@ -248,6 +253,7 @@ export class Host {
   /** Runs events as one batch at the present time, and what they lead to. For tests that make events themselves. */
   run(events: ReadonlyArray<Event>): ReadonlyArray<Output> {
     const outputs = runBatch(this.step, this.time, events)
+    this.observer?.(this.time, outputs)
     for (const output of outputs) this.consume(output)
     this.sendWaiting()
     return outputs
@@ -391,7 +397,8 @@ const announcing = Time.seconds(2)
 export const make = (options: Options = {}): Host => {
   const host = new Host(options)
   const interfaces = options.interfaces ?? []
-  interfaces.forEach((given, i) => attach(host, i + 1, given, options.seed))
+  const seed = typeof options.seed === "number" ? options.seed : undefined
+  interfaces.forEach((given, i) => attach(host, i + 1, given, seed))
   host.advance(announcing)
   interfaces.forEach((_, i) => host.takeFrames(i + 1))
   host.notices()
