@@ -11,7 +11,7 @@
 import * as Bounds from "../core/Bounds.ts"
 import * as Config from "../core/Config.ts"
 import * as Counter from "../core/Counter.ts"
-import { type Interface, type LinkId, loopback } from "../core/Device.ts"
+import { type LinkId, loopback } from "../core/Device.ts"
 import * as Drop from "../core/Drop.ts"
 import * as Entropy from "../core/Entropy.ts"
 import type { Event } from "../core/Event.ts"
@@ -20,45 +20,18 @@ import type { Output, Transmit } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
 import { noTicket, type Request, type Ticket } from "../core/Request.ts"
 import * as State from "../core/State.ts"
+import type { StateName } from "../core/tcp/Info.ts"
+import type { Entry } from "../core/tcp/State.ts"
 import * as Time from "../core/Time.ts"
 import * as Address from "../wire/Address.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
-import type * as Mac from "../wire/Mac.ts"
 import * as Alarms from "../workers/Alarms.ts"
 import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
+import { interfaceOf, type InterfaceOptions, type Options, seedBytes } from "./HostOptions.ts"
 
-/** An interface to begin with. Absent parts have the values of an ordinary Ethernet card. */
-export interface InterfaceOptions {
-  readonly name?: string
-  readonly medium?: "ethernet" | "ip"
-  /** `02:00:00:00:SS:NN` if absent, with the seed's low octet and the link's number. */
-  readonly mac?: Mac.Mac
-  /** 1500 if absent. */
-  readonly mtu?: number
-  /** Addresses with their prefix lengths: `[Address.v4(10, 0, 0, 1), 24]`. */
-  readonly addresses?: ReadonlyArray<readonly [Address.Address, number]>
-  /** The router of the default route. */
-  readonly gateway?: Address.Address
-  readonly checksumOffload?: boolean
-  readonly segmentation?: Interface["segmentation"]
-  readonly maxSegmentBytes?: number
-}
-
-/** What a host is made of. */
-export interface Options {
-  /** Decides everything that is random: a number, or the 16 bytes of a recording. 1 if absent. */
-  readonly seed?: number | Uint8Array
-  readonly config?: Partial<Omit<Config.Config, "limits">>
-  readonly limits?: Partial<Bounds.Limits>
-  /** Attached in order, with link ids from 1 on; 0 is the loopback link, which every host has. */
-  readonly interfaces?: ReadonlyArray<InterfaceOptions>
-  /** Where the clock starts. 0 if absent. */
-  readonly startAt?: Time.Instant
-  /** Sees what every batch emits, in order, before anything comes of it. */
-  readonly observer?: (at: Time.Instant, outputs: ReadonlyArray<Output>) => void
-}
+export { type InterfaceOptions, macOf, type Options } from "./HostOptions.ts"
 
 /** What became of a request. */
 export type Outcome<A> =
@@ -75,13 +48,6 @@ export interface Asked<A> {
 
 const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
 const none: ReadonlyArray<never> = Object.freeze([])
-
-const seedBytes = (seed: number | Uint8Array): Uint8Array => {
-  if (typeof seed !== "number") return seed
-  const bytes = new Uint8Array(16)
-  for (let i = 0; i < 8; i++) bytes[i] = Math.floor(seed / 2 ** (8 * i))
-  return bytes
-}
 
 /** What a ticket that waits will be told. */
 interface Answer {
@@ -240,6 +206,16 @@ export class Host {
     return this.state.drops.get(Drop.index[reason])
   }
 
+  /** How many TCP connections there are in each state, half-open ones and those in TIME-WAIT included; listeners are not. */
+  connections(): ReadonlyMap<StateName, number> {
+    const counts = new Map<StateName, number>()
+    for (const entry of this.state.tcp.entries.values()) {
+      const name = stateOf(entry)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    }
+    return counts
+  }
+
   /** Bytes that the host holds for a pool of its memory account, or for all. */
   memory(pool?: typeof State.pools[number]): number {
     return this.state.memory.get(pool === undefined ? State.pools.length : State.pools.indexOf(pool))
@@ -337,6 +313,17 @@ export class Host {
   }
 }
 
+const stateOf = (entry: Entry): StateName => {
+  switch (entry._tag) {
+    case "Connection":
+      return entry.state
+    case "HalfOpen":
+      return "SYN-RECEIVED"
+    case "TimeWait":
+      return "TIME-WAIT"
+  }
+}
+
 const outcomeOf = (reply: Extract<Output, { readonly _tag: "Reply" }>): Outcome<unknown> =>
   reply.reason === undefined ? { _tag: "Done", value: reply.value } : { _tag: "Failed", reason: reply.reason }
 
@@ -351,26 +338,6 @@ const joined = (packet: Gather.Outgoing): Frame.Frame => {
     checksumStart: isPartial ? packet.checksumStart : 0,
     checksumOffset: isPartial ? packet.checksumOffset : 0,
     gso: packet.gso
-  }
-}
-
-/** The MAC address that an interface gets when it is given none. */
-export const macOf = (seed: number, link: LinkId): Mac.Mac => 0x0200_0000_0000 + (seed & 0xff) * 0x100 + (link & 0xff)
-
-const interfaceOf = (seed: number, id: LinkId, given: InterfaceOptions): Interface => {
-  const medium = given.medium ?? "ethernet"
-  const mtu = given.mtu ?? 1500
-  return {
-    id,
-    name: given.name ?? `eth${id - 1}`,
-    medium,
-    mac: medium === "ethernet" ? given.mac ?? macOf(seed, id) : 0,
-    mtu,
-    checksumOffload: given.checksumOffload ?? false,
-    segmentation: given.segmentation ?? new Set(),
-    maxSegmentBytes: given.maxSegmentBytes ?? mtu,
-    up: true,
-    addresses: []
   }
 }
 
