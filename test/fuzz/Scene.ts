@@ -20,6 +20,8 @@ export class Scene {
   /** The latest frames of the stack's. */
   readonly said: Array<Uint8Array> = []
   private saidCount = 0
+  /** Frames that are made already and come next: the fragments of a packet. */
+  readonly pending: Array<Uint8Array> = []
   /** The conversation with which the next segments go on, and how many of them. */
   focus: { readonly at: Conversation; left: number } | undefined = undefined
 
