@@ -200,6 +200,7 @@ export const established = (
   })
   const answer = peer.one()
   self.advance(setting.delay ?? Time.zero)
+  peer.take()
   const stamps = answer.options.timestampValue === undefined
     ? {}
     : { timestampValue: (setting.options?.timestampValue ?? 0) + 1, timestampEcho: answer.options.timestampValue }
