@@ -24,6 +24,12 @@ const isPaid = (ctx: Context, self: Connection, end: Sequence.Sequence): boolean
   return needed === 0 || ctx.charge("tcpReceive", needed)
 }
 
+/** There is no memory for the text: it is dropped, and the peer keeps it for now. */
+const unpaid = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  ctx.drop("MemoryBudget", segment.packet.link)
+  return { ...self, ack: AckPolicy.now(self.ack) }
+}
+
 /** Pays back the memory that a change of the buffer has let go. */
 const withBuffer = (ctx: Context, self: Connection, buffer: ReceiveBuffer.ReceiveBuffer): Connection => {
   const freed = self.buffer.held - buffer.held
@@ -37,6 +43,7 @@ const fullSize = (self: Connection, segment: Segment.Segment): number =>
 
 /** Text that begins at RCV.NXT. */
 const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  if (!isPaid(ctx, self, Segment.textEnd(segment))) return unpaid(ctx, self, segment)
   const before = self.rcv.nxt
   const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
   const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end)
@@ -70,6 +77,7 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     ctx.drop("TcpReassemblyFull", segment.packet.link)
     return { ...self, ack: AckPolicy.now(self.ack) }
   }
+  if (!isPaid(ctx, self, end)) return unpaid(ctx, self, segment)
   const buffer = after === before
     ? self.buffer
     : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end)
@@ -94,10 +102,6 @@ const discard = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
 export const text = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (Segment.textLength(segment) === 0) return self
   if (self.rcv.discards) return discard(ctx, self, segment)
-  if (!isPaid(ctx, self, Segment.textEnd(segment))) {
-    ctx.drop("MemoryBudget", segment.packet.link)
-    return { ...self, ack: AckPolicy.now(self.ack) }
-  }
   return segment.seq === self.rcv.nxt ? inOrder(ctx, self, segment) : ahead(ctx, self, segment)
 }
 

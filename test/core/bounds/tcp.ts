@@ -99,6 +99,8 @@ export const tcp = {
     const { ack, peer, seq } = established(self)
     for (let i = 1; i <= 5; i++) peer.send({ seq: seq + i * 10, ack, flags: ACK, text: text(5) })
     assert.strictEqual(self.dropCount(dropOf("tcpOutOfOrderRanges")), 2)
+    peer.send({ seq: seq + 60_000, ack, flags: ACK, text: text(5) })
+    assert.isAtMost(self.memory(), 1024)
   },
   tcpChallengeAcksPerSecond: () => {
     const self = host({ limits: { tcpChallengeAcksPerSecond: 4 } })
