@@ -15,6 +15,7 @@ import * as Tcp from "../../src/wire/Tcp.ts"
 import { Bare, bytesOf, transmits } from "../Bare.ts"
 import * as Frames from "../frames.ts"
 import type { Figure, Row, Settings } from "../Row.ts"
+import * as Yardstick from "../yardstick.ts"
 
 const batch = 64
 const mss = 1460
@@ -174,7 +175,13 @@ const batchesOf = ({ scale }: Settings): number => Math.ceil(20_000 / scale)
 const figure = (name: string, settings: Settings, run: (batches: number) => number): Figure => {
   const batches = batchesOf(settings)
   run(Math.ceil(batches / 4))
-  return { name, unit: "ns", values: Array.from({ length: settings.runs }, () => run(batches)) }
+  const turns = Array.from({ length: settings.runs }, () => [run(batches), 1e6 / Yardstick.measure()] as const)
+  return {
+    name,
+    unit: "ns",
+    values: turns.map(([nanos]) => nanos),
+    against: { name: "summing 1000 bytes", values: turns.map(([, nanos]) => nanos) }
+  }
 }
 
 export const rows: ReadonlyArray<Row> = [
