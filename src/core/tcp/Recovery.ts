@@ -11,7 +11,7 @@
  *                         │ timeout │
  *                         └─────────┘
  */
-import type * as Sequence from "../../wire/Sequence.ts"
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Time from "../Time.ts"
@@ -20,6 +20,7 @@ import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Frto from "./Frto.ts"
+import type * as Loss from "./Loss.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
 import * as Rtt from "./Rtt.ts"
@@ -48,6 +49,8 @@ export interface Recovery {
   readonly tail: TailLossProbe.TailLossProbe
   /** When to look for losses again if no ACK comes before (RACK's reordering timer). */
   readonly lookAgain: Time.Instant
+  /** Of the bytes lost in the connection's life, those that the controller has heard of. */
+  readonly lostTold: number
   /** What could show that the last recovery was for nothing. */
   readonly undo: Undo.Undo | undefined
   /** The test of a timeout that may have come too early. */
@@ -66,6 +69,7 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   rack: Rack.initial,
   tail: TailLossProbe.initial,
   lookAgain: Time.never,
+  lostTold: 0,
   undo: undefined,
   frto: Frto.off
 })
@@ -127,6 +131,23 @@ export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, siz
     recovery: spent(self.recovery, size),
     snd: { ...self.snd, nxt: end, lastAt: at }
   }
+}
+
+/** Takes note of what was found lost, for the account of delivery and for controllers that weigh each loss. */
+export const withLosses = (ctx: Context, self: Connection, losses: Loss.Losses): Connection => {
+  if (losses.bytes === 0) return losses.board === self.board ? self : { ...self, board: losses.board }
+  const rate = DeliveryRate.lose(self.rate, losses.bytes)
+  const noted = { ...self, board: losses.board, rate }
+  const { controller } = self.control
+  if (controller.onLost === undefined) return noted
+  let { state } = self.control
+  let totalLost = self.rate.lost
+  for (const run of losses.runs) {
+    const bytes = Sequence.distance(run.start, run.end)
+    totalLost += bytes
+    state = controller.onLost(state, { now: ctx.at, bytes, stamp: run.stamp, totalLost })
+  }
+  return { ...noted, control: Control.moved(self.control, state) }
 }
 
 /** Marks whether the program, and not the window, was what ended a burst: then the window has not been proven (RFC 7661). */
