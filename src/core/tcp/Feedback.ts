@@ -194,7 +194,7 @@ const judge = (
   }
   const before = Scoreboard.lostBytes(self.board)
   self = Recovery.usesRack(self) ? byTime(ctx, self) : byCount(ctx, self, update)
-  if (self.recovery.phase === "open" && Scoreboard.lostBytes(self.board) > 0) self = Recovery.enterFast(ctx, self)
+  self = Recovery.answerLoss(ctx, self, connection.mtu)
   return withBudget(self, update, deliveredBy(self, update, duplicates), Scoreboard.lostBytes(self.board) - before)
 }
 
@@ -238,7 +238,7 @@ export const lookAgain = (ctx: Context, connection: Connection): Connection => {
   const before = Scoreboard.lostBytes(connection.board)
   let self = byTime(ctx, connection)
   if (Scoreboard.lostBytes(self.board) <= before) return self
-  if (self.recovery.phase === "open") self = Recovery.enterFast(ctx, self)
+  self = Recovery.answerLoss(ctx, self, connection.mtu)
   const { recovery } = self
   if (recovery.prr === undefined) return self
   const { prr, sndCnt } = Prr.onAck(recovery.prr, {

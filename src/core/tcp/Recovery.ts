@@ -21,6 +21,7 @@ import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Frto from "./Frto.ts"
 import type * as Loss from "./Loss.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
 import * as Rtt from "./Rtt.ts"
@@ -120,14 +121,20 @@ const nudge = Time.micros(0.001)
 export const departure = (ctx: Context, self: Connection): Time.Instant =>
   Time.latest(ctx.at, Time.plus(self.snd.lastAt, nudge))
 
-/** Takes note of text that has left for the first time, `size` bytes up to `end`. */
-export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, size: number): Connection => {
+/** Takes note of text that has left for the first time, `size` bytes up to `end` in packets of `segment`. */
+export const sent = (
+  ctx: Context,
+  self: Connection,
+  end: Sequence.Sequence,
+  size: number,
+  segment: number
+): Connection => {
   const at = departure(ctx, self)
   const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
   return {
     ...self,
     rate,
-    board: Scoreboard.sent(self.board, end, self.snd.mss, stamp),
+    board: Scoreboard.sent(self.board, end, segment, stamp),
     recovery: spent(self.recovery, size),
     snd: { ...self.snd, nxt: end, lastAt: at }
   }
@@ -137,7 +144,7 @@ export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, siz
 export const withLosses = (ctx: Context, self: Connection, losses: Loss.Losses): Connection => {
   if (losses.bytes === 0) return losses.board === self.board ? self : { ...self, board: losses.board }
   const rate = DeliveryRate.lose(self.rate, losses.bytes)
-  const noted = { ...self, board: losses.board, rate }
+  const noted = { ...self, board: losses.board, rate, mtu: MtuProbe.afterLosses(ctx, self.mtu, losses.runs) }
   const { controller } = self.control
   if (controller.onLost === undefined) return noted
   let { state } = self.control
@@ -169,7 +176,7 @@ export const afterIdle = (ctx: Context, self: Connection): Connection => {
 }
 
 /** Something counts as lost that did not before: fast recovery begins (RFC 5681 §3.2 step 2, RFC 6675 §5, RFC 6937 §3). */
-export const enterFast = (ctx: Context, self: Connection): Connection => {
+const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
@@ -189,6 +196,12 @@ export const enterFast = (ctx: Context, self: Connection): Connection => {
     }
   }
 }
+
+/** Losses begin fast recovery, unless all that was lost is a probe of the path MTU; `before` is the search before the event. */
+export const answerLoss = (ctx: Context, self: Connection, before: MtuProbe.MtuProbe): Connection =>
+  self.recovery.phase !== "open" || Scoreboard.lostBytes(self.board) === 0 || MtuProbe.hasFailed(before, self.mtu)
+    ? self
+    : enterFast(ctx, self)
 
 /** Everything that was sent when the phase began is acknowledged. */
 export const leave = (ctx: Context, self: Connection): Connection => {
