@@ -45,13 +45,15 @@ const baseMtu = 1024
 /** A search that is this narrow is over (RFC 4821 §7.6.1 leaves the resolution to the implementer). */
 const resolution = 8
 /** Timeouts in a row that make a black hole likely (RFC 4821 §7.5.1 speaks of several). */
-const suspicious = 2
+const suspicious = 3
+/** Smaller packets are not tried: RFC 1122 §3.3.3 lets every host expect 576 bytes, RFC 8200 §5 1280. */
+const leastMtu = (self: Connection): number => self.path.version === 4 ? 576 : Family.v6.minimumMtu
 /** A path may have become wider: looked at again after ten minutes (rfc: 4821 §7.6.4 SHOULD). */
 const searchAgain = Time.seconds(600)
 /** Segments that must be able to follow a probe, so that its loss is noticed without a timeout (RFC 4821 §7.4). */
 const followers = 4
 /** The window must be wide enough that a probe does not matter to it. */
-const leastWindow = 11
+const leastWindow = 6
 
 /** The size of packets to send: what has come through while a search is on. */
 export const mtuOf = (self: Connection): number => self.mtu.isOn ? Math.min(self.path.mtu, self.mtu.low) : self.path.mtu
@@ -80,8 +82,7 @@ export const start = (self: Connection): Connection =>
 export const onTimeout = (self: Connection): Connection => {
   if (self.config.mtuProbing === "off" || self.recovery.timeouts + 1 < suspicious) return self
   if (!self.mtu.isOn) return self.path.mtu > baseMtu ? begun(self, baseMtu) : self
-  const least = (self.path.version === 4 ? Family.v4 : Family.v6).minimumMtu
-  const low = Math.max(least, self.mtu.low >>> 1)
+  const low = Math.max(Math.min(leastMtu(self), self.path.mtu), self.mtu.low >>> 1)
   return low >= self.mtu.low ? self : withMss({ ...self, mtu: { ...self.mtu, low, size: 0 } })
 }
 
