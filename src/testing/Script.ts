@@ -68,7 +68,7 @@ export const run = (text: string, options: RunOptions = {}): Outcome => {
     session?.leftovers()
     if (error instanceof SyntaxFault) return ended("invalid", error.line, error.message, session)
     if (error instanceof Failure) return ended("failed", error.line, error.message, session, error.differences)
-    const line = session?.lines.at(-1)?.line ?? 1
+    const line = session?.line ?? 1
     if (error instanceof Unsupported) return ended("skipped", line, error.message, session)
     return ended("failed", line, error instanceof Error ? error.stack ?? error.message : String(error), session)
   }

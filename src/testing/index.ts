@@ -5,6 +5,7 @@
  * | to test | take |
  * | --- | --- |
  * | one host, frame by frame | `Host`, `Wire` |
+ * | one host, by a script in packetdrill's language | `Script` |
  * | many hosts on bad networks, fast | `Simulator`, `Topology`, `Transfer` |
  * | whole programs with their layers | `TestNetwork`, `VirtualTime` |
  *
@@ -14,6 +15,7 @@
 // One host, and hosts on a wire
 export * as Host from "./Host.ts"
 export * as Packet from "./Packet.ts"
+export * as Script from "./Script.ts"
 export * as Wire from "./Wire.ts"
 
 // Networks as data, simulated

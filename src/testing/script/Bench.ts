@@ -7,6 +7,7 @@ import * as Tcp from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
 import * as Address from "../../wire/Address.ts"
 import * as Host from "../Host.ts"
+import { Unsupported } from "./Descriptor.ts"
 import type { Knobs } from "./Knobs.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -22,6 +23,20 @@ const patience = 3600 * 1e6
 
 const link = 1
 
+/** A stack that does not take the script's addresses can say nothing about it. */
+const makeHost = ({ local, mtu, prefixLength, seed }: Settings, knobs: Knobs): Host.Host => {
+  try {
+    return Host.make({
+      seed,
+      config: { tcp: { ...Tcp.defaults, ...knobs.tcp } },
+      limits: knobs.limits,
+      interfaces: [{ name: "tun0", medium: "ip", mtu, addresses: [[local, prefixLength]] }]
+    })
+  } catch (error) {
+    throw new Unsupported(error instanceof Error ? error.message : String(error))
+  }
+}
+
 export class Bench {
   readonly host: Host.Host
   readonly sent: Array<Sent> = []
@@ -30,13 +45,8 @@ export class Bench {
   private readonly onProgress: () => void
 
   constructor(settings: Settings, knobs: Knobs, onProgress: () => void) {
-    const { local, mtu, prefixLength, seed } = settings
-    this.host = Host.make({
-      seed,
-      config: { tcp: { ...Tcp.defaults, ...knobs.tcp } },
-      limits: knobs.limits,
-      interfaces: [{ name: "tun0", medium: "ip", mtu, addresses: [[local, prefixLength]] }]
-    })
+    const { local } = settings
+    this.host = makeHost(settings, knobs)
     const prefix = Address.unspecified(Address.versionOf(local))
     this.host.call({ _tag: "AddRoute", prefix, length: 0, gateway: undefined, link, metric: 0, source: undefined })
     this.epoch = this.host.now

@@ -160,24 +160,25 @@ export class Conversation {
    * that is expected.
    */
   private join(first: Segment, around: IpPacket, at: number, length: number): Segment {
-    let joined = first
-    while (joined.length > 0 && joined.length < length) {
+    let total = first.length
+    let flags = first.flags
+    while (total > 0 && total < length) {
       const next = this.bench.sent[0]
-      if (next === undefined || next.at !== at) return joined
+      if (next === undefined || next.at !== at) break
       const packet = readIp(next.bytes)
       const segment = packet?.protocol === IpProtocol.tcp ? readSegment(next.bytes, packet) : undefined
-      if (
-        segment === undefined || !isContinued(joined, segment) || packet!.ip.trafficClass !== around.ip.trafficClass
-      ) return joined
+      const isNext = segment !== undefined && isContinued(first, total, flags, segment)
+      if (!isNext || packet!.ip.trafficClass !== around.ip.trafficClass) break
       this.bench.sent.shift()
-      joined = { ...joined, length: joined.length + segment.length, flags: joined.flags | segment.flags }
+      total += segment.length
+      flags |= segment.flags
     }
-    return joined
+    return { ...first, length: total, flags }
   }
 
   /** From its SYN the host's numbers are known; a new one begins anew. */
   private learn(flow: Flow, segment: Segment, expected: TcpPacket): void {
-    if ((segment.flags & Tcp.SYN) !== 0 && (expected.flags & Tcp.SYN) !== 0) {
+    if ((segment.flags & Tcp.SYN) !== 0) {
       flow.learn(segment.sequence, expected.sequence.start)
       this.current = flow
     }
@@ -196,8 +197,9 @@ export class Conversation {
   }
 }
 
-const isContinued = (a: Segment, b: Segment): boolean =>
-  a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort &&
-  ((a.sequence + a.length) >>> 0) === b.sequence && a.acknowledgment === b.acknowledgment && b.length > 0 &&
-  ((a.flags ^ b.flags) & ~(Tcp.PSH | Tcp.FIN)) === 0 && (a.flags & Tcp.FIN) === 0 &&
-  formatOptions(a.options) === formatOptions(b.options)
+/** Whether a segment goes on where a longer one, of which `first` is the beginning, ends. */
+const isContinued = (first: Segment, length: number, flags: number, next: Segment): boolean =>
+  first.sourcePort === next.sourcePort && first.destinationPort === next.destinationPort && next.length > 0 &&
+  ((first.sequence + length) >>> 0) === next.sequence && first.acknowledgment === next.acknowledgment &&
+  ((flags ^ next.flags) & ~(Tcp.PSH | Tcp.FIN)) === 0 && (flags & Tcp.FIN) === 0 &&
+  formatOptions(first.options) === formatOptions(next.options)

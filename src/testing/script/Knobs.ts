@@ -80,13 +80,19 @@ const congestionControl: Meaning = (_value, _values, word) => {
   return name === undefined ? undefined : { congestionControl: name }
 }
 
-/** Least, first and largest size of a buffer. Linux counts its bookkeeping in, about as much again as the data. */
-const buffer =
-  (first: "receiveBuffer" | "sendBuffer", limit: "receiveBufferLimit" | "sendBufferLimit", share: number): Meaning =>
-  (_value, [, start, most]) =>
-    start === undefined || most === undefined
-      ? undefined
-      : { [first]: Math.max(1, Math.floor(start * share)), [limit]: Math.max(1, Math.floor(most * share)) }
+/**
+ * Least, first and largest size of a buffer. In the first size of a receive buffer Linux counts its bookkeeping, about as much again as the data; the
+ * largest one decides the window scale as it is.
+ */
+const buffer = (
+  first: "receiveBuffer" | "sendBuffer",
+  limit: "receiveBufferLimit" | "sendBufferLimit",
+  share: number
+): Meaning =>
+(_value, [, start, most]) =>
+  start === undefined || most === undefined
+    ? undefined
+    : { [first]: Math.max(1, Math.floor(start * share)), [limit]: Math.max(1, most) }
 
 const ecn: Meaning = (value) => ({
   ecn: (["off", "active", "passive", "accurate", "accurate", "accurate"] as const)[value] ?? "off"
@@ -210,7 +216,7 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */
 export const linuxDefaults: Partial<Tcp.Config> = {
   receiveBuffer: 270_000,
-  receiveBufferLimit: 15 * 1024 * 1024 / 2,
+  receiveBufferLimit: 15 * 1024 * 1024,
   sendBuffer: 256 * 1024,
   sendBufferLimit: 4 * 1024 * 1024,
   timestamps: true,

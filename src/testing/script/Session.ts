@@ -76,6 +76,8 @@ const seconds = (micros: number): string => (micros / 1e6).toFixed(6)
 export class Session {
   readonly lines: Array<Line> = []
   readonly skips: Array<Skip> = []
+  /** The line of the event that is being done. */
+  line = 1
   private readonly settings: Settings
   private knobs: Knobs = noKnobs
   private parts:
@@ -126,6 +128,7 @@ export class Session {
     const { action, time } = event
     const at = time._tag === "Any" ? this.last : time.from + (time.isRelative ? this.last : 0)
     this.before = this.last
+    this.line = event.line
     if (action._tag === "TcpPacket" || action._tag === "IcmpPacket") {
       if (action.direction === "out") return this.expect(event, action, at)
     }

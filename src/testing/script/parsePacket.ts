@@ -7,6 +7,7 @@
  * ```
  */
 import * as Tcp from "../../wire/Tcp.ts"
+import { emitOptions } from "./optionBytes.ts"
 import type { Scanner } from "./Scanner.ts"
 import type { IcmpPacket, IpFields, Packet, PacketDirection, SequenceRange, TcpOption } from "./Syntax.ts"
 
@@ -50,21 +51,27 @@ const parseRange = (scanner: Scanner): SequenceRange => {
 
 const ecnWords = new Set(["noecn", "ect0", "ect1", "ect01", "ce"])
 
+interface IpBuilding {
+  ecn: IpFields["ecn"]
+  trafficClass: number | undefined
+  hopLimit: number | undefined
+}
+
+const parseIpField = (scanner: Scanner, into: IpBuilding): void => {
+  const [word] = scanner.expect(/[a-z]\w*/y, "a field of the IP header")
+  if (ecnWords.has(word)) into.ecn = word as NonNullable<IpFields["ecn"]>
+  else if (word === "tos" || word === "tclass") into.trafficClass = integer(scanner, "a traffic class")
+  else if (word === "ttl" || word === "hlim") into.hopLimit = integer(scanner, "a hop limit")
+  else if (word === "flowlabel") integer(scanner, "a flow label")
+  else scanner.fail(`${word} is no field of the IP header`)
+  scanner.take(/,/y)
+}
+
 /** What stands in brackets between the direction and the packet. */
 const parseIp = (scanner: Scanner): IpFields => {
-  let fields: IpFields = { ecn: undefined, trafficClass: undefined, hopLimit: undefined }
+  const fields: IpBuilding = { ecn: undefined, trafficClass: undefined, hopLimit: undefined }
   const closing = scanner.take(/\[/y) === undefined ? scanner.take(/\((?=\s*[a-z])/y) && /\)/y : /\]/y
-  if (closing === undefined) return fields
-  while (scanner.take(closing) === undefined) {
-    const [word] = scanner.expect(/[a-z]\w*/y, "a field of the IP header")
-    if (ecnWords.has(word)) fields = { ...fields, ecn: word as NonNullable<IpFields["ecn"]> }
-    else if (word === "tos" || word === "tclass") {
-      fields = { ...fields, trafficClass: integer(scanner, "a traffic class") }
-    } else if (word === "ttl" || word === "hlim") fields = { ...fields, hopLimit: integer(scanner, "a hop limit") }
-    else if (word === "flowlabel") integer(scanner, "a flow label")
-    else scanner.fail(`${word} is no field of the IP header`)
-    scanner.take(/,/y)
-  }
+  if (closing !== undefined) { while (scanner.take(closing) === undefined) parseIpField(scanner, fields) }
   return fields
 }
 
@@ -155,6 +162,20 @@ const parseOptions = (scanner: Scanner): ReadonlyArray<TcpOption> | "any" => {
   return options
 }
 
+/** What is sent has to be whole. */
+const checkInbound = (
+  scanner: Scanner,
+  flags: number,
+  window: number | undefined,
+  options: ReadonlyArray<TcpOption> | "any"
+): void => {
+  if (window === undefined && (flags & Tcp.RST) === 0) scanner.fail("expected win in a packet to the host")
+  if (options === "any") return scanner.fail("expected the options of a packet to the host one by one")
+  if (emitOptions(options).length % 4 !== 0) {
+    scanner.fail("expected options padded to four octets, with nop or eol,")
+  }
+}
+
 const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const flags = parseFlags(scanner)
   const sequence = parseRange(scanner)
@@ -163,9 +184,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
     numbers[word[1] as "ack" | "win" | "urg"] = integer(scanner, `a number behind ${word[1]}`)
   }
   const options = parseOptions(scanner)
-  if (direction === "in" && numbers.win === undefined && (flags & Tcp.RST) === 0) {
-    scanner.fail("expected win in a packet to the host")
-  }
+  if (direction === "in") checkInbound(scanner, flags, numbers.win, options)
   return {
     _tag: "TcpPacket",
     direction,

@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Python from "../../../src/testing/script/Python.ts"
+
+const names = (): Python.Names => new Map<string, Python.Value>([["cwnd", 10], ["state", 1], ["rtt", 12_345.5]])
+
+/** Whether an assertion holds. */
+const holds = (expression: string): boolean => Python.run(`assert ${expression}`, names()) === undefined
+
+describe("Python", () => {
+  it("computes as Python does", () => {
+    const so = [
+      "cwnd == 10",
+      "cwnd != 11 and not cwnd > 10",
+      "1 < cwnd <= 10 < 11",
+      "cwnd in (9, 10)",
+      "cwnd not in [1, 2]",
+      "2 + 3 * 4 == 14",
+      "(2 + 3) * 4 == 20",
+      "2 ** 3 ** 2 == 512",
+      "-2 ** 2 == -4",
+      "-7 // 2 == -4",
+      "-7 % 3 == 2",
+      "7 / 2 == 3.5",
+      "1 << 40 == 1099511627776",
+      "5 & 3 | 8 ^ 1 == 9",
+      "0x10 == 16",
+      "1.5e1 == 15",
+      "abs(-3) == max(1, 2, 3) == min([5, 3])",
+      "int(rtt) == 12345",
+      "True and None is None and not False",
+      "1 == 1.0",
+      "'a' == \"a\"",
+      "len([1, 2]) == 2",
+      "(1, 2) == (1, 2)"
+    ]
+    for (const expression of so) assert.isTrue(holds(expression), expression)
+    const notSo = [
+      "cwnd == 11",
+      "not cwnd",
+      "1 < cwnd < 10",
+      "cwnd in ()",
+      "5 & 3 | 8 ^ 1 == 8",
+      "'a' == 1",
+      "0 or None",
+      "1 and 0"
+    ]
+    for (const expression of notSo) assert.isFalse(holds(expression), expression)
+  })
+
+  it("tells the first assertion that does not hold, with its message", () => {
+    const code = "assert cwnd == 10\nassert cwnd == 9, cwnd\nassert False"
+    assert.deepStrictEqual(Python.run(code, names()), { assertion: "cwnd == 9, cwnd", message: "10" })
+    assert.deepStrictEqual(Python.run("assert 0", names()), { assertion: "0", message: "" })
+  })
+
+  it("keeps what is assigned, and passes over what prints", () => {
+    const known = names()
+    assert.isUndefined(Python.run("before = cwnd * 2; print(before)\nimport os", known))
+    assert.isUndefined(Python.run("assert before == 20 # twice", known))
+  })
+
+  it("reads statements over several lines where a bracket is open or a backslash ends the line", () => {
+    assert.isUndefined(Python.run("assert (cwnd == 10 and\n  state == 1)\nassert cwnd == \\\n 10", names()))
+  })
+
+  it("refuses what it does not know, by name", () => {
+    const refusal = (code: string): string => {
+      try {
+        Python.run(code, names())
+      } catch (error) {
+        if (error instanceof Python.UnknownPython) return error.message
+        throw error
+      }
+      return assert.fail("it was run")
+    }
+    assert.strictEqual(refusal("assert tcpi_mystery == 1"), "the name tcpi_mystery")
+    assert.strictEqual(refusal("assert sorted([1])"), "the function sorted")
+    assert.match(refusal("for i in range(3): assert i"), /^for i/)
+    assert.match(refusal("assert (1"), /where \) should be/)
+    assert.match(refusal("assert 1 +"), /ends too early/)
+    assert.match(refusal("assert 1 ? 2"), /can't be read/)
+    assert.match(refusal("assert 'a' + 1"), /arithmetic/)
+  })
+})

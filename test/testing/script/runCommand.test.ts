@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Time from "../../../src/core/Time.ts"
+import { linuxDefaults } from "../../../src/testing/script/Knobs.ts"
+import { runCommand } from "../../../src/testing/script/runCommand.ts"
+
+const knobs = (command: string): unknown => {
+  const { knobs, unknown } = runCommand(command)
+  assert.deepStrictEqual(unknown, [], command)
+  return knobs.tcp
+}
+
+describe("runCommand", () => {
+  it("turns settings of Linux into knobs, however they are written", () => {
+    assert.deepStrictEqual(knobs("sysctl -q net.ipv4.tcp_timestamps=0"), { timestamps: false })
+    assert.deepStrictEqual(knobs("sysctl -w net.ipv4.tcp_sack=0 net.ipv4.tcp_ecn=1 > /dev/null 2>&1"), {
+      sack: false,
+      ecn: "active"
+    })
+    assert.deepStrictEqual(knobs("echo 0 > /proc/sys/net/ipv4/tcp_window_scaling"), { windowScaling: false })
+    assert.deepStrictEqual(knobs("../common/set_sysctls.py /proc/sys/net/ipv4/tcp_syncookies=2"), {
+      synCookies: "always"
+    })
+    assert.deepStrictEqual(knobs(`sysctl -q net.ipv4.tcp_wmem="4096 $((64*1024)) 4194304"`), {
+      sendBuffer: 65_536,
+      sendBufferLimit: 4_194_304
+    })
+    assert.deepStrictEqual(
+      knobs("sysctl -q net.ipv4.tcp_congestion_control=reno; sysctl -q net.ipv4.tcp_recovery=0 && true"),
+      {
+        congestionControl: "newReno",
+        rack: false
+      }
+    )
+    assert.deepStrictEqual(knobs("../common/defaults.sh\nsysctl -q net.ipv4.tcp_reordering=6"), {
+      ...linuxDefaults,
+      reordering: 6
+    })
+  })
+
+  it("turns settings of FreeBSD into knobs, on top of FreeBSD's defaults", () => {
+    assert.deepInclude(knobs("sysctl net.inet.tcp.rfc1323=3"), {
+      timestamps: true,
+      windowScaling: false,
+      minRto: Time.millis(30)
+    })
+    assert.deepInclude(knobs("kldload -n cc_newreno"), { receiveBuffer: 65_536 })
+    assert.deepInclude(knobs("sysctl net.inet.tcp.msl=1000 net.inet.tcp.cc.algorithm=newreno"), {
+      timeWait: Time.seconds(2),
+      congestionControl: "newReno"
+    })
+    assert.deepInclude(knobs("sysctl net.inet.tcp.delayed_ack=0"), { quickAcks: Infinity })
+  })
+
+  it("sets limits too", () => {
+    assert.deepStrictEqual(runCommand("sysctl -q net.ipv4.tcp_challenge_ack_limit=5").knobs.limits, {
+      tcpChallengeAcksPerSecond: 5
+    })
+  })
+
+  it("passes over what changes nothing, and names what it does not know", () => {
+    assert.deepStrictEqual(knobs("ip tcp_metrics flush all > /dev/null"), {})
+    assert.deepStrictEqual(knobs("sysctl -q net.ipv4.tcp_no_metrics_save=1"), {})
+    assert.deepStrictEqual(runCommand("tc qdisc add dev tun0 root fq").unknown, ["tc qdisc add dev tun0 root fq"])
+    assert.deepStrictEqual(runCommand("sysctl -q net.ipv4.tcp_magic=1 net.ipv4.tcp_sack=1").unknown, [
+      "net.ipv4.tcp_magic=1"
+    ])
+    assert.deepStrictEqual(runCommand("sysctl -q net.ipv4.tcp_congestion_control=vegas").unknown, [
+      "net.ipv4.tcp_congestion_control=vegas"
+    ])
+  })
+})
