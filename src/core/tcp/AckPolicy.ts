@@ -27,13 +27,16 @@ const nothing: ReadonlyArray<Sequence> = Object.freeze([])
 /** Ranges whose order is remembered: as many blocks as fit into a header. */
 const remembered = 4
 
-export const make = (config: Config): AckPolicy => ({
-  due: "no",
-  pending: 0,
-  quick: config.quickAcks,
-  duplicate: undefined,
-  recent: nothing
-})
+/** Nothing to acknowledge, by how many segments still will be at once; shared by the connections of which that is true. */
+const calm: ReadonlyArray<AckPolicy> = Array.from(
+  { length: 33 },
+  (_, quick) => Object.freeze({ due: "no", pending: 0, quick, duplicate: undefined, recent: nothing })
+)
+
+const calmWith = (quick: number): AckPolicy =>
+  calm[quick] ?? { due: "no", pending: 0, quick, duplicate: undefined, recent: nothing }
+
+export const make = (config: Config): AckPolicy => calmWith(config.quickAcks)
 
 /** An ACK must leave with this event. */
 export const now = (self: AckPolicy): AckPolicy => self.due === "now" ? self : { ...self, due: "now" }
@@ -83,7 +86,10 @@ export const closed = (self: AckPolicy): AckPolicy => ({ ...self, due: "now", re
 export const sent = (self: AckPolicy): AckPolicy =>
   self.due === "no" && self.pending === 0 && self.duplicate === undefined
     ? self
+    : self.recent === nothing
+    ? calmWith(self.quick)
     : { due: "no", pending: 0, quick: self.quick, duplicate: undefined, recent: self.recent }
 
 /** The program writes answers at once: the conversation goes both ways, so ACKs may ride on text. */
-export const interactive = (self: AckPolicy): AckPolicy => self.quick === 0 ? self : { ...self, quick: 0 }
+export const interactive = (self: AckPolicy): AckPolicy =>
+  self.quick === 0 ? self : self === calm[self.quick] ? calmWith(0) : { ...self, quick: 0 }

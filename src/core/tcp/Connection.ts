@@ -23,11 +23,13 @@ import type { Ecn } from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
 import type { MtuProbe } from "./MtuProbe.ts"
 import type { Parked } from "./Parked.ts"
+import type { Rack } from "./Rack.ts"
 import type { ReceiveBuffer } from "./ReceiveBuffer.ts"
 import type { Recovery } from "./Recovery.ts"
 import type { Rtt } from "./Rtt.ts"
 import type { Scoreboard } from "./Scoreboard.ts"
 import type { SendQueue } from "./SendQueue.ts"
+import type { TailLossProbe } from "./TailLossProbe.ts"
 import type { Deadlines } from "./Timer.ts"
 import type { Timestamps } from "./Timestamps.ts"
 import type { Tuning } from "./Tuning.ts"
@@ -73,6 +75,8 @@ export interface Snd {
   readonly fin: boolean
   /** Bytes of ours in the link's transmit queue. */
   readonly credit: number
+  /** Sending stopped because the program had no more, not because a window was full. */
+  readonly isAppLimited: boolean
   /** When text or a FIN was sent last. */
   readonly lastAt: Time.Instant
   /** Totals. */
@@ -140,6 +144,8 @@ export interface Connection {
   readonly rate: DeliveryRate
   readonly control: Control
   readonly recovery: Recovery
+  readonly rack: Rack
+  readonly tail: TailLossProbe
   readonly ecn: Ecn
   readonly mtu: MtuProbe
   readonly tuning: Tuning

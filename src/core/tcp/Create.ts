@@ -16,11 +16,13 @@ import * as Ecn from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Parked from "./Parked.ts"
+import * as Rack from "./Rack.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import * as SendQueue from "./SendQueue.ts"
+import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Deadlines from "./Timer.ts"
 import * as Timestamps from "./Timestamps.ts"
 import * as Tuning from "./Tuning.ts"
@@ -62,6 +64,7 @@ const send = (from: Beginning): Connection["snd"] => ({
   peerMss: from.peerMss,
   fin: false,
   credit: 0,
+  isAppLimited: false,
   lastAt: Time.instantOf(0),
   acked: 0,
   segments: 0,
@@ -115,7 +118,9 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     rtt: Rtt.make(from.config),
     rate: DeliveryRate.make(ctx.at),
     control: Control.start(from.config, from.mss, ctx.at),
-    recovery: Recovery.make(from.iss),
+    recovery: Recovery.initial,
+    rack: Rack.initial,
+    tail: TailLossProbe.initial,
     ecn: Ecn.initial,
     mtu: MtuProbe.off,
     tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),

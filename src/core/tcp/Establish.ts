@@ -39,7 +39,7 @@ export const enter = (ctx: Context, state: State, self: Connection, una: Sequenc
   const open: Connection = {
     ...self,
     snd: { ...self.snd, una: Sequence.later(una, Sequence.add(self.snd.iss, 1)), lastAt: Time.instantOf(0) },
-    recovery: Recovery.make(Sequence.add(self.snd.iss, 1)),
+    recovery: Recovery.initial,
     deadlines: Deadlines.none,
     error: undefined
   }

@@ -41,12 +41,10 @@ const samplesPerRound = (self: Connection): number => Math.ceil(Connections.inFl
 /** Takes the measurement into the estimate, if there is one. */
 const withSample = (ctx: Context, self: Connection, rtt: Time.Span | undefined): Connection => {
   if (rtt === undefined) return self
-  const { recovery } = self
-  const tail = TailLossProbe.sampled(recovery.tail)
   return {
     ...self,
     rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self)),
-    recovery: tail === recovery.tail ? recovery : { ...recovery, tail }
+    tail: TailLossProbe.sampled(self.tail)
   }
 }
 
@@ -73,7 +71,7 @@ const tellController = (
     rtt,
     srtt: self.rtt.srtt,
     minRtt,
-    isAppLimited: self.recovery.isAppLimited,
+    isAppLimited: self.snd.isAppLimited,
     recovery: phase === "open" ? "none" : phase,
     rate: sample
   })
@@ -99,7 +97,7 @@ const firstLost = (ctx: Context, self: Connection): Connection => {
 
 /** Losses by time (rfc: 8985 §6.2), with the time at which to look again. */
 const byTime = (ctx: Context, self: Connection): Connection => {
-  const { losses, lookAgain } = Rack.detect(self.recovery.rack, self.board, Recovery.surroundings(ctx, self))
+  const { losses, lookAgain } = Rack.detect(self.rack, self.board, Recovery.surroundings(ctx, self))
   const noted = Recovery.withLosses(ctx, self, losses)
   const at = lookAgain ?? Time.never
   return at === noted.recovery.lookAgain ? noted : { ...noted, recovery: { ...noted.recovery, lookAgain: at } }
@@ -115,7 +113,7 @@ const byCount = (ctx: Context, self: Connection, update: Scoreboard.Update): Con
     return isThird && Scoreboard.lostBytes(noted.board) === 0 ? firstLost(ctx, noted) : noted
   }
   // rfc: 6582 §3.2 step 2: only for a loss after the last recovery's data; step 3: a partial ACK names the next loss.
-  const isNewLoss = isThird && Sequence.afterOrEqual(self.snd.una, recovery.recover)
+  const isNewLoss = isThird && (!recovery.hasRecovered || Sequence.afterOrEqual(self.snd.una, recovery.recover))
   const isPartial = recovery.phase === "fast" && update.acked > 0
   return isNewLoss || isPartial ? firstLost(ctx, self) : self
 }
@@ -149,18 +147,15 @@ const withRack = (
   isDuplicate: boolean,
   endsRecovery: boolean
 ): Connection => {
-  const { recovery } = self
-  const delivered = Rack.deliver(recovery.rack, update, ctx.at)
+  const delivered = Rack.deliver(self.rack, update, ctx.at)
   const rack = Rack.adapt(delivered, self.board, update.duplicate !== undefined, endsRecovery)
-  const answer = recovery.tail.endSeq === undefined ? undefined : TailLossProbe.onAck(recovery.tail, {
+  const answer = self.tail.endSeq === undefined ? undefined : TailLossProbe.onAck(self.tail, {
     ack: una,
     duplicate: update.duplicate,
     isBareDuplicate: isDuplicate && update.sacked === 0 && update.duplicate === undefined
   })
-  const tail = answer?.probe ?? recovery.tail
-  const noted: Connection = rack === recovery.rack && tail === recovery.tail
-    ? self
-    : { ...self, recovery: { ...recovery, rack, tail } }
+  const tail = answer?.probe ?? self.tail
+  const noted: Connection = rack === self.rack && tail === self.tail ? self : { ...self, rack, tail }
   return answer?.repairedLoss === true ? repaired(ctx, noted) : noted
 }
 

@@ -7,19 +7,19 @@ import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Parked from "./Parked.ts"
 import * as Receive from "./Receive.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+import * as Scoreboard from "./Scoreboard.ts"
 import * as Send from "./Send.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
 import * as UserTimeout from "./UserTimeout.ts"
 import * as Write from "./Write.ts"
 
-/** Memory of at least so much is given back when nothing has come for a while; less is not worth an alarm. */
-const worthTrimming = 2048
 const trimAfter = Time.seconds(1)
 
 /** Answers those who wait for all to be acknowledged. */
@@ -64,9 +64,9 @@ export const delayedAck = (ctx: Context, self: Connection): Connection => {
   return { ...quiet, ack: { ...quiet.ack, due: "now" } }
 }
 
-/** A large block that nothing waits in is let go after a while, so that an idle connection is small. */
+/** What was used is let go after a while in which nothing comes, so that an idle connection is small. */
 const trimLater = (ctx: Context, self: Connection): Connection => {
-  if (self.buffer.held < worthTrimming || self.deadlines.slow.trim !== Time.never) return self
+  if (self.deadlines.slow.trim !== Time.never || (self.buffer.held === 0 && self.board.tail === 0)) return self
   return Deadlines.withSlow(self, "trim", Time.plus(ctx.at, trimAfter))
 }
 
@@ -76,7 +76,9 @@ export const trim = (ctx: Context, self: Connection): Connection => {
   if (idleAt > ctx.at) return Deadlines.withSlow(self, "trim", idleAt)
   const buffer = ReceiveBuffer.trim(self.buffer)
   if (buffer.held < self.buffer.held) ctx.discharge("tcpReceive", self.buffer.held - buffer.held)
-  return Deadlines.withSlow({ ...self, buffer }, "trim", Time.never)
+  const isIdle = Connections.inFlight(self) === 0
+  const board = isIdle ? Scoreboard.make(self.snd.nxt) : self.board
+  return Deadlines.settled(Deadlines.withSlow({ ...self, buffer, board }, "trim", Time.never))
 }
 
 /** Puts the connection back with everything done that follows from the event. */

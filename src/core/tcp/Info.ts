@@ -180,8 +180,8 @@ export const of = (ctx: Context, self: Connection): Info => ({
   ...totals(self),
   backoff: self.recovery.timeouts,
   probes: self.recovery.probes,
-  reorderingSeen: self.recovery.rack.reorderingSeen,
-  isAppLimited: self.recovery.isAppLimited,
+  reorderingSeen: self.rack.reorderingSeen,
+  isAppLimited: self.snd.isAppLimited,
   caState: caState(self)
 })
 

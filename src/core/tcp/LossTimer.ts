@@ -20,7 +20,7 @@ const longestDelayedAck = Time.millis(200)
 /** Whether an overdue ACK may be asked for: in the open phase, with SACK, once per round trip (rfc: 8985 §7.2, §7.3). */
 const mayProbe = (self: Connection): boolean =>
   self.config.tailLossProbe && self.agreed.sack && self.recovery.phase === "open" &&
-  TailLossProbe.mayProbe(self.recovery.tail)
+  TailLossProbe.mayProbe(self.tail)
 
 /** Sets the timer to what comes first, given when the RTO is to expire. */
 const set = (ctx: Context, self: Connection, rtoAt: Time.Instant): Connection => {

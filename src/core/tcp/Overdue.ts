@@ -46,7 +46,7 @@ const probeTail = (ctx: Context, self: Connection): Connection => {
   const probed = fresh ??
     (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(self)))
   const tail = TailLossProbe.probed(probed.snd.nxt, fresh === undefined)
-  return LossTimer.restart(ctx, { ...probed, recovery: { ...probed.recovery, tail } })
+  return LossTimer.restart(ctx, { ...probed, tail })
 }
 
 /** RACK's reordering timer: what waited for it may be lost now; the RTO goes on as it was. */

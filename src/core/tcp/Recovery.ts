@@ -34,6 +34,8 @@ export interface Recovery {
   readonly phase: "open" | "fast" | "timeout"
   /** RecoveryPoint (RFC 6675 §2), `recover` (RFC 6582 §3.2): what was sent when the phase began ends here. */
   readonly recover: Sequence.Sequence
+  /** There was such a phase. */
+  readonly hasRecovered: boolean
   /** Duplicate ACKs in a row (RFC 5681 §2). */
   readonly duplicates: number
   /** How fast recovery is spread over its round trip; only in fast recovery. */
@@ -47,10 +49,6 @@ export interface Recovery {
   readonly dsacks: number
   /** Window probes since the peer was heard last. */
   readonly probes: number
-  /** Sending stopped because the program had no more, not because the window was full. */
-  readonly isAppLimited: boolean
-  readonly rack: Rack.Rack
-  readonly tail: TailLossProbe.TailLossProbe
   /** When to look for losses again if no ACK comes before (RACK's reordering timer). */
   readonly lookAgain: Time.Instant
   /** Of the bytes lost in the connection's life, those that the controller has heard of. */
@@ -61,9 +59,11 @@ export interface Recovery {
   readonly frto: Frto.Frto
 }
 
-export const make = (first: Sequence.Sequence): Recovery => ({
+/** Nothing was ever lost; shared by all connections of which that is true. */
+export const initial: Recovery = Object.freeze({
   phase: "open",
-  recover: first,
+  recover: 0,
+  hasRecovered: false,
   duplicates: 0,
   prr: undefined,
   budget: 0,
@@ -71,9 +71,6 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   totalTimeouts: 0,
   dsacks: 0,
   probes: 0,
-  isAppLimited: false,
-  rack: Rack.initial,
-  tail: TailLossProbe.initial,
   lookAgain: Time.never,
   lostTold: 0,
   undo: undefined,
@@ -165,9 +162,9 @@ export const withLosses = (ctx: Context, self: Connection, losses: Loss.Losses):
 /** Marks whether the program, and not the window, was what ended a burst: then the window has not been proven (RFC 7661). */
 export const limitedBy = (self: Connection, waiting: number): Connection => {
   const isAppLimited = waiting === 0 && allowance(self) > 0
-  if (isAppLimited === self.recovery.isAppLimited) return self
+  if (isAppLimited === self.snd.isAppLimited) return self
   const rate = isAppLimited ? DeliveryRate.appLimited(self.rate, Scoreboard.pipe(self.board)) : self.rate
-  return { ...self, rate, recovery: { ...self.recovery, isAppLimited } }
+  return { ...self, rate, snd: { ...self.snd, isAppLimited } }
 }
 
 /** Before sending after a pause: the window is no longer proven (rfc: 5681 §4.1 SHOULD). */
@@ -194,11 +191,12 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
       ...self.recovery,
       phase: "fast",
       recover: self.snd.nxt,
+      hasRecovered: true,
       prr: Prr.enter(controller.ssthresh(control.state), flightSize),
       budget: 0,
-      tail: TailLossProbe.reset(self.recovery.tail),
       undo: Undo.begin(self.snd.una, self.snd.nxt)
-    }
+    },
+    tail: TailLossProbe.reset(self.tail)
   }
 }
 
@@ -245,15 +243,15 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
       ...self.recovery,
       phase: "timeout",
       recover: self.snd.nxt,
+      hasRecovered: true,
       duplicates: 0,
       prr: undefined,
       budget: 0,
       timeouts: self.recovery.timeouts + 1,
       totalTimeouts: self.recovery.totalTimeouts + 1,
-      isAppLimited: false,
-      tail: TailLossProbe.reset(self.recovery.tail),
       lookAgain: Time.never,
       undo: isRepeated ? self.recovery.undo : Undo.begin(self.snd.una, self.snd.nxt)
-    }
+    },
+    tail: TailLossProbe.reset(self.tail)
   }
 }

@@ -57,7 +57,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
 const withLosses = (ctx: Context, self: Connection): Connection => {
   const board = Loss.isReneged(self.board) ? Loss.forgetSacks(self.board) : self.board
   const lost = Recovery.usesRack(self)
-    ? Rack.timeout(self.recovery.rack, board, Recovery.surroundings(ctx, self))
+    ? Rack.timeout(self.rack, board, Recovery.surroundings(ctx, self))
     : Loss.everything(board)
   const noted = Recovery.withLosses(ctx, self, lost)
   return { ...noted, recovery: { ...noted.recovery, frto: Frto.off } }

@@ -89,9 +89,22 @@ const earliest = (self: Deadlines): Time.Instant => {
   )
 }
 
+/** The same with the shared records where no deadline is set. */
+export const settled = (self: Connection): Connection => {
+  const { deadlines } = self
+  const isCalm = earliest({ ...deadlines, slow: calm }) === Time.never
+  const { slow } = deadlines
+  const isSlowCalm = earliest({ ...none, slow }) === Time.never
+  if (isCalm && isSlowCalm) return { ...self, deadlines: none }
+  return isSlowCalm && slow !== calm ? { ...self, deadlines: { ...deadlines, slow: calm } } : self
+}
+
 /** Asks for an alarm at the earliest deadline. */
 export const arm = (ctx: Context, self: Connection): Connection => {
   const timer = Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, earliest(self.deadlines))
+  if (timer.deadline === Time.never && timer.alarm === Time.never) {
+    return self.timer === Alarm.idle ? self : { ...self, timer: Alarm.idle }
+  }
   return timer === self.timer ? self : { ...self, timer }
 }
 
