@@ -14,11 +14,17 @@ import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
 import * as Icmpv4 from "./icmp/Icmpv4.ts"
+import * as Icmpv6 from "./icmp/Icmpv6.ts"
 import * as Reports from "./icmp/Reports.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
 import * as IpOutput from "./ip/Output.ts"
 import * as Path from "./ip/Path.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import * as Detections from "./ipv6/Detections.ts"
+import * as Ipv6 from "./ipv6/Ipv6.ts"
+import * as Ndp from "./ipv6/Ndp.ts"
+import * as NdpSend from "./ipv6/NdpSend.ts"
+import * as Ipv6Bindings from "./Ipv6Bindings.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
@@ -49,10 +55,11 @@ export interface Layers {
   readonly transports: Transports
 }
 
-/** How each family asks for a neighbour's address; IPv6 addresses are not assigned yet, so nobody asks for theirs. */
+/** How each family asks for a neighbour's address. */
 const neighborHooks: Neighbors.Hooks = {
   solicit: (ctx, self, address, to) => {
     if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
+    else NdpSend.solicit(ctx, self, address, to)
   },
   unreachable: Reports.unreachable
 }
@@ -98,6 +105,12 @@ const transports = (state: State): Transports => {
     table[transport.protocol] = transport
   }
   add(Icmpv4.transport(echoes(state)))
+  add(Icmpv6.transport({
+    ...echoes(state),
+    neighborDiscovery: (ctx, packet) =>
+      Ndp.receive(ctx, Ipv6Bindings.ndpHooks(state, neighborHooks, deviceEffects(state)), packet),
+    listenerDiscovery: (ctx, packet) => ctx.drop("GroupInvalid", packet.link)
+  }))
   add(Udp.transport(state.udp))
   add(Tcp.transport(state.tcp))
   return {
@@ -121,6 +134,10 @@ const deviceEffects = (state: State): Effects => ({
   announce: (ctx, self, address) => {
     if (Address.isV4(address)) Arp.announce(ctx, self, address)
   },
+  detect: (ctx, self, entry, address) =>
+    Detections.begin(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), self, entry, address),
+  linkLocalOf: Ipv6Bindings.linkLocalOf,
+  removed: (ctx, entry) => Detections.end(ctx, state.ipv6, entry.id),
   assigned: (ctx, link, entry) => RouteRequests.onAssigned(ctx, state.route, link, entry),
   unassigned: (ctx, link, entry) => {
     RouteRequests.onUnassigned(ctx, state.route, link, entry)
@@ -140,6 +157,7 @@ const deviceEffects = (state: State): Effects => ({
 export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
   Ethernet.receive(ctx, state.device, event, {
     ipv4: (inbound) => Ipv4.receive(ctx, state.ip, inbound),
+    ipv6: (inbound) => Ipv6.receive(ctx, Ipv6Bindings.ipv6Hooks(state), inbound),
     arp: (inbound) =>
       Arp.receive(
         ctx,
@@ -330,6 +348,14 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
       return Neighbors.alarm(ctx, state.neighbor, neighborHooks, key, due)
     case "Address":
       return Addresses.alarm(ctx, state.device, deviceEffects(state), key, due)
+    case "Detection":
+      return Detections.alarm(
+        ctx,
+        state.ipv6,
+        Ipv6Bindings.detectionHooks(state, deviceEffects(state)),
+        key,
+        due
+      )
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -346,6 +372,8 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
       return Neighbors.lost(ctx, state.neighbor, neighborHooks, key)
     case "Address":
       return Addresses.lost(ctx, state.device, deviceEffects(state), key)
+    case "Detection":
+      return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":
