@@ -4,26 +4,98 @@
 import * as Address from "../wire/Address.ts"
 import type { Context } from "./Context.ts"
 import * as Counter from "./Counter.ts"
-import type { Interface } from "./Device.ts"
+import { type AddressOrigin, find, type Interface, type LinkId } from "./Device.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import type { AddressLifetimes } from "./ipv6/AddressLifetimes.ts"
+import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as InterfaceId from "./ipv6/InterfaceId.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
 import type * as Ndp from "./ipv6/Ndp.ts"
+import type { Detection } from "./ipv6/State.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
+import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
 import { linkLocalPrefix } from "./WellKnown.ts"
 
 /** What becomes of an address that was being detected. */
 export const detectionHooks = (state: State, effects: Effects): Detections.Hooks => ({
-  assign: (ctx, id) => Addresses.adopt(ctx, state.device, effects, id),
-  refuse: (ctx, id) => {
+  assign: (ctx, detection) => {
+    Addresses.adopt(ctx, state.device, effects, detection.id)
+    onDetected(ctx, state, effects, detection, true)
+  },
+  refuse: (ctx, detection) => {
     ctx.count(Counter.index.addressConflicts)
-    Addresses.refuse(ctx, state.device, effects, id)
+    Addresses.refuse(ctx, state.device, effects, detection.id)
+    onDetected(ctx, state, effects, detection, false)
   }
 })
+
+const onDetected = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  { address, link }: Detection,
+  isUnique: boolean
+): void => Autoconfiguration.detected(ctx, state.ipv6, autoconfigurationHooks(state, effects), link, address, isUnique)
+
+/** How an interface gets what routers have told. */
+export const autoconfigurationHooks = (state: State, effects: Effects): Autoconfiguration.Hooks => ({
+  give: (ctx, link, address, origin, lifetimes) => give(ctx, state, effects, link, address, origin, lifetimes),
+  take: (ctx, link, address) => {
+    const self = state.device.interfaces.get(link)
+    const entry = self === undefined ? undefined : find(self, address)
+    if (entry !== undefined) Addresses.unassign(ctx, state.device, effects, link, entry)
+  },
+  addRoute: (ctx, link, { length, metric, prefix, router }) =>
+    Routes.add(ctx, state.route, {
+      prefix,
+      length,
+      gateway: router,
+      link,
+      metric,
+      source: undefined,
+      origin: "router"
+    }),
+  removeRoute: (ctx, link, { length, prefix, router }) => {
+    Routes.removeSelected(ctx, state.route, { prefix, length, gateway: router, link, origin: "router" })
+  },
+  setMtu: (ctx, link, mtuV6) => {
+    const self = state.device.interfaces.get(link)
+    if (self !== undefined) ctx.put(state.device.interfaces, link, { ...self, mtuV6 })
+  }
+})
+
+const give = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  link: LinkId,
+  address: Address.Ipv6,
+  origin: AddressOrigin,
+  { preferredUntil, validUntil }: AddressLifetimes
+): boolean => {
+  const self = state.device.interfaces.get(link)
+  if (self === undefined) return false
+  const isPreferred = preferredUntil > ctx.at
+  const before = find(self, address)
+  if (before !== undefined) {
+    const isUsed = before.state === "preferred" || before.state === "deprecated"
+    const changed = isUsed ? isPreferred ? "preferred" : "deprecated" : before.state
+    const renewed = { ...before, origin, state: changed, preferredUntil, validUntil } as const
+    Addresses.renew(ctx, state.device, link, renewed)
+    return true
+  }
+  if (self.addresses.length >= ctx.config.limits.addresses) return false
+  const isFirst = isPreferred ? "preferred" : "deprecated"
+  const id = ctx.nextId()
+  const entry = { id, address, prefixLength: 64, state: isFirst, origin, preferredUntil, validUntil } as const
+  // rfc: 4862 §5.4 MUST, whatever is done about addresses that a person gives
+  Addresses.assign(ctx, state.device, effects, self, entry, true)
+  return true
+}
 
 export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
   reassemble: (ctx, packet, fragment) => Reassembly.receiveV6(ctx, state.ip, packet, fragment),
@@ -40,7 +112,10 @@ export const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: 
     ctx.count(Counter.index.addressConflicts)
     ctx.notice({ _tag: "AddressConflict", link: self.id, address, mac })
   },
-  advertised: (ctx, self) => ctx.drop("NdpNotForUs", self.id)
+  advertised: (ctx, self, router, message) => {
+    const hooks = autoconfigurationHooks(state, effects)
+    if (!Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)) ctx.drop("NdpNotForUs", self.id)
+  }
 })
 
 /**

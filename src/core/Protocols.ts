@@ -20,10 +20,12 @@ import * as Ipv4 from "./ip/Ipv4.ts"
 import * as IpOutput from "./ip/Output.ts"
 import * as Path from "./ip/Path.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as Ndp from "./ipv6/Ndp.ts"
 import * as NdpSend from "./ipv6/NdpSend.ts"
+import * as Ipv6Requests from "./ipv6/Requests.ts"
 import * as Ipv6Bindings from "./Ipv6Bindings.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
@@ -143,8 +145,11 @@ const deviceEffects = (state: State): Effects => ({
     RouteRequests.onUnassigned(ctx, state.route, link, entry)
     if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
   },
+  changed: (ctx, self) =>
+    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self),
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
   detached: (ctx, link) => {
+    Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
     Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
     Routes.removeLink(ctx, state.route, link)
     UdpBind.onDetached(ctx, state.udp, link)
@@ -182,6 +187,10 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "AddAddress":
     case "RemoveAddress":
       return DeviceRequests.handle(ctx, state.device, deviceEffects(state), ticket, request)
+    case "SetAutoconfiguration": {
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+      return Ipv6Requests.handle(ctx, state.ipv6, hooks, ticket, request)
+    }
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -315,6 +324,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "LinkChanged":
     case "AddAddress":
     case "RemoveAddress":
+    case "SetAutoconfiguration":
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -349,13 +359,11 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
     case "Address":
       return Addresses.alarm(ctx, state.device, deviceEffects(state), key, due)
     case "Detection":
-      return Detections.alarm(
-        ctx,
-        state.ipv6,
-        Ipv6Bindings.detectionHooks(state, deviceEffects(state)),
-        key,
-        due
-      )
+      return Detections.alarm(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key, due)
+    case "Autoconfiguration": {
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+      return Autoconfiguration.alarm(ctx, state.ipv6, hooks, key, due)
+    }
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -374,6 +382,8 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
       return Addresses.lost(ctx, state.device, deviceEffects(state), key)
     case "Detection":
       return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key)
+    case "Autoconfiguration":
+      return Autoconfiguration.lost(ctx, state.ipv6, key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":

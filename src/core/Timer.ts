@@ -15,7 +15,7 @@ export interface TimerId {
 }
 
 /** The handlers of `core/Protocols.ts` that take alarms. */
-export type Owner = "Tcp" | "Neighbor" | "Address" | "Detection" | "Reassembly" | "Ping"
+export type Owner = "Tcp" | "Neighbor" | "Address" | "Detection" | "Autoconfiguration" | "Reassembly" | "Ping"
 
 export interface Armed {
   readonly deadline: Time.Instant

@@ -35,10 +35,11 @@ export const assign = (
   state: State,
   effects: Effects,
   self: Interface,
-  entry: InterfaceAddress
+  entry: InterfaceAddress,
+  isProbed: boolean = ctx.config.addressProbing
 ): void => {
   const { address } = entry
-  const probing = ctx.config.addressProbing && self.medium === "ethernet"
+  const probing = isProbed && self.medium === "ethernet"
   const added: InterfaceAddress = probing ? { ...entry, state: "tentative" } : entry
   ctx.put(state.interfaces, self.id, { ...self, addresses: [...self.addresses, added] })
   own(ctx, state, self.id, address)

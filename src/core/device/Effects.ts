@@ -21,6 +21,8 @@ export interface Effects {
   /** The interface has it no more, used or not. */
   readonly removed: (ctx: Context, entry: InterfaceAddress) => void
   readonly attached: (ctx: Context, self: Interface) => void
+  /** The link came up or went down. */
+  readonly changed: (ctx: Context, self: Interface) => void
   /** The link is gone, and all its addresses before it. */
   readonly detached: (ctx: Context, link: LinkId) => void
 }

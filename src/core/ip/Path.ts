@@ -148,6 +148,9 @@ const pathOf = (
   source,
   destination,
   nextHop: hop.nextHop,
-  mtu: PathMtu.get(ctx, state, destination, hop.self.mtu),
+  mtu: PathMtu.get(ctx, state, destination, mtuOf(hop.self, destination)),
   maxSegmentBytes: hop.self.segmentation.size > 0 ? hop.self.maxSegmentBytes : largestSegment
 })
+
+const mtuOf = ({ mtu, mtuV6 }: Interface, destination: Address.Address): number =>
+  Address.isV4(destination) ? mtu : Math.min(mtu, mtuV6 ?? mtu)

@@ -15,9 +15,9 @@ import type { Detection, State } from "./State.ts"
 /** What becomes of an address; bound by `core/Protocols.ts`. */
 export interface Hooks {
   /** Nobody else has it: it may be used. */
-  readonly assign: (ctx: Context, id: number) => void
+  readonly assign: (ctx: Context, detection: Detection) => void
   /** Somebody else has it. */
-  readonly refuse: (ctx: Context, id: number) => void
+  readonly refuse: (ctx: Context, detection: Detection) => void
 }
 
 /** 48 bits, from a key, so that nobody else has them. */
@@ -77,9 +77,10 @@ export const alarm = (ctx: Context, state: State, hooks: Hooks, id: number, due:
 
 /** The alarm threw: an address of which nothing was found out is not used. */
 export const lost = (ctx: Context, state: State, hooks: Hooks, id: number): void => {
-  if (!state.detections.has(id)) return
+  const detection = state.detections.get(id)
+  if (detection === undefined) return
   ctx.remove(state.detections, id)
-  hooks.refuse(ctx, id)
+  hooks.refuse(ctx, detection)
 }
 
 const act = (
@@ -101,11 +102,11 @@ const act = (
       }
       case "Assign":
         ctx.remove(state.detections, id)
-        hooks.assign(ctx, id)
+        hooks.assign(ctx, detection)
         break
       case "Refuse":
         ctx.remove(state.detections, id)
-        hooks.refuse(ctx, id)
+        hooks.refuse(ctx, detection)
         break
       case "Join":
       case "NoticeLoop":
