@@ -55,7 +55,7 @@ const digits = (value: number): string =>
 
 const goalText = (figure: Figure): string => {
   if (figure.goal === undefined) return ""
-  const text = "atLeast" in figure.goal ? `≥ ${figure.goal.atLeast}` : `≤ ${digits(figure.goal.atMost)}`
+  const text = "atLeast" in figure.goal ? `≥ ${digits(figure.goal.atLeast)}` : `≤ ${digits(figure.goal.atMost)}`
   return `${text} ${reached(figure) === true ? "✓" : "✗"}`
 }
 
@@ -69,7 +69,7 @@ const cells = (row: string, figure: Figure): ReadonlyArray<string> => {
     `${digits(median(figure.values))} ${figure.unit}`,
     `${digits(Math.min(...figure.values))} … ${digits(Math.max(...figure.values))}`,
     figure.against === undefined ? "" : `${digits(median(figure.against.values))} (${figure.against.name})`,
-    compared === undefined ? "" : compared.toPrecision(2),
+    compared === undefined ? "" : digits(compared),
     goalText(figure)
   ]
 }

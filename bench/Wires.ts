@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
-import * as Machine from "../test/interop/Machine.ts"
 import * as Namespace from "../test/interop/Namespace.ts"
 import type * as Process from "../test/interop/Process.ts"
 
@@ -86,7 +85,7 @@ export const tap = (flags: ReadonlyArray<string> = []): Made =>
     const wanted = services.flatMap((service) => ["--service", service])
     const node = [process.execPath, ...flags, stackProgram]
     const running = yield* client.start("taskset", ["-c", serverCore, ...node, ...up, ...wanted])
-    yield* Machine.isUp(running, services)
+    for (const service of services) yield* running.line(new RegExp(`^${service.replace(":", " on port ")}\\b`))
     return { name: "stack over TAP", client, server: running }
   })
 

@@ -9,34 +9,23 @@ import * as Links from "../../src/link/Links.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Netstack from "../../src/Netstack.ts"
 import * as Frame from "../../src/wire/Frame.ts"
-import * as Frames from "../../test/fuzz/Frames.ts"
 import { Bare } from "../Bare.ts"
+import * as Frames from "../frames.ts"
 import type { Row, Settings } from "../Row.ts"
 
 const batch = 64
-const peer = Frames.peers[1]!
 
-const pings: ReadonlyArray<Frame.Frame> = Array.from({ length: batch }, (_, sequence) => {
-  const buffer = Frames.buffer()
-  Frames.icmp(buffer, Frames.from(peer), { _tag: "EchoRequest", identifier: 1, sequence }, (bytes, at) => {
-    bytes.fill(0x61, at, at + 56)
-    return at + 56
-  })
-  return Frame.plain(buffer.bytes.slice(0, buffer.end))
-})
-
-const announcement = (): Frame.Frame => {
-  const buffer = Frames.buffer()
-  const { address: senderIp, mac: senderMac } = peer
-  const targetIp = Frames.stackAddress
-  Frames.arp(buffer, { operation: 1, senderMac, senderIp, targetMac: 0, targetIp }, senderMac, Frames.stackMac)
-  return Frame.plain(buffer.bytes.slice(0, buffer.end))
+const frameOf = (write: (bytes: Uint8Array) => number): Frame.Frame => {
+  const bytes = new Uint8Array(256)
+  return Frame.plain(bytes, 0, write(bytes))
 }
+
+const pings = Array.from({ length: batch }, (_, sequence) => frameOf((bytes) => Frames.ping(bytes, sequence, 56)))
 
 /** Pings a second through `runBatch`. */
 const bare = (batches: number): number => {
-  const self = new Bare(Frames.stackMac, Frames.stackAddress)
-  const { bytes, end, start } = announcement()
+  const self = new Bare(Frames.stack.mac, Frames.stack.address)
+  const { bytes, end, start } = frameOf(Frames.introduction)
   self.run([self.frame(bytes, start, end)])
   const events = pings.map((frame) => self.frame(frame.bytes, frame.start, frame.end))
   const begin = performance.now()
@@ -47,7 +36,7 @@ const bare = (batches: number): number => {
 /** Pings a second through the workers: the next batch goes out when all answers of the one before are in. */
 const shell = (batches: number) =>
   Effect.scoped(Effect.gen(function*() {
-    const [near, far] = MemoryLink.pair({ macs: [Frames.stackMac, peer.mac] })
+    const [near, far] = MemoryLink.pair({ macs: [Frames.stack.mac, Frames.peer.mac] })
     yield* Effect.provide(Netstack.make({ ipv4: "10.99.0.2/24" }), Links.layer(near))
     const done = yield* Deferred.make<void>()
     let answers = 0
@@ -67,7 +56,7 @@ const shell = (batches: number) =>
       changed: () => {}
     }
     const port = yield* far.open(sink)
-    port.send([announcement()], 0)
+    port.send([frameOf(Frames.introduction)], 0)
     const begin = performance.now()
     port.send(pings, 0)
     yield* Deferred.await(done)

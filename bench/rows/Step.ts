@@ -12,26 +12,27 @@ import * as Ipv4 from "../../src/wire/Ipv4.ts"
 import * as Malformed from "../../src/wire/Malformed.ts"
 import * as Sequence from "../../src/wire/Sequence.ts"
 import * as Tcp from "../../src/wire/Tcp.ts"
-import * as Frames from "../../test/fuzz/Frames.ts"
 import { Bare, bytesOf, transmits } from "../Bare.ts"
+import * as Frames from "../frames.ts"
 import type { Figure, Row, Settings } from "../Row.ts"
+import * as Yardstick from "../yardstick.ts"
 
 const batch = 64
-const peer = Frames.peers[1]!
 const mss = 1460
 const payload = new Uint8Array(mss).fill(0x61)
 
-/** Buffers for the frames of a batch. */
-const buffers = Array.from({ length: batch }, Frames.buffer)
+/** The frames of a batch, each in a buffer of its own. */
+const buffers = Array.from({ length: batch }, () => ({ bytes: new Uint8Array(2048), end: 0 }))
+type Buffer = (typeof buffers)[number]
+
 const events = (bare: Bare, count: number): ReadonlyArray<Event> =>
   buffers.slice(0, count).map(({ bytes, end }) => bare.frame(bytes, 0, end))
 
 /** Introduces the peer, so that nothing waits for its address. */
 const make = (): Bare => {
-  const bare = new Bare(Frames.stackMac, Frames.stackAddress)
-  const { address: senderIp, mac: senderMac } = peer
-  const request = { operation: 1, senderMac, senderIp, targetMac: 0, targetIp: Frames.stackAddress }
-  Frames.arp(buffers[0]!, request, senderMac, Frames.stackMac)
+  const bare = new Bare(Frames.stack.mac, Frames.stack.address)
+  const [first] = buffers
+  first!.end = Frames.introduction(first!.bytes)
   bare.run(events(bare, 1))
   return bare
 }
@@ -65,12 +66,7 @@ const time = (
 
 const ping = (batches: number): number => {
   const bare = make()
-  for (const [sequence, buffer] of buffers.entries()) {
-    Frames.icmp(buffer, Frames.from(peer), { _tag: "EchoRequest", identifier: 1, sequence }, (bytes, at) => {
-      bytes.set(payload.subarray(0, 56), at)
-      return at + 56
-    })
-  }
+  for (const [sequence, buffer] of buffers.entries()) buffer.end = Frames.ping(buffer.bytes, sequence, 56)
   return time(bare, batches, () => {}, () => noOutputs)
 }
 
@@ -88,25 +84,21 @@ const port = 80
 const peerPort = 4000
 
 const segment = (
-  buffer: Frames.Buffer,
+  buffer: Buffer,
   opened: Pick<Opened, "sequence" | "next">,
   flags: number,
   data: Uint8Array,
-  syn = false
-): void =>
-  Frames.tcp(buffer, Frames.from(peer), {
+  options: Parameters<typeof Frames.segment>[2] = {}
+): void => {
+  const header = {
     sourcePort: peerPort,
     destinationPort: port,
     sequence: opened.sequence,
     acknowledgment: opened.next,
-    flags,
-    window: 65_535,
-    urgentPointer: 0,
-    options: syn ? { maximumSegmentSize: mss, windowScale: 7, sackPermitted: true } : {}
-  }, (bytes, at) => {
-    bytes.set(data, at)
-    return at + data.length
-  })
+    flags
+  }
+  buffer.end = Frames.segment(buffer.bytes, header, options, data)
+}
 
 const nothing = new Uint8Array(0)
 
@@ -123,7 +115,7 @@ const open = (): Opened => {
   const listen = { local: undefined, version: undefined, port, backlog: 8, options: {}, link: undefined } as const
   const { listener } = bare.ask({ _tag: "TcpListen", ...listen }) as { readonly listener: number }
   const opened = { bare, connection: 0, sequence: 1000, next: 0 }
-  segment(buffers[0]!, opened, Tcp.SYN, nothing, true)
+  segment(buffers[0]!, opened, Tcp.SYN, nothing, { maximumSegmentSize: mss, windowScale: 7, sackPermitted: true })
   const [answer] = transmits(bare.run(events(bare, 1)))
   if (answer === undefined) throw new Error("no SYN/ACK")
   opened.sequence += 1
@@ -183,7 +175,13 @@ const batchesOf = ({ scale }: Settings): number => Math.ceil(20_000 / scale)
 const figure = (name: string, settings: Settings, run: (batches: number) => number): Figure => {
   const batches = batchesOf(settings)
   run(Math.ceil(batches / 4))
-  return { name, unit: "ns", values: Array.from({ length: settings.runs }, () => run(batches)) }
+  const turns = Array.from({ length: settings.runs }, () => [run(batches), 1e6 / Yardstick.measure()] as const)
+  return {
+    name,
+    unit: "ns",
+    values: turns.map(([nanos]) => nanos),
+    against: { name: "summing 1000 bytes", values: turns.map(([, nanos]) => nanos) }
+  }
 }
 
 export const rows: ReadonlyArray<Row> = [

@@ -25,12 +25,19 @@ export interface Armed {
 
 export const idle: Armed = Object.freeze({ deadline: Time.never, alarm: Time.never })
 
+/**
+ * No alarm is set further ahead: a later deadline is looked at again on the way. So the alarm of a record that is gone waits no
+ * longer than this in the shell's heap, and whoever opens and closes connections with far deadlines (keep-alive: 2 h) can't fill it.
+ */
+export const horizon = Time.seconds(60)
+
 /** Moves the deadline. Emits `SetTimer` only when no outstanding alarm is due by then. */
 export const arm = (ctx: Context, id: TimerId, self: Armed, deadline: Time.Instant): Armed => {
   if (deadline === self.deadline) return self
-  if (deadline >= self.alarm) return { deadline, alarm: self.alarm }
-  ctx.setTimer(id, deadline)
-  return { deadline, alarm: deadline }
+  const alarm = Time.earliest(deadline, Time.plus(ctx.at, horizon))
+  if (alarm >= self.alarm || deadline === Time.never) return { deadline, alarm: self.alarm }
+  ctx.setTimer(id, alarm)
+  return { deadline, alarm }
 }
 
 /**

@@ -11,7 +11,7 @@
 import * as Bounds from "../core/Bounds.ts"
 import * as Config from "../core/Config.ts"
 import * as Counter from "../core/Counter.ts"
-import { type Interface, type LinkId, loopback } from "../core/Device.ts"
+import { type LinkId, loopback } from "../core/Device.ts"
 import * as Drop from "../core/Drop.ts"
 import * as Entropy from "../core/Entropy.ts"
 import type { Event } from "../core/Event.ts"
@@ -20,43 +20,18 @@ import type { Output, Transmit } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
 import { noTicket, type Request, type Ticket } from "../core/Request.ts"
 import * as State from "../core/State.ts"
+import type { StateName } from "../core/tcp/Info.ts"
+import type { Entry } from "../core/tcp/State.ts"
 import * as Time from "../core/Time.ts"
 import * as Address from "../wire/Address.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
-import type * as Mac from "../wire/Mac.ts"
 import * as Alarms from "../workers/Alarms.ts"
 import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
+import { interfaceOf, type InterfaceOptions, type Options, seedBytes } from "./HostOptions.ts"
 
-/** An interface to begin with. Absent parts have the values of an ordinary Ethernet card. */
-export interface InterfaceOptions {
-  readonly name?: string
-  readonly medium?: "ethernet" | "ip"
-  /** `02:00:00:00:SS:NN` if absent, with the seed's low octet and the link's number. */
-  readonly mac?: Mac.Mac
-  /** 1500 if absent. */
-  readonly mtu?: number
-  /** Addresses with their prefix lengths: `[Address.v4(10, 0, 0, 1), 24]`. */
-  readonly addresses?: ReadonlyArray<readonly [Address.Address, number]>
-  /** The router of the default route. */
-  readonly gateway?: Address.Address
-  readonly checksumOffload?: boolean
-  readonly segmentation?: Interface["segmentation"]
-  readonly maxSegmentBytes?: number
-}
-
-/** What a host is made of. */
-export interface Options {
-  /** Decides everything that is random. 1 if absent. */
-  readonly seed?: number
-  readonly config?: Partial<Omit<Config.Config, "limits">>
-  readonly limits?: Partial<Bounds.Limits>
-  /** Attached in order, with link ids from 1 on; 0 is the loopback link, which every host has. */
-  readonly interfaces?: ReadonlyArray<InterfaceOptions>
-  /** Where the clock starts. 0 if absent. */
-  readonly startAt?: Time.Instant
-}
+export { type InterfaceOptions, macOf, type Options } from "./HostOptions.ts"
 
 /** What became of a request. */
 export type Outcome<A> =
@@ -73,12 +48,6 @@ export interface Asked<A> {
 
 const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
 const none: ReadonlyArray<never> = Object.freeze([])
-
-const seedBytes = (seed: number): Uint8Array => {
-  const bytes = new Uint8Array(16)
-  for (let i = 0; i < 8; i++) bytes[i] = Math.floor(seed / 2 ** (8 * i))
-  return bytes
-}
 
 /** What a ticket that waits will be told. */
 interface Answer {
@@ -98,6 +67,7 @@ interface Port {
 export class Host {
   /** The core's workbench: its state and journal, for tests that look inside. */
   readonly step: Step
+  private readonly observer: Options["observer"]
   private time: Time.Instant
   private lastTicket = 0
   private isSending = false
@@ -116,6 +86,7 @@ export class Host {
     }
     this.step = new Step(State.make(config, Entropy.derive(seedBytes(options.seed ?? 1))))
     this.time = options.startAt ?? Time.instantOf(0)
+    this.observer = options.observer
   }
 
   /** The time on this host's clock. */
@@ -191,10 +162,10 @@ export class Host {
     this.tell({ _tag: "Abandoned", abandoned: asked.ticket })
   }
 
-  /** When the next alarm is set to ring, stale or not; `undefined` if none is. */
+  /** When the next alarm rings, stale or not; `undefined` if none is set. The clock shows whole microseconds, as a stack's does. */
   nextTimer(): Time.Instant | undefined {
     const at = this.alarms.earliest()
-    return at === Time.never ? undefined : at
+    return at === Time.never ? undefined : Time.instantOf(Math.ceil(at))
   }
 
   /** Lets time pass; alarms ring on the way, each at its time. */
@@ -206,7 +177,7 @@ export class Host {
   advanceTo(at: Time.Instant): void {
     for (let next = this.nextTimer(); next !== undefined && next <= at; next = this.nextTimer()) {
       this.time = Time.latest(this.time, next)
-      this.run(this.alarms.takeDue(next, 1))
+      this.run(this.alarms.takeDue(this.time, 1))
     }
     this.time = Time.latest(this.time, at)
   }
@@ -235,6 +206,16 @@ export class Host {
     return this.state.drops.get(Drop.index[reason])
   }
 
+  /** How many TCP connections there are in each state, half-open ones and those in TIME-WAIT included; listeners are not. */
+  connections(): ReadonlyMap<StateName, number> {
+    const counts = new Map<StateName, number>()
+    for (const entry of this.state.tcp.entries.values()) {
+      const name = stateOf(entry)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    }
+    return counts
+  }
+
   /** Bytes that the host holds for a pool of its memory account, or for all. */
   memory(pool?: typeof State.pools[number]): number {
     return this.state.memory.get(pool === undefined ? State.pools.length : State.pools.indexOf(pool))
@@ -248,6 +229,7 @@ export class Host {
   /** Runs events as one batch at the present time, and what they lead to. For tests that make events themselves. */
   run(events: ReadonlyArray<Event>): ReadonlyArray<Output> {
     const outputs = runBatch(this.step, this.time, events)
+    this.observer?.(this.time, outputs)
     for (const output of outputs) this.consume(output)
     this.sendWaiting()
     return outputs
@@ -331,6 +313,17 @@ export class Host {
   }
 }
 
+const stateOf = (entry: Entry): StateName => {
+  switch (entry._tag) {
+    case "Connection":
+      return entry.state
+    case "HalfOpen":
+      return "SYN-RECEIVED"
+    case "TimeWait":
+      return "TIME-WAIT"
+  }
+}
+
 const outcomeOf = (reply: Extract<Output, { readonly _tag: "Reply" }>): Outcome<unknown> =>
   reply.reason === undefined ? { _tag: "Done", value: reply.value } : { _tag: "Failed", reason: reply.reason }
 
@@ -345,26 +338,6 @@ const joined = (packet: Gather.Outgoing): Frame.Frame => {
     checksumStart: isPartial ? packet.checksumStart : 0,
     checksumOffset: isPartial ? packet.checksumOffset : 0,
     gso: packet.gso
-  }
-}
-
-/** The MAC address that an interface gets when it is given none. */
-export const macOf = (seed: number, link: LinkId): Mac.Mac => 0x0200_0000_0000 + (seed & 0xff) * 0x100 + (link & 0xff)
-
-const interfaceOf = (seed: number, id: LinkId, given: InterfaceOptions): Interface => {
-  const medium = given.medium ?? "ethernet"
-  const mtu = given.mtu ?? 1500
-  return {
-    id,
-    name: given.name ?? `eth${id - 1}`,
-    medium,
-    mac: medium === "ethernet" ? given.mac ?? macOf(seed, id) : 0,
-    mtu,
-    checksumOffload: given.checksumOffload ?? false,
-    segmentation: given.segmentation ?? new Set(),
-    maxSegmentBytes: given.maxSegmentBytes ?? mtu,
-    up: true,
-    addresses: []
   }
 }
 
@@ -391,7 +364,8 @@ const announcing = Time.seconds(2)
 export const make = (options: Options = {}): Host => {
   const host = new Host(options)
   const interfaces = options.interfaces ?? []
-  interfaces.forEach((given, i) => attach(host, i + 1, given, options.seed))
+  const seed = typeof options.seed === "number" ? options.seed : undefined
+  interfaces.forEach((given, i) => attach(host, i + 1, given, seed))
   host.advance(announcing)
   interfaces.forEach((_, i) => host.takeFrames(i + 1))
   host.notices()

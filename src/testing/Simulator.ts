@@ -251,6 +251,19 @@ export class Simulation {
     return this.isQuiescent
   }
 
+  /** Runs until something is so, which is looked at after every event, at most for so long; true if it came to be so. */
+  runUntil(isSo: () => boolean, limit: Time.Span = defaultLimit): boolean {
+    const end = this.nanos + limit * nanosPerMicro
+    for (let isMet = isSo(); !isMet; isMet = isSo()) {
+      if (this.queue.earliest > end) {
+        this.advance(Time.micros((end - this.nanos) / nanosPerMicro))
+        return isSo()
+      }
+      this.step()
+    }
+    return true
+  }
+
   /** Runs until these programs are done, at most for so long. Throws {@link Deadlock} or {@link TimeLimit} if they never are. */
   finish(processes: ReadonlyArray<Program.Process<unknown>>, limit: Time.Span = defaultLimit): void {
     const end = this.nanos + limit * nanosPerMicro

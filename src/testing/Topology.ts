@@ -29,7 +29,7 @@ export type InterfaceDescription = Omit<Netstack.InterfaceOptions, "link">
  * What a host is told, as its stack's layer would be. A host with one interface may have its parts at the top; its name is
  * `eth0`.
  */
-export interface HostDescription extends Omit<Netstack.Options, "interfaces" | "link" | "record"> {
+export interface HostDescription extends Omit<Netstack.Options, "interfaces" | "link"> {
   /** By name, in the order of their numbers. */
   readonly interfaces?: Readonly<Record<string, InterfaceDescription>>
 }

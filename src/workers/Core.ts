@@ -56,7 +56,9 @@ export const instantOf = (clock: Clock.Clock): Time.Instant =>
 
 export const make = (options: Options): Core => {
   const { clock, observer, outbox, pending, recorder } = options
-  const ref = Ref.makeUnsafe(new Step(options.state))
+  const ref = Ref.makeUnsafe(options.state)
+  // The workbench holds the same state: it lends the journal and the outbox to each batch, and knows nothing of its own.
+  const step = new Step(options.state)
   const permit = Semaphore.makeUnsafe(1)
   let latest = Time.instantOf(0)
 
@@ -64,7 +66,7 @@ export const make = (options: Options): Core => {
     latest = Time.latest(latest, instantOf(clock))
     return latest
   }
-  const commit = (step: Step, events: ReadonlyArray<Event>): void => {
+  const commit = (events: ReadonlyArray<Event>): void => {
     const told = pending()
     const batch = told.length === 0 ? events : [...told, ...events]
     if (batch.length === 0) return
@@ -78,13 +80,13 @@ export const make = (options: Options): Core => {
   return {
     now,
     run: (events, done) => {
-      const apply = Ref.modify(ref, (step): [void, Step] => {
-        commit(step, events)
+      const apply = Ref.update(ref, () => {
+        commit(events)
         done?.()
-        return [undefined, step]
+        return step.state
       })
       return Effect.andThen(permit.withPermit(apply), flush)
     },
-    read: (select) => permit.withPermit(Effect.map(Ref.get(ref), (step) => select(step.state)))
+    read: (select) => permit.withPermit(Effect.map(Ref.get(ref), select))
   }
 }

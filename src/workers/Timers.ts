@@ -32,9 +32,12 @@ export interface Timers {
 export const make = (clock: Clock.Clock): Effect.Effect<Timers> =>
   Effect.map(Queue.sliding<Time.Instant>(1), (earlier) => {
     const alarms = Alarms.make()
-    /** A clock that counts milliseconds may wake too early: then there is nothing due, and the next round sleeps for the rest. */
+    /**
+     * The core's clock shows whole microseconds, so a part of one would be slept for in vain. A clock that counts milliseconds may wake too
+     * early: then there is nothing due, and the next round sleeps for the rest.
+     */
     const sleep = (span: Time.Span): Effect.Effect<unknown> =>
-      Effect.raceFirst(clock.sleep(Duration.millis(Time.toMillis(span))), Queue.take(earlier))
+      Effect.raceFirst(clock.sleep(Duration.millis(Math.ceil(span) / 1000)), Queue.take(earlier))
     const worker = (core: Core): Effect.Effect<never> =>
       Effect.gen(function*() {
         while (true) {

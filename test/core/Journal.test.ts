@@ -1,9 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Counter from "../../src/core/Counter.ts"
+import type { Event } from "../../src/core/Event.ts"
 import { Cell, Journal, Table, Tally } from "../../src/core/Journal.ts"
 import { noTicket } from "../../src/core/Request.ts"
+import type { State } from "../../src/core/State.ts"
+import * as Time from "../../src/core/Time.ts"
+import type { TimerId } from "../../src/core/Timer.ts"
+import * as Frame from "../../src/wire/Frame.ts"
 import { Chaos, setup } from "./journal/chaos.ts"
 import { assertMeans, Driver, state, told } from "./journal/Driver.ts"
+import * as Lan from "./Lan.ts"
 import * as Seeded from "./Seeded.ts"
 
 describe("Journal", () => {
@@ -133,5 +139,42 @@ describe("An event that throws", () => {
       assert.isAbove(defects, 20)
       assert.strictEqual(disturbed.step.state.counters.get(Counter.index.defects), defects)
     }
+  })
+
+  const ping = { ...Lan.ping(Lan.there), timeout: Time.seconds(9) }
+  const fragment = Lan.ip(Lan.bytes(64), { protocol: 17, moreFragments: true })
+  const alarms: ReadonlyArray<readonly [string, Event, TimerId["_tag"], (state: State) => number]> = [
+    ["an echo", { _tag: "Request", ticket: 50, request: ping }, "Ping", (state) => state.ping.echoes.size],
+    ["a neighbour", { _tag: "Request", ticket: 50, request: ping }, "Neighbor", (state) => state.neighbor.entries.size],
+    [
+      "an incomplete packet",
+      { _tag: "Frame", link: 1, frame: Frame.plain(Lan.ethernet(fragment)), receivedAt: Time.instantOf(0) },
+      "Reassembly",
+      (state) => state.ip.incomplete.size
+    ]
+  ]
+  for (const [what, event, tag, count] of alarms) {
+    it(`as an alarm of ${what} ends what it was for, so that nothing waits for it for ever`, () => {
+      const { disturbed } = twins(1)
+      const [alarm] = disturbed.run(event).flatMap((output) =>
+        output._tag === "SetTimer" && output.timer._tag === tag ? [output] : []
+      )
+      assert.strictEqual(count(disturbed.step.state), 1)
+      disturbed.now = alarm!.at
+      const rung: Event = { _tag: "Timer", timer: alarm!.timer, due: alarm!.at }
+      assert.isTrue(disturbed.attempt(rung, 0, false).hasThrown)
+      assert.strictEqual(count(disturbed.step.state), 0)
+    })
+  }
+
+  it("as an alarm of an address leaves it as it is, or gives it up if it was not decided yet", () => {
+    const { disturbed } = twins(1)
+    const addresses = () => disturbed.step.links.get(1)!.addresses.map(({ state }) => state)
+    const [claim] = Array.from(disturbed.step.state.device.claims.values())
+    disturbed.now = claim!.timer.alarm
+    const rung: Event = { _tag: "Timer", timer: { _tag: "Address", key: claim!.id }, due: claim!.timer.alarm }
+    assert.isTrue(disturbed.attempt(rung, 0, false).hasThrown)
+    assert.deepStrictEqual(addresses(), ["preferred"])
+    assert.strictEqual(disturbed.step.state.device.claims.get(claim!.id)!.phase._tag, "Settled")
   })
 })

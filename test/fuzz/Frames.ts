@@ -18,6 +18,8 @@ import * as Udp from "../../src/wire/Udp.ts"
 /** The host under test, and those that talk to it. */
 export const stackMac: Mac.Mac = 0x0200_0000_0001
 export const stackAddress = Address.v4(10, 99, 0, 2)
+/** Another address that the stack has at times. */
+export const secondAddress = Address.v4(10, 99, 0, 3)
 export const prefixLength = 24
 export const gateway = Address.v4(10, 99, 0, 1)
 export const subnetBroadcast = Address.v4(10, 99, 0, 255)
@@ -46,6 +48,7 @@ export const strangers: ReadonlyArray<Address.Ipv4> = [
   Address.broadcastV4,
   Address.loopbackV4,
   stackAddress,
+  secondAddress,
   subnetBroadcast,
   Address.v4(10, 99, 0, 0),
   Address.v4(224, 0, 0, 1),

@@ -22,6 +22,8 @@ import { type Answer, met, type Subject } from "./Subject.ts"
 
 const link = 1
 const alarmsPerBatch = 64
+/** Batches of alarms at one instant, beyond which they are taken for endless. */
+const batchesAtOnce = 10_000
 
 /** What goes out by the loopback interface comes in again. */
 const isLoopback = (transmit: Transmit): boolean => transmit.link === loopback
@@ -51,8 +53,12 @@ export class FuzzHost implements Subject {
 
   advance(span: Time.Span): void {
     const until = Time.plus(this.now, span)
+    let restless = 0
     while (this.alarms.earliest() <= until) {
-      this.now = Time.latest(this.now, this.alarms.earliest())
+      const earliest = this.alarms.earliest()
+      restless = earliest > this.now ? 0 : restless + 1
+      if (restless > batchesAtOnce) throw new Error(`timers ring without end at ${this.now}`)
+      this.now = Time.latest(this.now, earliest)
       this.run(this.alarms.takeDue(this.now, alarmsPerBatch))
     }
     this.now = until
@@ -70,9 +76,13 @@ export class FuzzHost implements Subject {
     return answer
   }
 
+  tell(request: Request): void {
+    this.run([{ _tag: "Request", ticket: noTicket, request }])
+  }
+
   abandon(ticket: Ticket): void {
     this.answers.delete(ticket)
-    this.run([{ _tag: "Request", ticket: noTicket, request: { _tag: "Abandoned", abandoned: ticket } }])
+    this.tell({ _tag: "Abandoned", abandoned: ticket })
   }
 
   takeFrames(): ReadonlyArray<Uint8Array> {

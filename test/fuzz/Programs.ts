@@ -2,18 +2,48 @@
  * The programs of the stack under test: servers that accept, read, answer, close and give up, and a client that goes out by
  * itself. With honest neighbours they are an echo service; with all others they do what comes to mind.
  */
+import type { Request } from "../../src/core/Request.ts"
+import type { Options } from "../../src/core/tcp/Config.ts"
 import type { Endpoint } from "../../src/core/tcp/Requests.ts"
 import * as Time from "../../src/core/Time.ts"
 import type { Piece } from "../../src/wire/Piece.ts"
+import { administer, settle } from "./administer.ts"
 import * as Frames from "./Frames.ts"
 import type { Random } from "./Random.ts"
-import { tcpPorts, udpPorts } from "./Scene.ts"
+import { rawProtocol, tcpPorts, udpPorts } from "./Scene.ts"
 import { ask, met, type Subject } from "./Subject.ts"
 
 /** Connections with strangers that are kept; the oldest goes first. */
 const mostConnections = 400
 const mostParked = 64
-const chunk = new Uint8Array(16 * 1024).fill(0x61)
+const chunk = new Uint8Array(256 * 1024).fill(0x61)
+
+/** Every listener has its own ways, so that each part of TCP gets its share. */
+const optionsOf: Readonly<Record<(typeof tcpPorts)[number], Options>> = {
+  7: {},
+  80: {
+    keepAlive: true,
+    keepAliveIdle: Time.seconds(20),
+    keepAliveInterval: Time.seconds(5),
+    ecn: "active",
+    noDelay: true
+  },
+  443: {
+    congestionControl: "newReno",
+    userTimeout: Time.seconds(30),
+    ecn: "accurate",
+    linger: Time.seconds(3),
+    sack: false
+  },
+  8443: {
+    congestionControl: "bbr",
+    pacing: true,
+    timestamps: false,
+    receiveBuffer: 8192,
+    receiveBufferLimit: 8192,
+    cork: true
+  }
+}
 
 /** An honest neighbour's connection, and what it has said that is not yet said back. */
 interface Echo {
@@ -29,8 +59,9 @@ export class Programs {
   private sockets: ReadonlyArray<number> = []
   private connections: Array<number> = []
   private honest: Array<Echo> = []
-  /** Tickets of requests that wait, some of which are abandoned. */
-  private readonly parked: Array<number> = []
+  private raw = 0
+  /** Requests that wait, some of which are abandoned. */
+  private readonly parked: Array<{ readonly ticket: number; readonly request: Request }> = []
   accepted = 0
 
   constructor(subject: Subject, random: Random) {
@@ -47,13 +78,14 @@ export class Programs {
         version: undefined,
         port,
         backlog: 128,
-        options: {},
+        options: optionsOf[port],
         link: undefined
       }).listener
     )
     this.sockets = udpPorts.map((port) =>
       met(subject, { _tag: "UdpBind", local: undefined, version: undefined, port, link: undefined, options: {} }).socket
     )
+    this.raw = met(subject, { _tag: "RawOpen", version: 4, protocol: rawProtocol, link: undefined }).socket
   }
 
   /** A moment of all programs: what waits is accepted and served, and something random is done. */
@@ -62,8 +94,10 @@ export class Programs {
     this.honest = this.honest.filter((echo) => this.echo(echo))
     for (let i = 0; i < 4; i++) this.disturb()
     for (const socket of this.sockets) this.answerDatagrams(socket)
+    this.answerRaw()
     if (this.random.chance(0.05)) this.goOut()
-    if (this.parked.length > mostParked) this.subject.abandon(this.parked.shift()!)
+    if (this.random.chance(0.02)) administer(this.subject, this.random)
+    while (this.parked.length > mostParked) this.leave()
   }
 
   /** Reads all that has come, so that a probe finds the memory free. */
@@ -74,18 +108,20 @@ export class Programs {
 
   /** Ends everything. */
   stop(): void {
-    for (const ticket of this.parked.splice(0)) this.subject.abandon(ticket)
     for (const connection of this.connections) this.ends(connection)
     for (const { connection } of this.honest) this.ends(connection)
+    while (this.parked.length > 0) this.leave()
     for (const listener of this.listeners) ask(this.subject, { _tag: "TcpCloseListener", listener })
     for (const socket of this.sockets) ask(this.subject, { _tag: "UdpClose", socket })
+    ask(this.subject, { _tag: "RawClose", socket: this.raw })
+    settle(this.subject)
     this.connections = []
     this.honest = []
   }
 
   private ends(connection: number): void {
-    const _tag = this.random.chance(0.5) ? "TcpClose" : "TcpAbort"
-    ask(this.subject, { _tag, connection })
+    // A close that lingers is answered later.
+    this.park({ _tag: this.random.chance(0.5) ? "TcpClose" : "TcpAbort", connection })
   }
 
   private acceptAll(): void {
@@ -133,13 +169,21 @@ export class Programs {
     const answer = ask(this.subject, { _tag: "TcpRead", connection, max, block: false })
     const isGone = answer._tag === "Refused" ? answer.reason._tag !== "WouldBlock" : answer.value.end
     if (isGone && this.random.chance(0.5)) {
-      ask(this.subject, { _tag: "TcpClose", connection })
+      this.park({ _tag: "TcpClose", connection })
       this.connections = this.connections.filter((other) => other !== connection)
     }
   }
 
-  private park(request: Parameters<Subject["ask"]>[0]): void {
-    this.parked.push(this.subject.ask(request))
+  private park(request: Request): void {
+    this.parked.push({ ticket: this.subject.ask(request), request })
+  }
+
+  /** Stops waiting for the oldest request. An answer that is there already goes back, as when its fiber has just been interrupted. */
+  private leave(): void {
+    const { request, ticket } = this.parked.shift()!
+    const answer = this.subject.answer(ticket)
+    if (answer === undefined) return this.subject.abandon(ticket)
+    if (answer._tag === "Met") this.subject.tell({ _tag: "Returned", request, value: answer.value })
   }
 
   /** Something that a program might do to one of its connections. */
@@ -153,7 +197,7 @@ export class Programs {
         connection,
         bytes: chunk,
         start: 0,
-        end: random.between(1, chunk.length),
+        end: random.between(1, random.chance(0.3) ? chunk.length : 4000),
         owned: false,
         block
       }) as const
@@ -162,6 +206,13 @@ export class Programs {
       [6, () => void ask(subject, write(false))],
       [1, () => this.park(write(true))],
       [1, () => this.park({ _tag: "TcpRead", connection, max: 1000, block: true })],
+      [1, () => this.park({ _tag: "TcpAccept", listener: random.pick(this.listeners), block: true })],
+      [1, () => this.park({ _tag: "UdpReceive", socket: random.pick(this.sockets), max: 4, block: true })],
+      [1, () => this.park({ _tag: "RawReceive", socket: this.raw, max: 4, block: true })],
+      [
+        1,
+        () => void ask(subject, { _tag: "TcpSetOptions", connection, options: random.pick(Object.values(optionsOf)) })
+      ],
       [
         1,
         () =>
@@ -175,6 +226,15 @@ export class Programs {
       [1, () => void ask(subject, { _tag: "TcpGetInfo", connection })],
       [1, () => this.ends(connection)]
     ])()
+  }
+
+  private answerRaw(): void {
+    const answer = ask(this.subject, { _tag: "RawReceive", socket: this.raw, max: 16, block: false })
+    if (answer._tag === "Refused") return
+    for (const { source: destination, bytes } of answer.value) {
+      const packet = { bytes, hopLimit: undefined, trafficClass: 0, dontFragment: false, block: false } as const
+      ask(this.subject, { _tag: "RawSend", socket: this.raw, destination, source: undefined, ...packet })
+    }
   }
 
   private answerDatagrams(socket: number): void {

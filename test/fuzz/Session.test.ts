@@ -23,7 +23,7 @@ describe("a round of the fuzzer", () => {
 
   it("gets far beyond the door: connections are made, segments taken, errors heard, packets put together", () => {
     const session = new Session(1, 0)
-    const { accepted, drops } = session.run(frames)
+    const { accepted, drops } = session.run(4 * frames)
     const count = (name: Counter.Name) => session.subject.state.counters.get(Counter.index[name])
     assert.isAbove(accepted, 50)
     assert.isAbove(drops.length, 25)

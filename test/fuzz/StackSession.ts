@@ -14,7 +14,9 @@ import * as Tcp from "../../src/sockets/Tcp.ts"
 import type { TcpConnection } from "../../src/sockets/TcpConnection.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as Address from "../../src/wire/Address.ts"
+import * as Arp from "../../src/wire/Arp.ts"
 import * as Frame from "../../src/wire/Frame.ts"
+import * as Mac from "../../src/wire/Mac.ts"
 import { Fault, limits, sent } from "./checks.ts"
 import * as Frames from "./Frames.ts"
 import { make } from "./makers.ts"
@@ -119,6 +121,14 @@ const join = (toSubject: Link, toHonest: Link, heard: (frame: Uint8Array) => voi
     return ports.subject
   })
 
+/** The honest neighbour says where it is, as hosts do now and then: some frame before may have claimed its address for another. */
+const announce = (port: Port): void => {
+  const frame = Frames.buffer()
+  const { address, mac } = Frames.honest
+  Frames.arp(frame, Arp.announcement(mac, address), mac, Mac.broadcast)
+  port.send([Frame.plain(frame.bytes, 0, frame.end)], 0)
+}
+
 /** Throws frames at the subject in batches, and gives its workers a turn after each. */
 const storm = (port: Port, scene: Scene, frames: number) =>
   Effect.gen(function*() {
@@ -152,6 +162,7 @@ export const run = (seed: number, round: number, frames: number): Promise<void> 
     const port = yield* join(far, honestFar, heard)
     for (let thrown = 0; thrown < frames; thrown += framesPerProbe) {
       yield* storm(port, scene, Math.min(framesPerProbe, frames - thrown))
+      announce(port)
       yield* probe(honest)
       yield* check(subject)
       if (faults.length > 0) return yield* Effect.fail(faults[0])

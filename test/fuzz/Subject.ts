@@ -26,6 +26,8 @@ export interface Subject {
   readonly ask: (request: Request) => Ticket
   /** The answer of a ticket, once. */
   readonly answer: (ticket: Ticket) => Answer<unknown> | undefined
+  /** Something that has no answer. */
+  readonly tell: (request: Request) => void
   /** Nobody waits for the ticket any more. */
   readonly abandon: (ticket: Ticket) => void
   /** What the stack has sent since the last call, each a copy. */

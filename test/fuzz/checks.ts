@@ -15,6 +15,7 @@ import * as Malformed from "../../src/wire/Malformed.ts"
 import * as Tcp from "../../src/wire/Tcp.ts"
 import * as Udp from "../../src/wire/Udp.ts"
 import * as Frames from "./Frames.ts"
+import { rawProtocol } from "./Scene.ts"
 import type { Subject } from "./Subject.ts"
 
 /** Something that must not be. */
@@ -78,6 +79,8 @@ const checkTransport = (frame: Uint8Array, ip: Ipv4.Header): string | undefined 
       if (Malformed.isMalformed(message)) return message.detail
       return Icmpv4.verify(frame, payloadStart, payloadEnd) ? undefined : "bad ICMP checksum"
     }
+    case rawProtocol:
+      return undefined
     default:
       return `protocol ${protocol}, which nobody here speaks`
   }
@@ -94,7 +97,9 @@ const faultOf = (frame: Uint8Array): string | undefined => {
   if (ethernet.type !== Ethernet.EtherType.ipv4) return `EtherType ${ethernet.type.toString(16)}`
   const ip = Ipv4.parse(frame, ethernet.payloadStart, ethernet.payloadEnd)
   if (Malformed.isMalformed(ip)) return ip.detail
-  if (ip.source !== Frames.stackAddress) return "not from the stack's address"
+  if (ip.source !== Frames.stackAddress && ip.source !== Frames.secondAddress) {
+    return "not from an address of the stack's"
+  }
   if (ip.totalLength > 1500) return `${ip.totalLength} bytes on a link with an MTU of 1500`
   return Ipv4.isFragment(ip) ? undefined : checkTransport(frame, ip)
 }

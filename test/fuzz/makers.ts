@@ -12,7 +12,8 @@ type Maker = (target: Frames.Buffer, scene: Scene) => void
 const makers: ReadonlyArray<readonly [share: number, Maker]> = [
   [40, TcpFrames.segment],
   [10, TcpFrames.syn],
-  [6, Other.fragment],
+  [4, Other.fragment],
+  [1, Other.fragments],
   [5, Other.icmpError],
   [5, Other.icmpQuery],
   [6, Other.udp],
@@ -27,6 +28,7 @@ const damagedShare = 0.35
 
 /** Writes the next frame into `target`. */
 export const make = (target: Frames.Buffer, scene: Scene): void => {
-  scene.random.weighted(makers)(target, scene)
+  if (scene.pending.length > 0 && scene.random.chance(0.7)) Other.pending(target, scene)
+  else scene.random.weighted(makers)(target, scene)
   if (scene.random.chance(damagedShare)) mutate(target, scene.random)
 }

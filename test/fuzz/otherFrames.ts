@@ -8,9 +8,10 @@ import * as Ethernet from "../../src/wire/Ethernet.ts"
 import type * as Icmpv4 from "../../src/wire/Icmpv4.ts"
 import * as Ipv4 from "../../src/wire/Ipv4.ts"
 import * as Mac from "../../src/wire/Mac.ts"
+import * as Malformed from "../../src/wire/Malformed.ts"
 import * as Frames from "./Frames.ts"
 import type { Random } from "./Random.ts"
-import { closedPorts, type Scene, udpPorts } from "./Scene.ts"
+import { closedPorts, rawProtocol, type Scene, udpPorts } from "./Scene.ts"
 
 const noise = (random: Random, length: number): Frames.Fill => (bytes, at) => {
   random.fill(bytes, at, at + length)
@@ -48,9 +49,10 @@ export const arp = (target: Frames.Buffer, { random }: Scene): void => {
 }
 
 /** Neighbours without number: the cache has a bound. */
-export const arpFlood = (target: Frames.Buffer, { random }: Scene): void => {
+export const arpFlood = (target: Frames.Buffer, scene: Scene): void => {
+  const { random } = scene
   const senderIp = Address.v4(10, 99, 0, 0) | random.below(256)
-  if (senderIp === Frames.honest.address) return garbage(target, { random } as Scene)
+  if (senderIp === Frames.honest.address) return garbage(target, scene)
   const senderMac = 0x0200_0001_0000 + random.below(0x1_0000)
   Frames.arp(
     target,
@@ -144,7 +146,13 @@ export const misplaced = (target: Frames.Buffer, { random }: Scene): void => {
   random.pick([
     () => Frames.udp(target, addressing, ports, noise(random, random.length(100))),
     () => Frames.icmp(target, addressing, echo, noise(random, random.length(100))),
-    () => Frames.ip(target, addressing, random.next() & 0xff, noise(random, random.length(100)))
+    () =>
+      Frames.ip(
+        target,
+        addressing,
+        random.chance(0.5) ? rawProtocol : random.next() & 0xff,
+        noise(random, random.length(100))
+      )
   ])()
 }
 
@@ -201,7 +209,7 @@ export const fragment = (target: Frames.Buffer, { random }: Scene): void => {
       destination: Frames.stackAddress,
       hopLimit: 64,
       trafficClass: 0,
-      protocol: random.pick([1, 6, 17, 99]),
+      protocol: random.pick([1, 6, 17, rawProtocol]),
       identification: random.chance(0.7) ? random.below(64) : random.next() & 0xffff,
       dontFragment: random.chance(0.02),
       moreFragments: random.chance(0.75),
@@ -213,4 +221,49 @@ export const fragment = (target: Frames.Buffer, { random }: Scene): void => {
     Ethernet.headerLength
   )
   target.end = at + length
+}
+
+/** A frame that was made before. */
+export const pending = (target: Frames.Buffer, { pending }: Scene): void => {
+  const frame = pending.pop()!
+  target.bytes.set(frame)
+  target.end = frame.length
+}
+
+const mostWaiting = 64
+const ipAt = Ethernet.headerLength
+const payloadAt = ipAt + Ipv4.minimumHeaderLength
+
+/** The fragment of a whole packet that begins at `offset` of its payload and has at most `size` bytes of it. */
+const cut = ({ bytes, end }: Frames.Buffer, header: Ipv4.Header, offset: number, size: number): Uint8Array => {
+  const from = payloadAt + offset
+  const to = Math.min(from + size, end)
+  const frame = new Uint8Array(payloadAt + to - from)
+  frame.set(bytes.subarray(0, ipAt))
+  const part = { fragmentOffset: offset, moreFragments: to < end, totalLength: frame.length - ipAt }
+  Ipv4.emit({ ...header, ...part }, frame, ipAt)
+  frame.set(bytes.subarray(from, to), payloadAt)
+  return frame
+}
+
+/** A whole packet in fragments of one size, in any order; now and then one is missing, or comes twice. */
+export const fragments = (target: Frames.Buffer, scene: Scene): void => {
+  const { random } = scene
+  const addressing = { ...Frames.from(random.pick(Frames.peers)), identification: random.next() & 0xffff }
+  const fill = noise(random, random.between(100, 5000))
+  if (random.chance(0.5)) {
+    Frames.udp(target, addressing, { sourcePort: 9, destinationPort: random.pick(udpPorts) }, fill)
+  } else Frames.icmp(target, addressing, { _tag: "EchoRequest", identifier: 5, sequence: 1 }, fill)
+  const header = Ipv4.parse(target.bytes, ipAt, target.end)
+  if (Malformed.isMalformed(header)) return
+  const size = 8 * random.between(Math.ceil((target.end - payloadAt) / 8 / mostWaiting), 185)
+  for (let offset = 0; payloadAt + offset < target.end; offset += size) {
+    if (random.chance(0.02)) continue
+    const frame = cut(target, header, offset, size)
+    scene.pending.splice(random.below(scene.pending.length + 1), 0, frame)
+    if (random.chance(0.02)) scene.pending.push(frame)
+  }
+  if (scene.pending.length === 0) return
+  scene.pending.splice(0, scene.pending.length - mostWaiting)
+  pending(target, scene)
 }

@@ -151,9 +151,38 @@ const agreeable = (target: Frames.Buffer, at: Conversation, random: Random): voi
   }, noise(random, random.chance(0.5) ? 0 : random.length(1448)))
 }
 
-export const segment = (target: Frames.Buffer, { conversations, random }: Scene): void => {
+const mss = 1448
+
+/** What a receiver says that misses the first segment of what the stack has sent, and has some of the others (RFC 2018 §4). */
+const missing = (target: Frames.Buffer, at: Conversation, random: Random): void => {
+  const left = Sequence.add(at.acknowledged, mss * random.between(1, 3))
+  const hasMore = Sequence.before(left, at.sent)
+  Frames.tcp(target, Frames.from(at.peer), {
+    sourcePort: at.peerPort,
+    destinationPort: at.stackPort,
+    sequence: at.expected,
+    acknowledgment: at.acknowledged,
+    flags: Tcp.ACK | (random.chance(0.1) ? Tcp.ECE : 0),
+    window: 65_535,
+    urgentPointer: 0,
+    options: {
+      ...(at.timestamp === undefined ? {} : { timestampValue: at.clock, timestampEcho: at.timestamp }),
+      sackBlocks: hasMore && random.chance(0.9)
+        ? [{ left, right: random.chance(0.5) ? at.sent : Sequence.add(left, mss) }]
+        : []
+    }
+  }, noise(random, 0))
+}
+
+export const segment = (target: Frames.Buffer, scene: Scene): void => {
+  const { conversations, focus, random } = scene
+  if (focus !== undefined && focus.left > 0) {
+    focus.left -= 1
+    return random.chance(0.8) ? missing(target, focus.at, random) : agreeable(target, focus.at, random)
+  }
   const at = conversations.pick(random)
   if (at === undefined || random.chance(0.03)) return stray(target, random)
+  if (random.chance(0.08)) scene.focus = { at, left: random.between(2, 12) }
   if (random.chance(0.35)) return agreeable(target, at, random)
   next(target, at, random)
 }

@@ -121,19 +121,21 @@ export const isUp = (
     { discard: true }
   )
 
-/** Starts a program of the stack's side, `programs/NAME.ts`, which has said that it is ready. */
+/** Starts a program of the stack's side, `programs/NAME.ts`. */
+export const start = (
+  machine: Machine,
+  name: string
+): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
+  machine.namespace.start(process.execPath, [fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))], {
+    log: join(machine.folder, `${name}.log`)
+  })
+
+/** The same, once it has said that it is ready. */
 export const program = (
   machine: Machine,
   name: string
 ): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
-    const running = yield* machine.namespace.start(process.execPath, [file], {
-      log: join(machine.folder, `${name}.log`)
-    })
-    yield* running.line(/^ready$/, "30 seconds")
-    return running
-  })
+  Effect.tap(start(machine, name), (running) => running.line(/^ready$/, "30 seconds"))
 
 /** Runs a script of the kernel's side, `kernel/NAME.ts`, to its end and reads the JSON that it prints last. */
 export const kernelScript = (

@@ -145,6 +145,8 @@ const advance = (ctx: Context, state: State, effects: Effects, claim: Claim, ent
   switch (claim.phase._tag) {
     case "Probing": {
       const { sent } = claim.phase
+      // A link that is down carries neither questions nor answers; probing begins when it comes up (RFC 5227 §2.1).
+      if (!self.up) return settle(ctx, state, { ...claim, phase: { _tag: "Probing", sent: 0 }, next: Time.never })
       // rfc: 5227 §2.1.1: nobody has answered the last probe for ANNOUNCE_WAIT.
       if (sent === probeCount) {
         return use(ctx, state, effects, claim, changeState(ctx, state, claim.link, entry, "preferred"))

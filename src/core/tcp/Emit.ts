@@ -4,7 +4,6 @@
  */
 import * as Address from "../../wire/Address.ts"
 import * as Checksum from "../../wire/Checksum.ts"
-import type { Gso } from "../../wire/Frame.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import type { Piece } from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
@@ -14,7 +13,7 @@ import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as RangeSet from "../data/RangeSet.ts"
 import * as Family from "../Family.ts"
-import { noPieces, type Path } from "../Ip.ts"
+import { type Head as Room, noPieces, type Path } from "../Ip.ts"
 import type { Credit } from "../Request.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
@@ -33,22 +32,19 @@ export interface Head {
   readonly options: TcpOptions.Options
 }
 
-/** Hands a segment to IP; false if nothing was sent. */
-const send = (
-  ctx: Context,
-  tuple: Tuple,
-  path: Path,
-  config: Config,
-  head: Head,
-  pieces: ReadonlyArray<Piece>,
-  length: number,
-  mss: number,
-  credit: Credit | undefined,
-  trafficClass: number
-): boolean => {
-  const size = Tcp.minimumHeaderLength + TcpOptions.size(head.options)
-  const room = ctx.reserve(size)
-  const end = Tcp.emit(
+/** What is behind the header, and how it travels. */
+interface Load {
+  readonly pieces: ReadonlyArray<Piece>
+  readonly length: number
+  /** Text of each packet but the last, when the segment is longer than one. */
+  readonly mss: number
+  readonly credit: Credit | undefined
+  readonly trafficClass: number
+}
+
+/** Writes the header into the step's arena, with the checksum's partial sum; answers where it ends. */
+const writeHeader = (tuple: Tuple, head: Head, size: number, length: number, room: Room): number =>
+  Tcp.emit(
     {
       sourcePort: tuple.localPort,
       destinationPort: tuple.remotePort,
@@ -63,24 +59,30 @@ const send = (
     room.bytes,
     room.at
   )
-  const gso: Gso | undefined = length > mss
-    ? { kind: path.version === 4 ? "tcp4" : "tcp6", size: mss, headerLength: size }
-    : undefined
-  ctx.count(Counter.index.tcpSegmentsSent, gso === undefined ? 1 : Math.ceil(length / mss))
+
+/** Hands a segment to IP; false if nothing was sent. */
+const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head, load: Load): boolean => {
+  const { length, mss } = load
+  const size = Tcp.minimumHeaderLength + TcpOptions.size(head.options)
+  const room = ctx.reserve(size)
+  const headEnd = writeHeader(tuple, head, size, length, room)
+  const isSuper = length > mss
+  ctx.count(Counter.index.tcpSegmentsSent, isSuper ? Math.ceil(length / mss) : 1)
   if (length > 0) ctx.count(Counter.index.tcpBytesSent, length)
-  return undefined === ctx.ip.send(ctx, {
+  const refused = ctx.ip.send(ctx, {
     path,
     protocol: IpProtocol.tcp,
     head: room,
-    headEnd: end,
-    pieces,
+    headEnd,
+    pieces: load.pieces,
     checksumOffset: Tcp.checksumOffset,
     hopLimit: config.hopLimit || ctx.config.hopLimit,
-    trafficClass,
+    trafficClass: load.trafficClass,
     dontFragment: config.pathMtuDiscovery,
-    gso,
-    credit
+    gso: isSuper ? { kind: path.version === 4 ? "tcp4" : "tcp6", size: mss, headerLength: size } : undefined,
+    credit: load.credit
   })
+  return refused === undefined
 }
 
 /** The ranges to report (RFC 2018 §4, RFC 2883 §4): a duplicate first, then the ranges that changed last. */
@@ -153,38 +155,29 @@ export const segment = (
   isFresh: boolean
 ): Connection => {
   const window = Window.field(self)
-  const head = {
-    seq,
-    ack: self.rcv.nxt,
-    flags: flags | Tcp.ACK | Ecn.flags(self),
-    window,
-    options: optionsOf(ctx, self)
-  }
+  const all = flags | Tcp.ACK | Ecn.flags(self)
+  const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
   const credit: Credit | undefined = length === 0 ? undefined : { owner: "Tcp", id: self.id, bytes: length }
-  const isSent = send(
-    ctx,
-    self.tuple,
-    self.path,
-    self.config,
-    head,
-    pieces,
-    length,
-    mss,
-    credit,
-    Ecn.trafficClass(self, isFresh)
-  )
+  const trafficClass = Ecn.trafficClass(self, isFresh)
+  const load = { pieces, length, mss, credit, trafficClass }
+  const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
+  return afterSend(self, window, length, mss, isSent)
+}
+
+/** Counts what was sent; an ACK, a window and a timestamp have been told with it. */
+const afterSend = (self: Connection, window: number, length: number, mss: number, isSent: boolean): Connection => {
+  const { ack, rcv, snd, stamps } = self
   const edge = Window.edgeAfter(self, window)
-  const sent = length === 0 ? 1 : Math.ceil(length / mss)
   return {
     ...self,
     snd: {
-      ...self.snd,
-      segments: self.snd.segments + sent,
-      credit: isSent ? self.snd.credit + length : self.snd.credit
+      ...snd,
+      segments: snd.segments + (length === 0 ? 1 : Math.ceil(length / mss)),
+      credit: isSent ? snd.credit + length : snd.credit
     },
-    rcv: edge === self.rcv.edge ? self.rcv : { ...self.rcv, edge },
-    stamps: self.stamps.lastAck === self.rcv.nxt ? self.stamps : { ...self.stamps, lastAck: self.rcv.nxt },
-    ack: AckPolicy.sent(self.ack)
+    rcv: edge === rcv.edge ? rcv : { ...rcv, edge },
+    stamps: stamps.lastAck === rcv.nxt ? stamps : { ...stamps, lastAck: rcv.nxt },
+    ack: AckPolicy.sent(ack)
   }
 }
 
@@ -194,7 +187,8 @@ export const ack = (ctx: Context, self: Connection): Connection =>
 
 /** A segment of a handshake or of a compact record: everything about it is given. */
 export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head): void => {
-  send(ctx, tuple, path, config, head, noPieces, 0, 1, undefined, config.trafficClass & 0xfc)
+  const trafficClass = config.trafficClass & 0xfc
+  send(ctx, tuple, path, config, head, { pieces: noPieces, length: 0, mss: 1, credit: undefined, trafficClass })
 }
 
 /** RST for a connection that this side gives up (RFC 9293 §3.10.5); with an ACK, as deployed stacks have it. */

@@ -57,7 +57,8 @@ const tellController = (
   update: Scoreboard.Update,
   rtt: Time.Span | undefined,
   before: number,
-  lost: number
+  lost: number,
+  wasFast: boolean
 ): Connection => {
   const minRtt = Rtt.minimum(self.rtt)
   const [rate, sample] = DeliveryRate.deliver(
@@ -80,7 +81,8 @@ const tellController = (
     srtt: self.rtt.srtt,
     minRtt,
     isAppLimited: self.recovery.isAppLimited,
-    recovery: phase === "open" ? "none" : phase,
+    // The ACK that ends a fast recovery is its last, and opens the window no further.
+    recovery: wasFast ? "fast" : phase === "open" ? "none" : phase,
     rate: sample
   })
   return { ...self, rate, control: Control.moved(self.control, next) }
@@ -236,7 +238,8 @@ export const onAck = (
   const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
   const self = judge(ctx, noted, segment, update, una, isDuplicate)
   if (update.delivered === 0) return self
-  return tellController(ctx, self, update, rtt, before, Math.max(0, Scoreboard.lostBytes(self.board) - lostBefore))
+  const lost = Math.max(0, Scoreboard.lostBytes(self.board) - lostBefore)
+  return tellController(ctx, self, update, rtt, before, lost, connection.recovery.phase === "fast")
 }
 
 /** RACK's reordering timer has fired: what waited for it is lost now (rfc: 8985 §6.3). */

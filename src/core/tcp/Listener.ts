@@ -20,6 +20,7 @@ import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
+import * as Cookies from "./Cookies.ts"
 import * as Create from "./Create.ts"
 import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
@@ -90,17 +91,43 @@ const halfOpen = (
   }
 }
 
+/** Whether the SYN is to be answered without being remembered. */
+const wantsCookie = (ctx: Context, state: State, listener: Listener): boolean => {
+  switch (listener.config.synCookies) {
+    case "always":
+      return true
+    case "whenFull":
+      return state.halfOpen.value >= ctx.config.limits.tcpHalfOpen
+    case "never":
+      return false
+  }
+}
+
 /** A SYN for a listener (RFC 9293 §3.10.7.2, third check). */
 // rfc: 9293 §3.10.7.2
 export const syn = (ctx: Context, state: State, listener: Listener, segment: Segment.Segment): void => {
   const { packet } = segment
-  if (isFull(listener) || state.halfOpen.value >= ctx.config.limits.tcpHalfOpen) {
+  const isCookie = wantsCookie(ctx, state, listener)
+  if (isFull(listener) || (!isCookie && state.halfOpen.value >= ctx.config.limits.tcpHalfOpen)) {
     return ctx.drop("TcpBacklogFull", packet.link)
   }
   const tuple = Lookup.tupleOf(ctx, packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
   if (!Lookup.hasRoom(ctx, state, tuple.hash)) return ctx.drop("TcpConnectionLimit", packet.link)
   const path = ctx.ip.path(ctx, packet.source, packet.destination, linkOf(listener, segment))
   if ("_tag" in path) return ctx.drop("IpNoRoute", packet.link)
+  if (isCookie) return Cookies.send(ctx, state, listener, segment, tuple, path)
+  remember(ctx, state, listener, segment, tuple, path)
+}
+
+/** Keeps a SYN in a compact record, and answers it. */
+const remember = (
+  ctx: Context,
+  state: State,
+  listener: Listener,
+  segment: Segment.Segment,
+  tuple: Tuple,
+  path: Path
+): void => {
   const record = halfOpen(ctx, state, listener, segment, tuple, path)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)

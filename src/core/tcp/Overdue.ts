@@ -42,7 +42,8 @@ const probeTail = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpTailLossProbes)
   const fresh = Send.one(ctx, self)
   const last = fresh === undefined ? Scoreboard.lastSegment(self.board) : undefined
-  const probed = fresh ?? (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, self.snd.mss))
+  const probed = fresh ??
+    (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(self)))
   const tail = TailLossProbe.probed(probed.snd.nxt, fresh === undefined)
   return LossTimer.restart(ctx, { ...probed, recovery: { ...probed.recovery, tail } })
 }

@@ -24,6 +24,12 @@ const isPaid = (ctx: Context, self: Connection, end: Sequence.Sequence): boolean
   return needed === 0 || ctx.charge("tcpReceive", needed)
 }
 
+/** There is no memory for the text: it is dropped, and the peer keeps it for now. */
+const unpaid = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  ctx.drop("MemoryBudget", segment.packet.link)
+  return { ...self, ack: AckPolicy.now(self.ack) }
+}
+
 /** Pays back the memory that a change of the buffer has let go. */
 const withBuffer = (ctx: Context, self: Connection, buffer: ReceiveBuffer.ReceiveBuffer): Connection => {
   const freed = self.buffer.held - buffer.held
@@ -37,6 +43,7 @@ const fullSize = (self: Connection, segment: Segment.Segment): number =>
 
 /** Text that begins at RCV.NXT. */
 const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  if (!isPaid(ctx, self, Segment.textEnd(segment))) return unpaid(ctx, self, segment)
   const before = self.rcv.nxt
   const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
   const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end)
@@ -70,6 +77,7 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     ctx.drop("TcpReassemblyFull", segment.packet.link)
     return { ...self, ack: AckPolicy.now(self.ack) }
   }
+  if (!isPaid(ctx, self, end)) return unpaid(ctx, self, segment)
   const buffer = after === before
     ? self.buffer
     : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end)
@@ -79,12 +87,12 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 }
 
 /** Counts text as received that nobody wants any more (`shutdown` of the reading side). */
-const discard = (self: Connection, segment: Segment.Segment): Connection => {
+const discard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (segment.seq !== self.rcv.nxt) return { ...self, ack: AckPolicy.now(self.ack) }
   const nxt = Segment.textEnd(segment)
+  const buffer = { ...ReceiveBuffer.empty(nxt), ahead: RangeSet.trim(self.buffer.ahead, nxt) }
   return {
-    ...self,
-    buffer: { ...ReceiveBuffer.empty(nxt), ahead: RangeSet.trim(self.buffer.ahead, nxt) },
+    ...withBuffer(ctx, self, buffer),
     ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false),
     rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Segment.textLength(segment) }
   }
@@ -93,11 +101,7 @@ const discard = (self: Connection, segment: Segment.Segment): Connection => {
 /** Takes the text of a segment that begins at or behind RCV.NXT and ends in the window. */
 export const text = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (Segment.textLength(segment) === 0) return self
-  if (self.rcv.discards) return discard(self, segment)
-  if (!isPaid(ctx, self, Segment.textEnd(segment))) {
-    ctx.drop("MemoryBudget", segment.packet.link)
-    return { ...self, ack: AckPolicy.now(self.ack) }
-  }
+  if (self.rcv.discards) return discard(ctx, self, segment)
   return segment.seq === self.rcv.nxt ? inOrder(ctx, self, segment) : ahead(ctx, self, segment)
 }
 
@@ -144,9 +148,12 @@ export const updateWindow = (ctx: Context, self: Connection): Connection => {
   return Window.isUpdateDue(tuned) ? { ...tuned, ack: AckPolicy.now(tuned.ack) } : tuned
 }
 
-/** Bytes come back that a reader was sent and never got. If the budget is full meanwhile they are kept unpaid, since they can't be had again. */
+/**
+ * Bytes come back that a reader was sent and never got. If the budget is full meanwhile they are kept unpaid, since they can't be had again; where
+ * nobody will read any more they are not kept at all.
+ */
 export const unread = (ctx: Context, self: Connection, received: Received): Connection => {
-  if (received.length === 0) return self
+  if (received.length === 0 || self.rcv.discards) return self
   const isPaid = ctx.charge("tcpReceive", received.length)
   return { ...self, buffer: ReceiveBuffer.unread(self.buffer, received.pieces, isPaid) }
 }

@@ -106,15 +106,26 @@ export const repeated = (ctx: Context, self: Connection, segments: number, size:
   return spent({ ...recovery, undo: Undo.retransmitted(undo, segments, stamp) }, size)
 }
 
+/** Set between transmissions of one instant. */
+const nudge = Time.micros(0.001)
+
+/**
+ * The time of a transmission: now, but behind the one before. Many leave at one instant, since a batch of events has one time, and RACK must know their order
+ * (RFC 8985 §6.2 step 2 compares times first).
+ */
+export const departure = (ctx: Context, self: Connection): Time.Instant =>
+  Time.latest(ctx.at, Time.plus(self.snd.lastAt, nudge))
+
 /** Takes note of text that has left for the first time, `size` bytes up to `end`. */
 export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, size: number): Connection => {
-  const [rate, stamp] = DeliveryRate.send(self.rate, ctx.at, Scoreboard.pipe(self.board), size)
+  const at = departure(ctx, self)
+  const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
   return {
     ...self,
     rate,
     board: Scoreboard.sent(self.board, end, self.snd.mss, stamp),
     recovery: spent(self.recovery, size),
-    snd: { ...self.snd, nxt: end, lastAt: ctx.at }
+    snd: { ...self.snd, nxt: end, lastAt: at }
   }
 }
 

@@ -208,7 +208,7 @@ const onConnection = (
 const list = (state: State): ReadonlyArray<Info.Info> => {
   const all: Array<Info.Info> = []
   for (const entry of state.entries.values()) if (entry._tag === "Connection") all.push(Info.of(entry))
-  return all.sort((a, b) => a.connection - b.connection)
+  return all.toSorted((a, b) => a.connection - b.connection)
 }
 
 export const handle = (ctx: Context, state: State, ticket: Ticket, request: TcpRequest): void => {

@@ -45,7 +45,8 @@ const noted = (
 ): Connection => {
   const size = Sequence.distance(start, end)
   const segments = Math.max(1, Math.ceil(size / mss))
-  const [rate, stamp] = DeliveryRate.send(self.rate, ctx.at, Scoreboard.pipe(self.board), size)
+  const at = Recovery.departure(ctx, self)
+  const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
   ctx.count(Counter.index.tcpSegmentsRetransmitted, segments)
   return {
     ...self,
@@ -54,7 +55,7 @@ const noted = (
     recovery: Recovery.repeated(ctx, self, segments, size),
     snd: {
       ...self.snd,
-      lastAt: ctx.at,
+      lastAt: at,
       retransmittedSegments: self.snd.retransmittedSegments + segments,
       retransmittedBytes: self.snd.retransmittedBytes + size
     }

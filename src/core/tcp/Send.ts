@@ -43,7 +43,8 @@ const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: num
   // All that there is: at once if nothing is on its way, else only without Nagle's algorithm. A FIN behind it never grows.
   if (length === waiting) {
     if (self.snd.fin) return true
-    if (self.config.cork && self.deadlines.slow.cork > ctx.at) return false
+    // A cork that has held for its time lets go whatever else is on its way.
+    if (self.config.cork) return self.deadlines.slow.cork <= ctx.at
     return self.config.noDelay || isIdle
   }
   // Half of the largest window the peer has ever offered is as good as its buffer will give.
@@ -102,10 +103,14 @@ export const one = (ctx: Context, self: Connection): Connection | undefined => {
   return length > 0 ? fresh(ctx, self, length, mss) : undefined
 }
 
-/** Text waits for company: a corked program's is let go after a while. */
+/**
+ * Text waits for company: a corked program's is let go after a while. What could not leave even then, for want of a window, waits as
+ * long again: a deadline that has passed would ring without end.
+ */
 const corked = (ctx: Context, self: Connection, waiting: number): Connection => {
   if (!self.config.cork || waiting === 0) return Deadlines.withSlow(self, "cork", Time.never)
-  return self.deadlines.slow.cork === Time.never
+  const { cork } = self.deadlines.slow
+  return cork === Time.never || cork <= ctx.at
     ? Deadlines.withSlow(self, "cork", Time.plus(ctx.at, corkLimit))
     : self
 }
@@ -124,7 +129,7 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   if (!mayPush(connection)) return connection
   let self = Retransmit.lost(ctx, connection)
   let waiting = Connections.unsent(self)
-  if (waiting === 0 && !Connections.finUnsent(self)) return self
+  if (waiting === 0 && !Connections.finUnsent(self)) return Deadlines.withSlow(self, "cork", Time.never)
   self = Recovery.afterIdle(ctx, self)
   const mss = Emit.segmentSize(self)
   while (waiting > 0 && !Pace.isHeld(ctx, self)) {

@@ -7,6 +7,7 @@ import * as Counter from "../Counter.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
+import * as Emit from "./Emit.ts"
 import * as Frto from "./Frto.ts"
 import * as Loss from "./Loss.ts"
 import * as Rack from "./Rack.ts"
@@ -48,7 +49,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const timedOut = Recovery.onTimeout(ctx, self)
   if (first === undefined || !self.config.frto || isRecovering) return withLosses(ctx, timedOut)
   const marked = { ...timedOut, board: Loss.until(timedOut.board, first.end).board }
-  const sent = Retransmit.again(ctx, marked, first.start, first.end, self.snd.mss)
+  const sent = Retransmit.again(ctx, marked, first.start, first.end, Emit.segmentSize(marked))
   return { ...sent, recovery: { ...sent.recovery, frto: Frto.start(first.end, self.snd.nxt, false) } }
 }
 

@@ -14,7 +14,7 @@ import type { LinkId } from "../Device.ts"
 import type { Path } from "../Ip.ts"
 import { Cell, Table } from "../Journal.ts"
 import type { Ticket } from "../Request.ts"
-import type * as Time from "../Time.ts"
+import * as Time from "../Time.ts"
 import type { Armed } from "../Timer.ts"
 import type { Config, Options } from "./Config.ts"
 import type { Agreed, Connection, Tuple } from "./Connection.ts"
@@ -98,6 +98,8 @@ export interface State {
   readonly timeWaits: Cell<number>
   readonly oldestTimeWait: Cell<number>
   readonly newestTimeWait: Cell<number>
+  /** Until when an ACK may bring a SYN cookie back. */
+  readonly cookiesUntil: Cell<Time.Instant>
   /** Challenge ACKs left (RFC 5961 §7). */
   readonly challenges: Cell<TokenBucket.TokenBucket>
   /** Advances with each ephemeral port (RFC 6056 §3.3.4). */
@@ -114,6 +116,7 @@ export const make = (config: StackConfig): State => ({
   timeWaits: new Cell("tcp.timeWaits", 0),
   oldestTimeWait: new Cell("tcp.oldestTimeWait", 0),
   newestTimeWait: new Cell("tcp.newestTimeWait", 0),
+  cookiesUntil: new Cell("tcp.cookiesUntil", Time.instantOf(-Infinity)),
   challenges: new Cell("tcp.challenges", TokenBucket.make(challengeRate(config))),
   portSalt: new Cell("tcp.portSalt", 0)
 })

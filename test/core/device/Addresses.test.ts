@@ -178,6 +178,28 @@ describe("Addresses", () => {
     assert.deepStrictEqual(Lan.sent(self).map(({ arp }) => arp), [Arp.announcement(hereMac, here)])
   })
 
+  it("waits for a link that is down, and begins to probe when it comes up (rfc: 5227 §2.1)", () => {
+    const self = bare(true)
+    self.tell({ _tag: "LinkChanged", link, up: false })
+    add(self)
+    assert.deepStrictEqual(watch(self, 10), [])
+    self.tell({ _tag: "LinkChanged", link, up: true })
+    assert.strictEqual(watch(self, 10).length, 5)
+    assert.deepStrictEqual(stateOf(self), ["preferred"])
+  })
+
+  it("begins again when the link went down while it was probing (rfc: 5227 §2.1)", () => {
+    const self = bare(true)
+    add(self)
+    assert.isAbove(watch(self, 2).length, 0)
+    self.tell({ _tag: "LinkChanged", link, up: false })
+    assert.deepStrictEqual(watch(self, 10), [])
+    assert.deepStrictEqual(stateOf(self), ["tentative"])
+    self.tell({ _tag: "LinkChanged", link, up: true })
+    const probes = watch(self, 10).filter(([, header]) => Arp.isProbe(header))
+    assert.strictEqual(probes.length, 3)
+  })
+
   it("deprecates and removes an address when its time is over (rfc: 4862 §5.5.4)", () => {
     const self = bare(false)
     add(self, here, "dhcp", {

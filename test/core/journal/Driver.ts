@@ -17,7 +17,7 @@ import { runBatch, Step } from "../../../src/workers/runBatch.ts"
 const limits = Bounds.withOverrides({
   neighborEntries: 4,
   neighborParkedPackets: 3,
-  neighborParkedBytes: 6000,
+  neighborParkedBytes: 3000,
   reassemblyBytes: 8000,
   reassemblyBytesPerPeer: 6000,
   icmpErrorBurst: 5,
@@ -45,7 +45,15 @@ export class Driver {
 
   /** Runs an event and keeps what it leads to. */
   run(event: Event): ReadonlyArray<Output> {
-    const outputs = runBatch(this.step, this.now, [event])
+    return this.keep(runBatch(this.step, this.now, [event]))
+  }
+
+  /** Runs an event that throws at its n-th write, if it has so many, and keeps what the answer leads to. */
+  attemptAndKeep(event: Event, write: number): ReadonlyArray<Output> {
+    return this.keep(this.attempt(event, write, false).outputs)
+  }
+
+  private keep(outputs: ReadonlyArray<Output>): ReadonlyArray<Output> {
     for (const output of outputs) {
       if (output._tag === "SetTimer") this.alarms.add(output.timer, output.at)
       if (output._tag === "Transmit") this.queued.push(output)

@@ -114,6 +114,13 @@ describe("Routes", () => {
     assert.strictEqual(lookup(self, Address.v4(8, 8, 8, 8))?.link, 2)
   })
 
+  it("stay with the oldest of equals, so that a second way does not move traffic", () => {
+    const self = Lan.host()
+    add(self, 0, 0, { gateway: there })
+    add(self, 0, 0, { gateway: Address.v4(10, 0, 0, 7) })
+    assert.strictEqual(lookup(self, Address.v4(8, 8, 8, 8))?.gateway, there)
+  })
+
   it("are changed by adding the same again", () => {
     const self = Lan.host()
     add(self, 0, 0, { gateway: there, metric: 3 })

@@ -51,6 +51,8 @@ export class Peer {
   /** This side's port, and the host's. */
   sourcePort: number
   destinationPort: number
+  /** This side's address; a host knows the MAC address of {@link remote} and of those that were introduced. */
+  address: number = remote
 
   constructor(host: Host, destinationPort: number, sourcePort = 40000) {
     this.host = host
@@ -81,7 +83,7 @@ export class Peer {
         identification: 0,
         moreFragments: false,
         fragmentOffset: 0,
-        source: remote,
+        source: this.address,
         destination: local,
         hopLimit: 64,
         trafficClass: sent.trafficClass ?? 0,
@@ -92,7 +94,11 @@ export class Peer {
       bytes,
       14
     )
-    const end = Tcp.emit({ ...fields, checksum: Checksum.fold(Checksum.pseudo(remote, local, 6, size)) }, bytes, 34)
+    const end = Tcp.emit(
+      { ...fields, checksum: Checksum.fold(Checksum.pseudo(this.address, local, 6, size)) },
+      bytes,
+      34
+    )
     bytes.set(text, end)
     Checksum.complete(bytes, 34, bytes.length, 34 + Tcp.checksumOffset)
     return bytes
@@ -194,6 +200,7 @@ export const established = (
   })
   const answer = peer.one()
   self.advance(setting.delay ?? Time.zero)
+  peer.take()
   const stamps = answer.options.timestampValue === undefined
     ? {}
     : { timestampValue: (setting.options?.timestampValue ?? 0) + 1, timestampEcho: answer.options.timestampValue }

@@ -238,6 +238,14 @@ describe("Sending (RFC 9293 §3.7.4, §3.8.6.2.1)", () => {
     other.advance(millis(200))
     assert.strictEqual(corked.peer.one().text.length, 100)
   })
+  it("a cork that has held for 200 ms lets go of what is behind text on its way, and rings no more", () => {
+    const self = host()
+    const { connection, peer } = established(self, { listenOptions: { cork: true, minRto: millis(1000) } })
+    write(self, connection, text(1500))
+    assert.strictEqual(peer.one().text.length, 1000)
+    self.advance(millis(200))
+    assert.strictEqual(peer.one().text.length, 500)
+  })
   it("sets PSH on the last segment of what is written (rfc: 9293 §3.9.1.2 MUST-60 MUST-61)", () => {
     const self = host()
     const { connection, peer } = established(self)

@@ -122,7 +122,9 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     snd: advanced(self, segment, una),
     queue: isNew ? released(ctx, self, una) : self.queue
   }
-  if (!isNew && Connections.inFlight(self) === 0) return heardWindow(moved, before)
+  // Nothing is on its way, so only a report of duplicates can still say something of what was.
+  const isOver = !isNew && Connections.inFlight(self) === 0
+  if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(moved, before)
   const judged = Feedback.onAck(ctx, Ecn.acknowledged(ctx, moved, segment), segment, una, duplicate)
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }

@@ -4,10 +4,12 @@
 import * as Address from "../../../wire/Address.ts"
 import * as Tcp from "../../../wire/Tcp.ts"
 import type { Context } from "../../Context.ts"
+import * as Cookies from "../Cookies.ts"
 import * as Emit from "../Emit.ts"
 import * as Listener from "../Listener.ts"
 import * as Segment from "../Segment.ts"
 import type * as State from "../State.ts"
+import * as SynReceived from "./SynReceived.ts"
 
 /** A SYN is only taken from one host, to one host (rfc: 9293 §3.9.2.3 MUST-57, RFC 1122 §4.2.3.10 MUST-63). */
 const isBetweenHosts = (segment: Segment.Segment): boolean => {
@@ -25,8 +27,10 @@ export const arrives = (
   const { link } = segment.packet
   // First: a RST can't be about anything of this incarnation.
   if (Segment.has(segment, Tcp.RST)) return ctx.drop("TcpBadReset", link)
-  // Second: whatever it acknowledges, nothing has been sent.
+  // Second: whatever it acknowledges, nothing has been sent, unless it was a cookie.
   if (Segment.has(segment, Tcp.ACK)) {
+    const recalled = Segment.has(segment, Tcp.SYN) ? undefined : Cookies.recall(ctx, state, listener, segment)
+    if (recalled !== undefined) return SynReceived.arrives(ctx, state, recalled, segment)
     Emit.reset(ctx, segment)
     return ctx.drop("TcpNoListener", link)
   }

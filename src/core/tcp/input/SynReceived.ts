@@ -93,7 +93,9 @@ export const arrives = (ctx: Context, state: State, self: HalfOpen, segment: Seg
     Listener.forget(ctx, state, self)
     return Emit.reset(ctx, segment)
   }
-  if (Listener.isFull(listener) || state.connections.value >= ctx.config.limits.tcpConnections) {
+  const isTooMany = state.connections.value >= ctx.config.limits.tcpConnections
+  if (isTooMany || Listener.isFull(listener)) {
+    ctx.drop(isTooMany ? "TcpConnectionLimit" : "TcpBacklogFull", segment.packet.link)
     return overflow(ctx, state, self, listener.config.abortOnOverflow, segment)
   }
   Synchronized.arrives(ctx, state, Listener.promote(ctx, state, self, listener, segment), segment)
@@ -107,7 +109,6 @@ const overflow = (
   isAborting: boolean,
   segment: Segment.Segment
 ): void => {
-  ctx.drop("TcpBacklogFull", segment.packet.link)
   if (!isAborting) return
   Listener.forget(ctx, state, self)
   Emit.reset(ctx, segment)

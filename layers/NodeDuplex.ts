@@ -1,0 +1,380 @@
+/**
+ * A TCP connection of the stack as one of Node's duplex streams, with the face of a `net.Socket`: for node:http, node:tls, and
+ * the many clients that take a stream to speak over.
+ *
+ * ```
+ *   read   ◀── the stream's buffer, at most its high water mark ◀── connection.read  ◀── window
+ *   write  ──▶ one write at a time; its callback when the send buffer has it ─▶ connection.write ──▶ window
+ *   end() ──▶ FIN      end of the peer's direction ──▶ "end"      destroy() ──▶ close      destroy(error) ──▶ reset
+ * ```
+ *
+ * Back-pressure holds both ways: a stream that nobody reads fills its buffer, then the connection's, then the peer waits; a
+ * `write` to a slow peer is done when the data has its place.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Scope from "effect/Scope"
+import { Duplex } from "node:stream"
+import * as Destination from "../src/sockets/Destination.ts"
+import type { Netstack } from "../src/sockets/Netstack.ts"
+import * as Tcp from "../src/sockets/Tcp.ts"
+import type * as TcpConnection from "../src/sockets/TcpConnection.ts"
+import { instantOf } from "../src/workers/Core.ts"
+import * as SystemError from "./SystemError.ts"
+
+export interface Options {
+  /** Goes on writing when the peer has ended its direction; otherwise this side ends then too. False if absent, as in `net`. */
+  readonly allowHalfOpen?: boolean
+  /** Octets that may wait in the stream for a reader, and again for the connection; Node's default if absent. */
+  readonly highWaterMark?: number
+  /**
+   * What `destroy` means to the peer: by default (`"byExit"`) a reset when it is given an error, and an orderly close otherwise.
+   * `"orderly"` is what the kernel does for a `net.Socket`.
+   */
+  readonly closePolicy?: TcpConnection.ClosePolicy
+}
+
+export interface DialOptions extends Omit<Tcp.ConnectOptions, "closePolicy">, Options {}
+
+/** What `address()` of Node's sockets gives. */
+export interface AddressInfo {
+  readonly address: string
+  readonly port: number
+  readonly family: string
+}
+
+/** Starts a fiber with the services of whoever made the stream. */
+type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+
+/** What a stream runs with: the services of its maker. */
+interface Environment {
+  readonly fork: Fork
+  readonly now: () => number
+}
+
+const environment = (context: Context.Context<never>): Environment => {
+  const clock = Context.get(context, Clock.Clock)
+  return { fork: Effect.runForkWith(context), now: () => instantOf(clock) / 1000 }
+}
+
+/** A reset is no failure of `end`: there is nothing left to end. */
+const isGone = (error: Tcp.TcpError): boolean => error.reason._tag === "NotConnected"
+
+const closedEarly = (): Error => Object.assign(new Error("Socket is closed"), { code: "ERR_SOCKET_CLOSED" })
+
+export class NodeDuplex extends Duplex {
+  /** True until the handshake is over. */
+  connecting: boolean
+  bytesRead = 0
+  bytesWritten = 0
+  /** Milliseconds of silence before "timeout"; 0 for none. */
+  timeout = 0
+  remoteAddress: string | undefined
+  remotePort: number | undefined
+  remoteFamily: string | undefined
+  localAddress: string | undefined
+  localPort: number | undefined
+  localFamily: string | undefined
+  private readonly environment: Environment
+  private readonly policy: TcpConnection.ClosePolicy
+  private readonly opened: Deferred.Deferred<TcpConnection.TcpConnection> = Deferred.makeUnsafe()
+  /** What runs for this stream and ends with it. */
+  private readonly fibers: Set<Fiber.Fiber<unknown, unknown>> = new Set()
+  private connection: TcpConnection.TcpConnection | undefined
+  private isReading = false
+  private isReset = false
+  private activeAt = 0
+  private isTiming = false
+
+  constructor(environment: Environment, options: Options) {
+    super({
+      allowHalfOpen: options.allowHalfOpen ?? false,
+      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
+    })
+    this.environment = environment
+    this.policy = options.closePolicy ?? "byExit"
+    this.connecting = true
+  }
+
+  /** Takes the connection that the stream is for. */
+  adopt(connection: TcpConnection.TcpConnection): void {
+    this.connection = connection
+    this.connecting = false
+    const local = infoOf(connection.local)
+    const remote = infoOf(connection.remote)
+    this.localAddress = local.address
+    this.localPort = local.port
+    this.localFamily = local.family
+    this.remoteAddress = remote.address
+    this.remotePort = remote.port
+    this.remoteFamily = remote.family
+    Deferred.doneUnsafe(this.opened, Exit.succeed(connection))
+    // So that the peer's end or reset is noticed before anybody reads.
+    if (!this.destroyed) this.read(0)
+  }
+
+  /** Opens the connection, and tells by "connect" and "ready", or by an error. */
+  dial(connect: Effect.Effect<TcpConnection.TcpConnection, Tcp.TcpError>, peer: SystemError.Peer | undefined): void {
+    this.start(connect, (exit) => {
+      if (Exit.isFailure(exit)) return this.fail(exit.cause, peer)
+      this.adopt(exit.value)
+      this.emit("connect")
+      this.emit("ready")
+    })
+  }
+
+  /** Runs an effect for as long as the stream lives. */
+  private start<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void {
+    if (this.destroyed) return done(Exit.interrupt())
+    const fiber = this.environment.fork(effect)
+    if (fiber.pollUnsafe() === undefined) this.fibers.add(fiber)
+    fiber.addObserver((exit) => {
+      this.fibers.delete(fiber)
+      done(exit)
+    })
+  }
+
+  private use<A>(
+    f: (connection: TcpConnection.TcpConnection) => Effect.Effect<A, Tcp.TcpError>
+  ): Effect.Effect<A, Tcp.TcpError> {
+    return this.connection === undefined ? Effect.flatMap(Deferred.await(this.opened), f) : f(this.connection)
+  }
+
+  private fail(cause: Cause.Cause<Tcp.TcpError>, peer?: SystemError.Peer): void {
+    if (!Cause.hasInterruptsOnly(cause)) this.destroy(errorOf(cause, peer))
+  }
+
+  override _read(size: number): void {
+    if (this.isReading) return
+    this.isReading = true
+    this.start(this.use((connection) => connection.read(size)), (exit) => {
+      this.isReading = false
+      if (Exit.isFailure(exit)) return this.fail(exit.cause)
+      this.refresh()
+      if (exit.value.length > 0) return this.deliver(exit.value)
+      this.push(null)
+      // A stream that nobody reads yet comes to its end all the same.
+      this.read(0)
+    })
+  }
+
+  private deliver(chunks: ReadonlyArray<Uint8Array>): void {
+    for (const chunk of chunks) {
+      this.bytesRead += chunk.length
+      this.push(chunk)
+    }
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.send((connection) => connection.write(chunk), chunk.length, callback)
+  }
+
+  /** What was written piece by piece goes as one, so that it shares segments. */
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error | null) => void): void {
+    const whole = Buffer.concat(chunks.map(({ chunk }) => chunk))
+    this.send((connection) => connection.writeOwned(whole), whole.length, callback)
+  }
+
+  private send(
+    write: (connection: TcpConnection.TcpConnection) => Effect.Effect<void, Tcp.TcpError>,
+    length: number,
+    callback: (error?: Error | null) => void
+  ): void {
+    this.start(this.use(write), (exit) => {
+      if (Exit.isFailure(exit)) return callback(errorOf(exit.cause))
+      this.refresh()
+      this.bytesWritten += length
+      callback()
+    })
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    const end = this.use((connection) => Effect.catchIf(connection.end, isGone, () => Effect.void))
+    this.start(end, (exit) => callback(Exit.isSuccess(exit) ? undefined : errorOf(exit.cause)))
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.connecting = false
+    for (const fiber of this.fibers) fiber.interruptUnsafe()
+    const { connection, policy } = this
+    const isOrderly = !this.isReset && (policy === "byExit" ? error === null : policy === "orderly")
+    const closing = connection === undefined ? Effect.void : isOrderly ? connection.close : connection.abort
+    this.environment.fork(closing).addObserver(() => callback(error))
+  }
+
+  /** Ends this direction, and closes when that is done. */
+  destroySoon(): void {
+    if (this.writable) this.end()
+    if (this.writableFinished) this.destroy()
+    else this.once("finish", () => this.destroy())
+  }
+
+  /** Closes by a reset. */
+  resetAndDestroy(): this {
+    this.isReset = true
+    return this.destroy()
+  }
+
+  get pending(): boolean {
+    return this.connection === undefined
+  }
+
+  get readyState(): "opening" | "open" | "readOnly" | "writeOnly" | "closed" {
+    if (this.connecting) return "opening"
+    if (this.readable) return this.writable ? "open" : "readOnly"
+    return this.writable ? "writeOnly" : "closed"
+  }
+
+  /** The local end. */
+  address(): AddressInfo | Record<string, never> {
+    return this.connection === undefined ? {} : infoOf(this.connection.local)
+  }
+
+  setNoDelay(noDelay = true): this {
+    return this.configure({ noDelay })
+  }
+
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    return this.configure(
+      initialDelay > 0 ? { keepAlive: enable, keepAliveIdle: initialDelay } : { keepAlive: enable }
+    )
+  }
+
+  private configure(options: NonNullable<Tcp.ConnectOptions["options"]>): this {
+    this.start(this.use((connection) => Effect.ignore(connection.setOptions(options))), () => {})
+    return this
+  }
+
+  /** Emits "timeout" after so many milliseconds without traffic; 0 for never. */
+  setTimeout(milliseconds: number, listener?: () => void): this {
+    this.timeout = milliseconds
+    this.activeAt = this.environment.now()
+    if (listener !== undefined) {
+      if (milliseconds === 0) this.off("timeout", listener)
+      else this.once("timeout", listener)
+    }
+    this.watchSilence()
+    return this
+  }
+
+  private refresh(): void {
+    if (this.timeout === 0) return
+    this.activeAt = this.environment.now()
+    this.watchSilence()
+  }
+
+  /** One sleeper for the whole silence, which sleeps on when there was traffic meanwhile. */
+  private watchSilence(): void {
+    if (this.timeout === 0 || this.isTiming || this.destroyed) return
+    this.isTiming = true
+    const silence = Effect.gen({ self: this }, function*() {
+      for (;;) {
+        const left = this.activeAt + this.timeout - this.environment.now()
+        if (this.timeout === 0 || left <= 0) return
+        yield* Effect.sleep(left)
+      }
+    })
+    this.start(silence, (exit) => {
+      this.isTiming = false
+      if (Exit.isSuccess(exit) && this.timeout > 0) this.emit("timeout")
+    })
+  }
+
+  /** A stack keeps its process alive by itself, or not; its streams have no say in it. */
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+}
+
+const infoOf = (inet: NetAddress.InetAddress): AddressInfo => {
+  const { host, port } = SystemError.peerOf(inet)
+  return { address: host, port, family: host.includes(":") ? "IPv6" : "IPv4" }
+}
+
+const errorOf = (cause: Cause.Cause<Tcp.TcpError>, peer?: SystemError.Peer): Error => {
+  if (Cause.hasInterruptsOnly(cause)) return closedEarly()
+  const error = Cause.squash(cause)
+  return error instanceof Tcp.TcpError ? SystemError.of(error, peer) : error as Error
+}
+
+/** Ends a stream with a scope, as the scope ended, and waits until it is closed. */
+const end = (duplex: NodeDuplex, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (duplex.closed) return resume(Effect.void)
+    duplex.once("close", () => resume(Effect.void))
+    if (Exit.isSuccess(exit)) duplex.destroy()
+    else duplex.resetAndDestroy()
+  })
+
+/** Binds a stream to a scope, in which it leaves nothing once it is closed. */
+const hold = (owner: Scope.Scope, fork: Fork, duplex: NodeDuplex): NodeDuplex => {
+  const scope = Scope.forkUnsafe(owner)
+  fork(Scope.addFinalizerExit(scope, (exit) => end(duplex, exit)))
+  duplex.once("close", () => fork(Scope.close(scope, Exit.void)))
+  return duplex
+}
+
+/** The stream of a connection that is there. The stream closes the connection; the scope closes the stream. */
+export const make = (
+  connection: TcpConnection.TcpConnection,
+  options: Options = {}
+): Effect.Effect<NodeDuplex, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const surroundings = environment(context)
+    const duplex = new NodeDuplex(surroundings, options)
+    hold(Context.get(context, Scope.Scope), surroundings.fork, duplex)
+    duplex.adopt(connection)
+    return Effect.succeed(duplex)
+  })
+
+/** Opens a connection and gives its stream at once, as `net.connect` does; errors come as events, such as ECONNREFUSED. */
+export type Dial = (to: Destination.Input, options?: DialOptions) => NodeDuplex
+
+const peerOf = (to: Destination.Input): SystemError.Peer | undefined => {
+  if (typeof to === "string") return undefined
+  return "host" in to ? { host: String(to.host), port: to.port } : SystemError.peerOf(to)
+}
+
+/** A connection that its stream has to close; one that comes when the stream is gone already is reset. */
+const opening = (to: Destination.Input, options: DialOptions) => {
+  const scope = Scope.makeUnsafe()
+  return Effect.onError(
+    Scope.provide(Tcp.connect(to, { ...options, closePolicy: "byExit" }), scope),
+    (cause) => Scope.close(scope, Exit.failCause(cause))
+  )
+}
+
+/** A function for code that knows nothing of effects. The scope closes what it has opened. */
+export const dialer: Effect.Effect<Dial, never, Netstack | Scope.Scope> = Effect.contextWith(
+  (context: Context.Context<Netstack | Scope.Scope>) => {
+    const surroundings = environment(context)
+    const owner = Context.get(context, Scope.Scope)
+    return Effect.succeed<Dial>((to, options = {}) => {
+      const duplex = hold(owner, surroundings.fork, new NodeDuplex(surroundings, options))
+      duplex.dial(Effect.provideContext(opening(to, options), context), peerOf(to))
+      return duplex
+    })
+  }
+)
+
+/** Opens a connection and gives its stream when it is established. */
+export const connect = (
+  to: Destination.Input,
+  options: DialOptions = {}
+): Effect.Effect<NodeDuplex, Tcp.TcpError, Netstack | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      restore(Tcp.connect(to, { ...options, closePolicy: "byExit" })),
+      (connection) => make(connection, options)
+    )
+  )

@@ -1,0 +1,86 @@
+/**
+ * The errors that Node's own sockets give, for the reasons that ours have: programs of the Node world look at `error.code`.
+ *
+ * The typed error itself is the `cause`, so a program that knows of this stack loses nothing.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import { constants } from "node:os"
+import type * as Failure from "../src/sockets/Failure.ts"
+import type { TcpError } from "../src/sockets/TcpError.ts"
+
+/** What went wrong in the words of a system call: `connect ECONNREFUSED 10.0.0.2:80`. */
+export interface SystemError extends Error {
+  readonly code: string
+  /** The negated number of the code; 0 for codes that are not the system's. */
+  readonly errno: number
+  readonly syscall: string
+  readonly address?: string
+  readonly port?: number
+}
+
+/** The far side, as far as it is known. */
+export interface Peer {
+  readonly host: string
+  readonly port: number
+}
+
+/** ICMP's verdicts as Linux gives them to programs (its table of conversions from ICMP codes to errors). */
+const unreachableCodes: { readonly [K in Failure.Unreachable["what"]]: string } = {
+  network: "ENETUNREACH",
+  host: "EHOSTUNREACH",
+  protocol: "ENOPROTOOPT",
+  port: "ECONNREFUSED",
+  prohibited: "EHOSTUNREACH",
+  sourceRouteFailed: "EOPNOTSUPP",
+  hopLimit: "EHOSTUNREACH"
+}
+
+const codes: { readonly [K in Exclude<Failure.Any["_tag"], "Unreachable" | "Closed">]: string } = {
+  ConnectionRefused: "ECONNREFUSED",
+  ConnectionReset: "ECONNRESET",
+  ConnectionAborted: "ECONNABORTED",
+  TimedOut: "ETIMEDOUT",
+  AddressInUse: "EADDRINUSE",
+  AddressNotAvailable: "EADDRNOTAVAIL",
+  PortsExhausted: "EADDRNOTAVAIL",
+  NotConnected: "ENOTCONN",
+  AlreadyConnected: "EISCONN",
+  MessageTooLarge: "EMSGSIZE",
+  LimitReached: "ENOBUFS",
+  InvalidArgument: "EINVAL",
+  WouldBlock: "EAGAIN",
+  NotFound: "ENOENT",
+  NameNotResolved: "ENOTFOUND",
+  LinkDown: "ENETDOWN",
+  StackClosed: "ENETDOWN",
+  Defect: "EIO"
+}
+
+/** The code of a reason; writing behind one's own end is a broken pipe, anything else on what was closed a bad descriptor. */
+export const codeOf = (reason: Failure.Any, syscall: string): string => {
+  if (reason._tag === "Unreachable") return unreachableCodes[reason.what]
+  if (reason._tag === "Closed") return syscall === "write" ? "EPIPE" : "EBADF"
+  return codes[reason._tag]
+}
+
+const numberOf = (code: string): number => -((constants.errno as Readonly<Record<string, number>>)[code] ?? 0)
+
+export const make = (code: string, syscall: string, peer?: Peer, cause?: unknown): SystemError => {
+  const where = peer === undefined ? "" : ` ${peer.host.includes(":") ? `[${peer.host}]` : peer.host}:${peer.port}`
+  const fields = peer === undefined ? {} : { address: peer.host, port: peer.port }
+  const error = new Error(`${syscall} ${code}${where}`, cause === undefined ? {} : { cause })
+  return Object.assign(error, { code, errno: numberOf(code), syscall, ...fields })
+}
+
+/** The error for an operation on TCP; `peer` is named in those of `connect` only, as Node does. */
+export const of = (error: TcpError, peer?: Peer): SystemError => {
+  const { operation, reason } = error
+  const syscall = reason._tag === "NameNotResolved" ? "getaddrinfo" : operation
+  return make(codeOf(reason, operation), syscall, operation === "connect" ? peer : undefined, error)
+}
+
+/** The parts of an address that Node's sockets show. */
+export const peerOf = (inet: NetAddress.InetAddress): Peer => ({
+  host: NetAddress.formatIp(inet.address),
+  port: inet.port
+})

@@ -1,0 +1,35 @@
+/**
+ * The test kit: hosts without fibers, simulated networks, and running stacks in virtual time. It needs no network, no root and no
+ * real time, and the same seed gives the same run on any machine.
+ *
+ * | to test | take |
+ * | --- | --- |
+ * | one host, frame by frame | `Host`, `Wire` |
+ * | many hosts on bad networks, fast | `Simulator`, `Topology`, `Transfer` |
+ * | whole programs with their layers | `TestNetwork`, `VirtualTime` |
+ *
+ * `Expect` has expectations for all of them.
+ */
+
+// One host, and hosts on a wire
+export * as Host from "./Host.ts"
+export * as Packet from "./Packet.ts"
+export * as Wire from "./Wire.ts"
+
+// Networks as data, simulated
+export * as Pattern from "./Pattern.ts"
+export * as Program from "./Program.ts"
+export * as Simulator from "./Simulator.ts"
+export * as Topology from "./Topology.ts"
+export * as Trace from "./Trace.ts"
+export * as Transfer from "./Transfer.ts"
+
+// Running stacks in virtual time
+export * as TestNetwork from "./TestNetwork.ts"
+export * as VirtualTime from "./VirtualTime.ts"
+
+export * as Expect from "./Expect.ts"
+
+// What hosts and simulations are spoken to in
+export * as Time from "../core/Time.ts"
+export * as Address from "../wire/Address.ts"

@@ -1,0 +1,81 @@
+/** Names of errors of system calls, and which of the stack's reasons a program of Linux would know by which. */
+import type { Reason } from "../../core/Reason.ts"
+
+/** The name by which a caller would know why its request was not met. */
+export const errnoOf = (reason: Reason, isWrite: boolean): string => {
+  switch (reason._tag) {
+    case "ConnectionRefused":
+      return "ECONNREFUSED"
+    case "ConnectionReset":
+      return "ECONNRESET"
+    case "ConnectionAborted":
+      return "ECONNABORTED"
+    case "TimedOut":
+      return "ETIMEDOUT"
+    case "Unreachable":
+      return unreachable[reason.what]
+    case "AddressInUse":
+      return "EADDRINUSE"
+    case "AddressNotAvailable":
+    case "PortsExhausted":
+      return "EADDRNOTAVAIL"
+    case "NotConnected":
+      return isWrite ? "EPIPE" : "ENOTCONN"
+    case "AlreadyConnected":
+      return "EISCONN"
+    case "Closed":
+      return isWrite ? "EPIPE" : "EBADF"
+    case "MessageTooLarge":
+      return "EMSGSIZE"
+    case "LimitReached":
+      return "ENOBUFS"
+    case "InvalidArgument":
+      return "EINVAL"
+    case "WouldBlock":
+      return "EAGAIN"
+    case "NotFound":
+      return "ENOENT"
+    case "LinkDown":
+      return "ENETDOWN"
+    case "StackClosed":
+    case "Defect":
+      return "EIO"
+  }
+}
+
+const unreachable = {
+  network: "ENETUNREACH",
+  host: "EHOSTUNREACH",
+  protocol: "ENOPROTOOPT",
+  port: "ECONNREFUSED",
+  prohibited: "EHOSTUNREACH",
+  sourceRouteFailed: "EOPNOTSUPP",
+  hopLimit: "EHOSTUNREACH"
+} as const
+
+/** Linux's numbers, for options that give an error as a number. */
+export const numbers: Readonly<Record<string, number>> = {
+  EPIPE: 32,
+  EAGAIN: 11,
+  EINVAL: 22,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ENETDOWN: 100,
+  ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ENOBUFS: 105,
+  EISCONN: 106,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  EALREADY: 114,
+  EINPROGRESS: 115,
+  EMSGSIZE: 90,
+  ENOPROTOOPT: 92,
+  EOPNOTSUPP: 95,
+  EIO: 5,
+  EBADF: 9,
+  ENOENT: 2
+}

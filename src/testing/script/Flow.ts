@@ -1,0 +1,71 @@
+/**
+ * A connection between the host under test and the script, and the way between the numbers of the one and of the other.
+ *
+ * The script counts sequence numbers of the host from 0, and invents timestamps for it: what the host really chose is learnt from
+ * its segments. The numbers of the far side are the script's own.
+ */
+import type { Segment } from "./Segment.ts"
+import type { TcpOption } from "./Syntax.ts"
+
+export class Flow {
+  readonly localPort: number
+  readonly remotePort: number
+  /** The host's number minus the script's; unknown until the host has sent a SYN. */
+  private offset: number | undefined
+  /** From the script's timestamps to the host's. */
+  private readonly timestamps: Map<number, number> = new Map()
+  private first: readonly [number, number] | undefined
+
+  constructor(localPort: number, remotePort: number) {
+    this.localPort = localPort
+    this.remotePort = remotePort
+  }
+
+  get isKnown(): boolean {
+    return this.offset !== undefined
+  }
+
+  /** The host's initial sequence number is `live`, which the script calls `written`. */
+  learn(live: number, written: number): void {
+    this.offset = live - written
+  }
+
+  /** The host stamped a segment `live`, which the script calls `written`. */
+  learnTimestamp(live: number, written: number): void {
+    if (!this.timestamps.has(written)) this.timestamps.set(written, live)
+    this.first ??= [written, live]
+  }
+
+  /** One of the host's sequence numbers as the script counts. */
+  toScript(live: number): number {
+    return (live - (this.offset ?? 0)) >>> 0
+  }
+
+  /** One of the host's sequence numbers as the host counts. */
+  toLive(written: number): number {
+    return (written + (this.offset ?? 0)) >>> 0
+  }
+
+  private echoOf(written: number): number {
+    const known = this.timestamps.get(written)
+    if (known !== undefined || this.first === undefined || written === 0) return known ?? written
+    return (this.first[1] + written - this.first[0]) >>> 0
+  }
+
+  /** A segment's options on their way to the host: what echoes the host is in the host's numbers. */
+  inbound(options: ReadonlyArray<TcpOption>): ReadonlyArray<TcpOption> {
+    return options.map((option) => {
+      if (option._tag === "Timestamps") return { ...option, echo: this.echoOf(option.echo) }
+      if (option._tag !== "Sack") return option
+      return {
+        ...option,
+        blocks: option.blocks.map(([left, right]) => [this.toLive(left), this.toLive(right)] as const)
+      }
+    })
+  }
+
+  /** A segment of the host in the script's numbers; timestamps stay the host's. */
+  outbound(segment: Segment): Segment {
+    return { ...segment, sequence: this.toScript(segment.sequence) }
+  }
+}

@@ -1,0 +1,165 @@
+import { assert, describe, it } from "@effect/vitest"
+import { millis, seconds } from "../../../src/core/Time.ts"
+import type { Host } from "../../../src/testing/Host.ts"
+import { ACK, host, listen, Peer, read, RST, SYN, text } from "./Peer.ts"
+
+const accept = (self: Host, listener: number, block = false) => self.request({ _tag: "TcpAccept", listener, block })
+
+const offered = {
+  maximumSegmentSize: 1400,
+  windowScale: 5,
+  sackPermitted: true,
+  timestampValue: 100,
+  timestampEcho: 0
+}
+
+describe("SYN cookies (RFC 4987 §3.6)", () => {
+  const always = (options: object = {}) => {
+    const self = host()
+    const listener = listen(self, 80, 16, { synCookies: "always", ...options })
+    return { self, listener, peer: new Peer(self, 80) }
+  }
+  it("keep nothing of a SYN, and know its options again by the ACK", () => {
+    const { listener, peer, self } = always()
+    peer.send({ seq: 1000, flags: SYN, options: offered })
+    assert.strictEqual(self.state.tcp.entries.size, 0)
+    assert.strictEqual(self.nextTimer(), undefined)
+    const answer = peer.one()
+    assert.deepStrictEqual([answer.flags, answer.ack], [SYN | ACK, 1001])
+    self.advance(millis(80))
+    peer.send({
+      seq: 1001,
+      ack: answer.seq + 1,
+      flags: ACK,
+      options: { timestampValue: 180, timestampEcho: answer.options.timestampValue }
+    })
+    const outcome = accept(self, listener).outcome()
+    if (outcome._tag !== "Done") throw new Error("not accepted")
+    const info = self.call({ _tag: "TcpGetInfo", connection: outcome.value.connection })
+    assert.deepStrictEqual([info.sack, info.timestamps, info.sendScale, info.state], [true, true, 5, "ESTABLISHED"])
+    assert.strictEqual(info.sendMss, 1400 - 12)
+    assert.isAtLeast(info.smoothedRtt, millis(80))
+    assert.isAtMost(info.smoothedRtt, millis(80 + 64))
+    assert.strictEqual(self.counter("tcpSynCookiesAccepted"), 1)
+  })
+  it("without timestamps keep the MSS alone", () => {
+    const { listener, peer, self } = always()
+    peer.send({ seq: 1000, flags: SYN, options: { maximumSegmentSize: 1300, windowScale: 5, sackPermitted: true } })
+    const answer = peer.one()
+    assert.deepStrictEqual([answer.options.windowScale, answer.options.sackPermitted], [undefined, false])
+    peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK, text: text(5) })
+    const outcome = accept(self, listener).outcome()
+    if (outcome._tag !== "Done") throw new Error("not accepted")
+    const info = self.call({ _tag: "TcpGetInfo", connection: outcome.value.connection })
+    assert.deepStrictEqual([info.sack, info.windowScaling, info.sendMss, info.unread], [false, false, 1220, 5])
+  })
+  it("are not to be guessed, nor good for ever", () => {
+    const { peer, self } = always()
+    peer.send({ seq: 1000, flags: SYN, options: offered })
+    const { seq } = peer.one()
+    for (let i = 10; i < 200; i++) peer.send({ seq: 1001, ack: seq + i, flags: ACK })
+    assert.isTrue(peer.take().every((got) => got.flags === RST))
+    self.advance(seconds(129))
+    peer.send({ seq: 1001, ack: seq + 1, flags: ACK })
+    assert.strictEqual(peer.one().flags, RST)
+    assert.strictEqual(self.counter("tcpSynCookiesAccepted"), 0)
+  })
+  it("are sent when the table is full, and let real clients in", () => {
+    const self = host({ limits: { tcpHalfOpen: 10 } })
+    const listener = listen(self)
+    for (let port = 1; port <= 1000; port++) new Peer(self, 80, port).send({ seq: port, flags: SYN, options: offered })
+    assert.strictEqual(self.state.tcp.entries.size, 10)
+    const peer = new Peer(self, 80, 2000)
+    peer.take()
+    peer.send({ seq: 5000, flags: SYN, options: offered })
+    const { seq } = peer.one()
+    peer.send({ seq: 5001, ack: seq + 1, flags: ACK, text: text(3) })
+    const outcome = accept(self, listener).outcome()
+    if (outcome._tag !== "Done") throw new Error("not accepted")
+    const got = read(self, outcome.value.connection).outcome()
+    assert.strictEqual(got._tag === "Done" ? got.value.length : 0, 3)
+    assert.strictEqual(self.counter("tcpSynCookiesSent"), 991)
+  })
+})
+
+describe("The queue of a listener (RFC 9293 §3.9.1.1)", () => {
+  const client = (self: Host, port: number) => {
+    const peer = new Peer(self, 80, port)
+    peer.send({ seq: 1000, flags: SYN })
+    const [answer] = peer.take()
+    if (answer !== undefined) peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK })
+    return { peer, iss: answer?.seq }
+  }
+  it("hands connections out in the order in which they were established", () => {
+    const self = host()
+    const listener = listen(self)
+    const ports = [7, 5, 9]
+    for (const port of ports) client(self, port)
+    const accepted = ports.map(() => accept(self, listener).outcome())
+    assert.deepStrictEqual(accepted.map((one) => one._tag === "Done" ? one.value.remotePort : 0), ports)
+    assert.deepStrictEqual(accept(self, listener).outcome(), { _tag: "Failed", reason: { _tag: "WouldBlock" } })
+  })
+  it("answers accepts that wait, in their order", () => {
+    const self = host()
+    const listener = listen(self)
+    const [first, second] = [accept(self, listener, true), accept(self, listener, true)]
+    client(self, 1)
+    assert.deepStrictEqual([first.outcome()._tag, second.outcome()._tag], ["Done", "Pending"])
+    client(self, 2)
+    assert.strictEqual(second.outcome()._tag, "Done")
+  })
+  it("skips connections that have died in it", () => {
+    const self = host()
+    const listener = listen(self)
+    const { peer } = client(self, 1)
+    client(self, 2)
+    peer.send({ seq: 1001, flags: RST })
+    const outcome = accept(self, listener).outcome()
+    assert.strictEqual(outcome._tag === "Done" ? outcome.value.remotePort : 0, 2)
+  })
+  it("that is full drops SYNs and last ACKs; the SYN/ACK comes again and the client gets in later", () => {
+    const self = host()
+    const listener = listen(self, 80, 1)
+    const late = new Peer(self, 80, 2)
+    late.send({ seq: 1000, flags: SYN })
+    const { seq } = late.one()
+    client(self, 1)
+    late.send({ seq: 1001, ack: seq + 1, flags: ACK })
+    assert.isTrue(late.silent())
+    assert.strictEqual(self.dropCount("TcpBacklogFull"), 1)
+    accept(self, listener)
+    self.advance(seconds(1))
+    late.take()
+    late.send({ seq: 1001, ack: seq + 1, flags: ACK })
+    const outcome = accept(self, listener).outcome()
+    assert.strictEqual(outcome._tag === "Done" ? outcome.value.remotePort : 0, 2)
+  })
+  it("that is full resets instead, if the listener wants that (abortOnOverflow)", () => {
+    const self = host()
+    listen(self, 80, 1, { abortOnOverflow: true })
+    const late = new Peer(self, 80, 2)
+    late.send({ seq: 1000, flags: SYN })
+    const { seq } = late.one()
+    client(self, 1)
+    late.send({ seq: 1001, ack: seq + 1, flags: ACK })
+    assert.strictEqual(late.one().flags, RST)
+  })
+  it("ends with its listener: what waits is reset, accepts fail, half-open connections find nobody", () => {
+    const self = host()
+    const listener = listen(self)
+    client(self, 1)
+    const half = new Peer(self, 80, 2)
+    half.send({ seq: 1000, flags: SYN })
+    const { seq } = half.one()
+    const waiting = listen(self, 81)
+    const pending = accept(self, waiting, true)
+    self.call({ _tag: "TcpCloseListener", listener: waiting })
+    assert.deepStrictEqual(pending.outcome(), { _tag: "Failed", reason: { _tag: "Closed" } })
+    self.call({ _tag: "TcpCloseListener", listener })
+    assert.strictEqual(half.one().flags, RST | ACK)
+    half.send({ seq: 1001, ack: seq + 1, flags: ACK })
+    assert.strictEqual(half.one().flags, RST)
+    assert.strictEqual(self.state.tcp.entries.size, 0)
+    assert.strictEqual(self.state.tcp.listening.size, 0)
+  })
+})
