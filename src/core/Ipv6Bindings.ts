@@ -4,21 +4,24 @@
 import * as Address from "../wire/Address.ts"
 import type { Context } from "./Context.ts"
 import * as Counter from "./Counter.ts"
-import { type AddressOrigin, find, type Interface, type LinkId } from "./Device.ts"
+import { type AddressOrigin, find, type Interface, type InterfaceAddress, type LinkId } from "./Device.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
+import type * as Icmpv6 from "./icmp/Icmpv6.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
 import type { AddressLifetimes } from "./ipv6/AddressLifetimes.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as InterfaceId from "./ipv6/InterfaceId.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
-import type * as Ndp from "./ipv6/Ndp.ts"
+import * as Ndp from "./ipv6/Ndp.ts"
 import type { Detection } from "./ipv6/State.ts"
+import * as Filter from "./multicast/Filter.ts"
+import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
-import { linkLocalPrefix } from "./WellKnown.ts"
+import { linkLocalPrefix, solicitedNode } from "./WellKnown.ts"
 
 /** What becomes of an address that was being detected. */
 export const detectionHooks = (state: State, effects: Effects): Detections.Hooks => ({
@@ -99,10 +102,10 @@ const give = (
 
 export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
   reassemble: (ctx, packet, fragment) => Reassembly.receiveV6(ctx, state.ip, packet, fragment),
-  isListened: () => false
+  isListened: (self, group) => ListenerDiscovery.isListened(state.multicast, self, group)
 })
 
-export const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
+const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
   hear: (ctx, self, address, heard, isForUs) =>
     self.medium === "ethernet" && Neighbors.hear(ctx, state.neighbor, neighborHooks, self, address, heard, isForUs),
   detect: (ctx, id, input) => {
@@ -116,6 +119,16 @@ export const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: 
     const hooks = autoconfigurationHooks(state, effects)
     if (!Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)) ctx.drop("NdpNotForUs", self.id)
   }
+})
+
+/** Who takes the messages that ICMPv6 only carries. */
+export const messageHandlers = (
+  state: State,
+  neighborHooks: Neighbors.Hooks,
+  effects: () => Effects
+): Pick<Icmpv6.Handlers, "neighborDiscovery" | "listenerDiscovery"> => ({
+  neighborDiscovery: (ctx, packet) => Ndp.receive(ctx, ndpHooks(state, neighborHooks, effects()), packet),
+  listenerDiscovery: (ctx, packet) => ListenerDiscovery.receive(ctx, state.multicast, packet)
 })
 
 /**
@@ -135,4 +148,30 @@ export const linkLocalOf = (ctx: Context, self: Interface): Address.Ipv6 | undef
     input,
     (address) => self.addresses.some((entry) => Address.equals(entry.address, address))
   )?.address
+}
+
+/** An interface has an address: its solicited-node group is one that routers and switches must let through (rfc: 4862 §5.4.2, 4291 §2.8 MUST). */
+export const onAdded = (ctx: Context, state: State, self: Interface, { address }: InterfaceAddress): void => {
+  if (Address.isV4(address) || self.medium !== "ethernet") return
+  const group = solicitedNode(address)
+  const isTaken = ListenerDiscovery.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
+  // The packets come all the same where nothing filters them.
+  if (!isTaken) ctx.drop("NdpLimit", self.id, "multicastGroups")
+}
+
+/** It has it no more. */
+export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, id }: InterfaceAddress): void => {
+  Detections.end(ctx, state.ipv6, id)
+  const self = state.device.interfaces.get(link)
+  if (Address.isV4(address) || self === undefined || self.medium !== "ethernet") return
+  const group = solicitedNode(address)
+  if (!ListenerDiscovery.isListened(state.multicast, self, group)) return
+  ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
+}
+
+/** Reports that were sent from no address are sent again from the one that there is now (rfc: 3810 §5.2.13). */
+export const onAssigned = (ctx: Context, state: State, link: LinkId, { address }: InterfaceAddress): void => {
+  const self = state.device.interfaces.get(link)
+  if (self === undefined || Address.isV4(address) || !Address.isLinkLocal(address)) return
+  ListenerDiscovery.announce(ctx, state.multicast, self)
 }

@@ -23,10 +23,10 @@ import * as Reassembly from "./ip/Reassembly.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as Ipv6 from "./ipv6/Ipv6.ts"
-import * as Ndp from "./ipv6/Ndp.ts"
 import * as NdpSend from "./ipv6/NdpSend.ts"
 import * as Ipv6Requests from "./ipv6/Requests.ts"
 import * as Ipv6Bindings from "./Ipv6Bindings.ts"
+import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
@@ -107,12 +107,8 @@ const transports = (state: State): Transports => {
     table[transport.protocol] = transport
   }
   add(Icmpv4.transport(echoes(state)))
-  add(Icmpv6.transport({
-    ...echoes(state),
-    neighborDiscovery: (ctx, packet) =>
-      Ndp.receive(ctx, Ipv6Bindings.ndpHooks(state, neighborHooks, deviceEffects(state)), packet),
-    listenerDiscovery: (ctx, packet) => ctx.drop("GroupInvalid", packet.link)
-  }))
+  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
+  add(Icmpv6.transport({ ...echoes(state), ...concerns }))
   add(Udp.transport(state.udp))
   add(Tcp.transport(state.tcp))
   return {
@@ -139,14 +135,20 @@ const deviceEffects = (state: State): Effects => ({
   detect: (ctx, self, entry, address) =>
     Detections.begin(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), self, entry, address),
   linkLocalOf: Ipv6Bindings.linkLocalOf,
-  removed: (ctx, entry) => Detections.end(ctx, state.ipv6, entry.id),
-  assigned: (ctx, link, entry) => RouteRequests.onAssigned(ctx, state.route, link, entry),
+  added: (ctx, self, entry) => Ipv6Bindings.onAdded(ctx, state, self, entry),
+  removed: (ctx, link, entry) => Ipv6Bindings.onRemoved(ctx, state, link, entry),
+  assigned: (ctx, link, entry) => {
+    RouteRequests.onAssigned(ctx, state.route, link, entry)
+    Ipv6Bindings.onAssigned(ctx, state, link, entry)
+  },
   unassigned: (ctx, link, entry) => {
     RouteRequests.onUnassigned(ctx, state.route, link, entry)
     if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
   },
-  changed: (ctx, self) =>
-    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self),
+  changed: (ctx, self) => {
+    if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
+    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
+  },
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
   detached: (ctx, link) => {
     Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
@@ -154,6 +156,7 @@ const deviceEffects = (state: State): Effects => ({
     Routes.removeLink(ctx, state.route, link)
     UdpBind.onDetached(ctx, state.udp, link)
     Raw.onDetached(ctx, state.raw, link)
+    ListenerDiscovery.forget(ctx, state.multicast, link)
     ctx.remove(state.queued, link)
   }
 })
@@ -364,6 +367,8 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
       const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
       return Autoconfiguration.alarm(ctx, state.ipv6, hooks, key, due)
     }
+    case "ListenerDiscovery":
+      return ListenerDiscovery.alarm(ctx, state.multicast, key, due)
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -384,6 +389,8 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
       return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key)
     case "Autoconfiguration":
       return Autoconfiguration.lost(ctx, state.ipv6, key)
+    case "ListenerDiscovery":
+      return ListenerDiscovery.lost(ctx, state.multicast, key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":

@@ -3,6 +3,8 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Machine from "./Machine.ts"
 import type { Namespace } from "./Namespace.ts"
 import { suite } from "./Requirements.ts"
@@ -88,5 +90,49 @@ suite("ipv6", ["ping", "curl", "nc", "tshark", "tcpdump"], () => {
         kernel
       ])
       for (const sequence of [1, 2, 3]) yield* running.line(new RegExp(`${kernel}.*seq=${sequence}`))
+    }))
+})
+
+/** The router of the system on the kernel's end of the wire. */
+const advertise = (machine: Machine.Machine) =>
+  Effect.gen(function*() {
+    const { namespace } = machine
+    yield* namespace.succeed("ip", ["-6", "address", "add", "fe80::1/64", "dev", Machine.device, "nodad"])
+    yield* namespace.succeed("ip", ["-6", "address", "add", "2001:db8:7::1/64", "dev", Machine.device, "nodad"])
+    yield* namespace.succeed("sysctl", ["-qw", "net.ipv6.conf.all.forwarding=1"])
+    const file = join(machine.folder, "radvd.conf")
+    writeFileSync(
+      file,
+      `interface ${Machine.device} {
+  AdvSendAdvert on;
+  MinRtrAdvInterval 3;
+  MaxRtrAdvInterval 4;
+  AdvLinkMTU 1400;
+  prefix 2001:db8:7::/64 { AdvOnLink on; AdvAutonomous on; };
+  RDNSS 2001:db8:7::53 { };
+};
+`
+    )
+    const args = ["-n", "-C", file, "-p", join(machine.folder, "radvd.pid"), "-m", "stderr"]
+    yield* namespace.start("radvd", args, { log: join(machine.folder, "radvd.log") })
+  })
+
+suite("ipv6 autoconfiguration", ["radvd", "ping", "ip", "tshark", "tcpdump"], () => {
+  it.live("takes a stable and a temporary address and a route from radvd, and is reached by them", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("ipv6 radvd")
+      const recording = yield* Machine.capture(machine, "whole", 65_535)
+      yield* advertise(machine)
+      const running = yield* Machine.up(machine, ["echo:7"], ["--slaac"])
+      const [, first] = yield* running.line(/^(2001:db8:7:\S+) is preferred/, "20 seconds")
+      const [, second] = yield* running.line(new RegExp(`^(?!${first} )(2001:db8:7:\\S+) is preferred`), "20 seconds")
+      for (const address of [first!, second!]) {
+        const { stdout } = yield* machine.namespace.succeed("ping", ["-6", "-c", "2", "-s", "3000", address])
+        assert.match(stdout, /2 received, 0% packet loss/)
+      }
+      const joined = yield* select(machine.namespace, recording.file, "icmpv6.type == 143 && eth.src != eth.dst")
+      assert.isAbove(joined.length, 0)
+      yield* recording.stop
+      assert.deepStrictEqual(yield* select(machine.namespace, recording.file, suspects), [])
     }))
 })

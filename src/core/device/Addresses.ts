@@ -53,6 +53,7 @@ export const assign = (
     timer: Timer.idle
   }
   noticeState(ctx, self.id, added)
+  effects.added(ctx, self, added)
   if (!probing) return use(ctx, state, effects, claim, added)
   if (!Address.isV4(address)) {
     settle(ctx, state, claim)
@@ -71,7 +72,7 @@ export const unassign = (ctx: Context, state: State, effects: Effects, link: Lin
   ctx.remove(state.claims, entry.id)
   disown(ctx, state, link, entry.address)
   ctx.notice({ _tag: "AddressChanged", link, address: entry.address, state: "removed" })
-  effects.removed(ctx, entry)
+  effects.removed(ctx, link, entry)
   if (isUsable(entry)) effects.unassigned(ctx, link, entry)
 }
 

@@ -19,7 +19,9 @@ export interface Effects {
   /** Traffic may not use it any more. */
   readonly unassigned: (ctx: Context, link: LinkId, entry: InterfaceAddress) => void
   /** The interface has it no more, used or not. */
-  readonly removed: (ctx: Context, entry: InterfaceAddress) => void
+  readonly removed: (ctx: Context, link: LinkId, entry: InterfaceAddress) => void
+  /** The interface has it from now on, usable or not yet. */
+  readonly added: (ctx: Context, self: Interface, entry: InterfaceAddress) => void
   readonly attached: (ctx: Context, self: Interface) => void
   /** The link came up or went down. */
   readonly changed: (ctx: Context, self: Interface) => void
