@@ -106,8 +106,14 @@ export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
 })
 
 const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
-  hear: (ctx, self, address, heard, isForUs) =>
-    self.medium === "ethernet" && Neighbors.hear(ctx, state.neighbor, neighborHooks, self, address, heard, isForUs),
+  hear: (ctx, self, address, heard, isForUs) => {
+    if (self.medium !== "ethernet") return false
+    const isKnown = Neighbors.hear(ctx, state.neighbor, neighborHooks, self, address, heard, isForUs)
+    if (isKnown && heard._tag === "Advertised" && heard.isRouter === false) {
+      Autoconfiguration.retired(ctx, state.ipv6, autoconfigurationHooks(state, effects), self.id, address)
+    }
+    return isKnown
+  },
   detect: (ctx, id, input) => {
     Detections.hear(ctx, state.ipv6, detectionHooks(state, effects), id, input)
   },

@@ -112,6 +112,12 @@ export const advertised = (
   advertisement: RouterAdvertisement
 ): boolean => tell(ctx, state, hooks, self.id, { _tag: "Advertised", router, advertisement })
 
+/** A neighbour says that it forwards nothing any more (rfc: 4861 §7.2.5 MUST): its routes go, if it had any. */
+export const retired = (ctx: Context, state: State, hooks: Hooks, link: LinkId, router: Address.Ipv6): void => {
+  const isRouter = state.hosts.get(link)?.machine.routers.routes.some((route) => Address.equals(route.router, router))
+  if (isRouter === true) tell(ctx, state, hooks, link, { _tag: "Retired", router })
+}
+
 /** What detection has found out about an address of the interface. */
 export const detected = (
   ctx: Context,

@@ -183,6 +183,22 @@ describe("A host that configures itself", () => {
     assert.deepStrictEqual([statesOf(host), host.state.ipv6.hosts.size], [[], 0])
   })
 
+  it("leaves a router that says it is none any more (rfc: 4861 §7.2.5 MUST)", () => {
+    const host = configured()
+    const retirement: Ndp.Message = {
+      _tag: "NeighborAdvertisement",
+      isRouter: false,
+      solicited: false,
+      override: true,
+      target: router,
+      options: NdpOptions.make({ targetLinkLayer: routerMac })
+    }
+    host.deliver(link, frameOf(retirement))
+    assert.deepStrictEqual(routesOf(host), ["2001:db8:7::/64 on link router", "fe80::/64 on link onLink"])
+    host.advance(Time.seconds(5))
+    assert.include(ndpOf(host.takeFrames(link)), "RouterSolicitation")
+  })
+
   it("believes no advertisement from beyond the link, or from no router's address (rfc: 4861 §6.1.2 MUST)", () => {
     const host = make()
     host.advance(Time.seconds(3))
