@@ -126,7 +126,9 @@ const bind = (koffi: Koffi): System => {
     control: library.func("ioctl", "int", ["int", "unsigned long", "void *"]),
     command: library.func("ioctl", "int", ["int", "unsigned long", "unsigned long"])
   }
-  const address = addressOf(koffi)
+  // Reading and writing take turns, each in a slab of its own.
+  const readable = addressOf(koffi)
+  const writable = addressOf(koffi)
   const checked = (result: number): number => result < 0 ? -koffi.errno() : result
   return {
     open: (path) => checked(c.open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0)),
@@ -137,9 +139,9 @@ const bind = (koffi: Koffi): System => {
       return flags < 0 ? flags : checked(c.fcntl(fd, F_SETFL, flags | O_NONBLOCK))
     },
     read: (fd, into, at, length) =>
-      inside(into, at, at + length) ? checked(c.read(fd, address(into) + at, length)) : -EINVAL,
+      inside(into, at, at + length) ? checked(c.read(fd, readable(into) + at, length)) : -EINVAL,
     write: (fd, bytes, start, end) =>
-      inside(bytes, start, end) ? checked(c.write(fd, address(bytes) + start, end - start)) : -EINVAL,
+      inside(bytes, start, end) ? checked(c.write(fd, writable(bytes) + start, end - start)) : -EINVAL,
     control: (fd, request, record) => checked(c.control(fd, request, record)),
     command: (fd, request, value) => checked(c.command(fd, request, value)),
     poll: (fd, listener) => poll(koffi, fd, listener),

@@ -83,7 +83,7 @@ const speed = (name: string, transfers: ReadonlyArray<Transfer>): Figure => ({
   name,
   unit: "MB/s",
   values: transfers.map(({ megabytesPerSecond }) => megabytesPerSecond),
-  against: { name: "summing", values: transfers.map(({ yardstick }) => yardstick) },
+  against: { name: "adding up", values: transfers.map(({ yardstick }) => yardstick) },
   goal: { atLeast: goal / Yardstick.reference }
 })
 

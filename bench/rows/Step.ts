@@ -180,7 +180,7 @@ const figure = (name: string, settings: Settings, run: (batches: number) => numb
     name,
     unit: "ns",
     values: turns.map(([nanos]) => nanos),
-    against: { name: "summing 1000 bytes", values: turns.map(([, nanos]) => nanos) }
+    against: { name: "adding up 1000 bytes", values: turns.map(([, nanos]) => nanos) }
   }
 }
 

@@ -21,6 +21,7 @@ import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
 import type { Ecn } from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
+import type { MtuProbe } from "./MtuProbe.ts"
 import type { Parked } from "./Parked.ts"
 import type { ReceiveBuffer } from "./ReceiveBuffer.ts"
 import type { Recovery } from "./Recovery.ts"
@@ -134,6 +135,7 @@ export interface Connection {
   readonly control: Control
   readonly recovery: Recovery
   readonly ecn: Ecn
+  readonly mtu: MtuProbe
   readonly tuning: Tuning
   readonly deadlines: Deadlines
   readonly timer: Armed

@@ -14,6 +14,7 @@ import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Ecn from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Parked from "./Parked.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Recovery from "./Recovery.ts"
@@ -112,6 +113,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     control: Control.start(from.config, from.mss, ctx.at),
     recovery: Recovery.make(from.iss),
     ecn: Ecn.initial,
+    mtu: MtuProbe.off,
     tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),
     deadlines: Deadlines.none,
     timer: Alarm.idle,

@@ -10,6 +10,7 @@ import type { Connection } from "./Connection.ts"
 import * as KeepAlive from "./KeepAlive.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Listener from "./Listener.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Parked from "./Parked.ts"
 import * as Recovery from "./Recovery.ts"
 import type { State } from "./State.ts"
@@ -44,5 +45,5 @@ export const enter = (ctx: Context, state: State, self: Connection, una: Sequenc
   }
   const named = Lifecycle.become(ctx, open, self.snd.fin ? "FIN-WAIT-1" : "ESTABLISHED")
   const held = isActive ? answerConnect(ctx, named) : Listener.enqueue(ctx, state, answerConnect(ctx, named))
-  return KeepAlive.start(ctx, held)
+  return MtuProbe.start(KeepAlive.start(ctx, held))
 }

@@ -57,35 +57,28 @@ const tellController = (
   update: Scoreboard.Update,
   rtt: Time.Span | undefined,
   before: number,
-  lost: number,
-  wasFast: boolean
+  acked: number
 ): Connection => {
   const minRtt = Rtt.minimum(self.rtt)
-  const [rate, sample] = DeliveryRate.deliver(
-    DeliveryRate.lose(self.rate, lost),
-    update.delivered,
-    update.newest?.stamp,
-    ctx.at,
-    minRtt
-  )
+  const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
   const { controller, state } = self.control
-  const { phase } = self.recovery
+  const { lostTold, phase } = self.recovery
   const next = controller.onAck(state, {
     now: ctx.at,
-    bytesAcked: update.acked,
+    bytesAcked: acked,
     bytesDelivered: update.delivered,
-    bytesLost: lost,
+    bytesLost: rate.lost - lostTold,
     bytesInFlight: before,
     bytesInFlightAfter: Recovery.pipe(self),
     rtt,
     srtt: self.rtt.srtt,
     minRtt,
     isAppLimited: self.recovery.isAppLimited,
-    // The ACK that ends a fast recovery is its last, and opens the window no further.
-    recovery: wasFast ? "fast" : phase === "open" ? "none" : phase,
+    recovery: phase === "open" ? "none" : phase,
     rate: sample
   })
-  return { ...self, rate, control: Control.moved(self.control, next) }
+  const recovery = rate.lost === lostTold ? self.recovery : { ...self.recovery, lostTold: rate.lost }
+  return { ...self, rate, recovery, control: Control.moved(self.control, next) }
 }
 
 /** Counts duplicates, and takes back what a cumulative ACK explains (RFC 6582 §3.2: deflation by partial ACKs). */
@@ -98,36 +91,33 @@ const withDuplicates = (self: Connection, update: Scoreboard.Update, isDuplicate
   return next === duplicates ? self : { ...self, recovery: { ...self.recovery, duplicates: next } }
 }
 
-const firstLost = (board: Scoreboard.Scoreboard): Scoreboard.Scoreboard => {
-  const segment = Scoreboard.firstSegment(board)
-  return segment === undefined ? board : Loss.until(board, segment.end).board
+/** The first segment: what a third duplicate ACK, or a partial ACK, without SACK speaks of. */
+const firstLost = (ctx: Context, self: Connection): Connection => {
+  const segment = Scoreboard.firstSegment(self.board)
+  return segment === undefined ? self : Recovery.withLosses(ctx, self, Loss.until(self.board, segment.end))
 }
-
-const withBoard = (self: Connection, board: Scoreboard.Scoreboard): Connection =>
-  board === self.board ? self : { ...self, board }
 
 /** Losses by time (rfc: 8985 §6.2), with the time at which to look again. */
 const byTime = (ctx: Context, self: Connection): Connection => {
   const { losses, lookAgain } = Rack.detect(self.recovery.rack, self.board, Recovery.surroundings(ctx, self))
+  const noted = Recovery.withLosses(ctx, self, losses)
   const at = lookAgain ?? Time.never
-  return at === self.recovery.lookAgain
-    ? withBoard(self, losses.board)
-    : { ...self, board: losses.board, recovery: { ...self.recovery, lookAgain: at } }
+  return at === noted.recovery.lookAgain ? noted : { ...noted, recovery: { ...noted.recovery, lookAgain: at } }
 }
 
 /** Losses by counts: of SACKs (RFC 6675 §4), or of duplicates (RFC 5681 §3.2, RFC 6582 §3.2). */
-const byCount = (self: Connection, update: Scoreboard.Update): Connection => {
+const byCount = (ctx: Context, self: Connection, update: Scoreboard.Update): Connection => {
   const { config, recovery } = self
   const isThird = recovery.phase === "open" && recovery.duplicates >= config.reordering
   if (self.agreed.sack) {
-    const board = Loss.byCount(self.board, config.reordering, self.snd.mss).board
+    const noted = Recovery.withLosses(ctx, self, Loss.byCount(self.board, config.reordering, self.snd.mss))
     // RFC 6675 §5 step 4.3: the first segment goes again with the third duplicate, whatever the SACKs say.
-    return withBoard(self, isThird && Scoreboard.lostBytes(board) === 0 ? firstLost(board) : board)
+    return isThird && Scoreboard.lostBytes(noted.board) === 0 ? firstLost(ctx, noted) : noted
   }
   // rfc: 6582 §3.2 step 2: only for a loss after the last recovery's data; step 3: a partial ACK names the next loss.
   const isNewLoss = isThird && Sequence.afterOrEqual(self.snd.una, recovery.recover)
   const isPartial = recovery.phase === "fast" && update.acked > 0
-  return isNewLoss || isPartial ? withBoard(self, firstLost(self.board)) : self
+  return isNewLoss || isPartial ? firstLost(ctx, self) : self
 }
 
 /** DeliveredData (RFC 6937 §2); without SACK each duplicate ACK stands for a segment, which a later cumulative ACK covers again. */
@@ -203,8 +193,8 @@ const judge = (
       : { ...self, recovery: { ...self.recovery, lookAgain: Time.never } }
   }
   const before = Scoreboard.lostBytes(self.board)
-  self = Recovery.usesRack(self) ? byTime(ctx, self) : byCount(self, update)
-  if (self.recovery.phase === "open" && Scoreboard.lostBytes(self.board) > 0) self = Recovery.enterFast(ctx, self)
+  self = Recovery.usesRack(self) ? byTime(ctx, self) : byCount(ctx, self, update)
+  self = Recovery.answerLoss(ctx, self, connection.mtu)
   return withBudget(self, update, deliveredBy(self, update, duplicates), Scoreboard.lostBytes(self.board) - before)
 }
 
@@ -228,7 +218,6 @@ export const onAck = (
   isDuplicate: boolean
 ): Connection => {
   const before = Recovery.pipe(connection)
-  const lostBefore = Scoreboard.lostBytes(connection.board)
   const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
   const isCalm = connection.board.tree === undefined && blocks.length === 0
   const update = isCalm
@@ -238,8 +227,10 @@ export const onAck = (
   const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
   const self = judge(ctx, noted, segment, update, una, isDuplicate)
   if (update.delivered === 0) return self
-  const lost = Math.max(0, Scoreboard.lostBytes(self.board) - lostBefore)
-  return tellController(ctx, self, update, rtt, before, lost, connection.recovery.phase === "fast")
+  // The ACK that ends a fast recovery covers at once what has arrived all the time: the window opens by what is news.
+  const endsFast = connection.recovery.phase === "fast" && self.recovery.phase === "open"
+  const news = deliveredBy(self, update, connection.recovery.duplicates)
+  return tellController(ctx, self, update, rtt, before, endsFast ? Math.min(update.acked, news) : update.acked)
 }
 
 /** RACK's reordering timer has fired: what waited for it is lost now (rfc: 8985 §6.3). */
@@ -247,7 +238,7 @@ export const lookAgain = (ctx: Context, connection: Connection): Connection => {
   const before = Scoreboard.lostBytes(connection.board)
   let self = byTime(ctx, connection)
   if (Scoreboard.lostBytes(self.board) <= before) return self
-  if (self.recovery.phase === "open") self = Recovery.enterFast(ctx, self)
+  self = Recovery.answerLoss(ctx, self, connection.mtu)
   const { recovery } = self
   if (recovery.prr === undefined) return self
   const { prr, sndCnt } = Prr.onAck(recovery.prr, {

@@ -15,6 +15,7 @@ import * as Feedback from "./Feedback.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LossTimer from "./LossTimer.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as PathMtu from "./PathMtu.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as Scoreboard from "./Scoreboard.ts"
@@ -34,7 +35,7 @@ const giveUp = (ctx: Context, state: State, self: Connection): undefined => {
 const retransmit = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (Connections.inFlight(self) === 0) return self
   if (self.recovery.timeouts >= self.config.retries) return giveUp(ctx, state, self)
-  return LossTimer.restart(ctx, Spurious.onTimeout(ctx, PathMtu.refreshed(ctx, self)))
+  return LossTimer.restart(ctx, Spurious.onTimeout(ctx, MtuProbe.onTimeout(PathMtu.refreshed(ctx, self))))
 }
 
 /** TLP_send_probe (rfc: 8985 §7.3): a new segment if there is one, else the last one again. */

@@ -7,23 +7,14 @@ import type { IcmpError } from "../Ip.ts"
 import type { Connection } from "./Connection.ts"
 import * as Finish from "./Finish.ts"
 import * as Loss from "./Loss.ts"
-import * as Options from "./Options.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import type { State } from "./State.ts"
 
 /** The path as IP knows it now, with the segment size that it carries. */
 export const refreshed = (ctx: Context, self: Connection): Connection => {
   const { tuple } = self
   const path = ctx.ip.path(ctx, tuple.remote, tuple.local, self.link)
-  if ("_tag" in path) return self
-  const mss = Options.sendMss(path, self.snd.peerMss, self.agreed.timestamps, self.config)
-  if (mss === self.snd.mss) return { ...self, path }
-  const { controller, state } = self.control
-  return {
-    ...self,
-    path,
-    snd: { ...self.snd, mss },
-    control: { controller, state: controller.onMss(state, mss) }
-  }
+  return "_tag" in path ? self : MtuProbe.withMss(MtuProbe.limit({ ...self, path }))
 }
 
 /** The error quotes what is in flight: the size is learned, and what was too large is sent again in smaller pieces. */

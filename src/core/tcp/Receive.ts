@@ -89,12 +89,15 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 /** Counts text as received that nobody wants any more (`shutdown` of the reading side). */
 const discard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (segment.seq !== self.rcv.nxt) return { ...self, ack: AckPolicy.now(self.ack) }
-  const nxt = Segment.textEnd(segment)
+  const end = Segment.textEnd(segment)
+  // What was reported as received ahead never comes again: the gap before it closes here as elsewhere.
+  const waiting = RangeSet.containing(self.buffer.ahead, end)
+  const nxt = waiting?.end ?? end
   const buffer = { ...ReceiveBuffer.empty(nxt), ahead: RangeSet.trim(self.buffer.ahead, nxt) }
   return {
     ...withBuffer(ctx, self, buffer),
     ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false),
-    rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Segment.textLength(segment) }
+    rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Sequence.distance(self.rcv.nxt, nxt) }
   }
 }
 

@@ -11,7 +11,7 @@
  *                         │ timeout │
  *                         └─────────┘
  */
-import type * as Sequence from "../../wire/Sequence.ts"
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Time from "../Time.ts"
@@ -20,6 +20,8 @@ import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Frto from "./Frto.ts"
+import type * as Loss from "./Loss.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
 import * as Rtt from "./Rtt.ts"
@@ -48,6 +50,8 @@ export interface Recovery {
   readonly tail: TailLossProbe.TailLossProbe
   /** When to look for losses again if no ACK comes before (RACK's reordering timer). */
   readonly lookAgain: Time.Instant
+  /** Of the bytes lost in the connection's life, those that the controller has heard of. */
+  readonly lostTold: number
   /** What could show that the last recovery was for nothing. */
   readonly undo: Undo.Undo | undefined
   /** The test of a timeout that may have come too early. */
@@ -66,6 +70,7 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   rack: Rack.initial,
   tail: TailLossProbe.initial,
   lookAgain: Time.never,
+  lostTold: 0,
   undo: undefined,
   frto: Frto.off
 })
@@ -116,17 +121,40 @@ const nudge = Time.micros(0.001)
 export const departure = (ctx: Context, self: Connection): Time.Instant =>
   Time.latest(ctx.at, Time.plus(self.snd.lastAt, nudge))
 
-/** Takes note of text that has left for the first time, `size` bytes up to `end`. */
-export const sent = (ctx: Context, self: Connection, end: Sequence.Sequence, size: number): Connection => {
+/** Takes note of text that has left for the first time, `size` bytes up to `end` in packets of `segment`. */
+export const sent = (
+  ctx: Context,
+  self: Connection,
+  end: Sequence.Sequence,
+  size: number,
+  segment: number
+): Connection => {
   const at = departure(ctx, self)
   const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
   return {
     ...self,
     rate,
-    board: Scoreboard.sent(self.board, end, self.snd.mss, stamp),
+    board: Scoreboard.sent(self.board, end, segment, stamp),
     recovery: spent(self.recovery, size),
     snd: { ...self.snd, nxt: end, lastAt: at }
   }
+}
+
+/** Takes note of what was found lost, for the account of delivery and for controllers that weigh each loss. */
+export const withLosses = (ctx: Context, self: Connection, losses: Loss.Losses): Connection => {
+  if (losses.bytes === 0) return losses.board === self.board ? self : { ...self, board: losses.board }
+  const rate = DeliveryRate.lose(self.rate, losses.bytes)
+  const noted = { ...self, board: losses.board, rate, mtu: MtuProbe.afterLosses(ctx, self.mtu, losses.runs) }
+  const { controller } = self.control
+  if (controller.onLost === undefined) return noted
+  let { state } = self.control
+  let totalLost = self.rate.lost
+  for (const run of losses.runs) {
+    const bytes = Sequence.distance(run.start, run.end)
+    totalLost += bytes
+    state = controller.onLost(state, { now: ctx.at, bytes, stamp: run.stamp, totalLost })
+  }
+  return { ...noted, control: Control.moved(self.control, state) }
 }
 
 /** Marks whether the program, and not the window, was what ended a burst: then the window has not been proven (RFC 7661). */
@@ -148,7 +176,7 @@ export const afterIdle = (ctx: Context, self: Connection): Connection => {
 }
 
 /** Something counts as lost that did not before: fast recovery begins (RFC 5681 §3.2 step 2, RFC 6675 §5, RFC 6937 §3). */
-export const enterFast = (ctx: Context, self: Connection): Connection => {
+const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
@@ -168,6 +196,12 @@ export const enterFast = (ctx: Context, self: Connection): Connection => {
     }
   }
 }
+
+/** Losses begin fast recovery, unless all that was lost is a probe of the path MTU; `before` is the search before the event. */
+export const answerLoss = (ctx: Context, self: Connection, before: MtuProbe.MtuProbe): Connection =>
+  self.recovery.phase !== "open" || Scoreboard.lostBytes(self.board) === 0 || MtuProbe.hasFailed(before, self.mtu)
+    ? self
+    : enterFast(ctx, self)
 
 /** Everything that was sent when the phase began is acknowledged. */
 export const leave = (ctx: Context, self: Connection): Connection => {

@@ -19,6 +19,7 @@ import * as Connections from "./Connection.ts"
 import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
 import * as LossTimer from "./LossTimer.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Pace from "./Pace.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Retransmit from "./Retransmit.ts"
@@ -79,22 +80,23 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind.
   const flags = isLast ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
   const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
-  return afterSend(ctx, { ...sent, queue }, seq, withFin ? Sequence.add(end, 1) : end)
+  return afterSend(ctx, { ...sent, queue }, seq, withFin ? Sequence.add(end, 1) : end, mss)
 }
 
 /** A FIN alone: everything before it has left. */
 const fin = (ctx: Context, self: Connection): Connection => {
   const seq = self.snd.nxt
   const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss, false)
-  return afterSend(ctx, sent, seq, Sequence.add(seq, 1))
+  return afterSend(ctx, sent, seq, Sequence.add(seq, 1), self.snd.mss)
 }
 
 const afterSend = (
   ctx: Context,
   self: Connection,
   start: Sequence.Sequence,
-  end: Sequence.Sequence
-): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, end, Sequence.distance(start, end)))
+  end: Sequence.Sequence,
+  mss: number
+): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, end, Sequence.distance(start, end), mss))
 
 /** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
 export const one = (ctx: Context, self: Connection): Connection | undefined => {
@@ -115,6 +117,17 @@ const corked = (ctx: Context, self: Connection, waiting: number): Connection => 
     : self
 }
 
+/** A segment larger than is known to come through, where a search for the path MTU is on (RFC 4821 §7.3). */
+const probeMtu = (ctx: Context, self: Connection, waiting: number): Connection => {
+  if (!self.mtu.isOn) return self
+  const allowed = Math.min(windowLeft(self), Recovery.allowance(self))
+  const length = MtuProbe.nextProbe(ctx, self, waiting, allowed)
+  if (length === 0) return self
+  const start = self.snd.nxt
+  const sent = fresh(ctx, self, length, length)
+  return MtuProbe.sent(sent, start, sent.snd.nxt)
+}
+
 /** Whether the connection is one that sends text at all. */
 const mayPush = (self: Connection): boolean =>
   self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT" || self.state === "FIN-WAIT-1" ||
@@ -131,6 +144,8 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   let waiting = Connections.unsent(self)
   if (waiting === 0 && !Connections.finUnsent(self)) return Deadlines.withSlow(self, "cork", Time.never)
   self = Recovery.afterIdle(ctx, self)
+  self = probeMtu(ctx, self, waiting)
+  waiting = Connections.unsent(self)
   const mss = Emit.segmentSize(self)
   while (waiting > 0 && !Pace.isHeld(ctx, self)) {
     const length = nextLength(ctx, self, mss, waiting)

@@ -48,7 +48,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const isRecovering = recovery.phase !== "open" || recovery.timeouts > 0
   const timedOut = Recovery.onTimeout(ctx, self)
   if (first === undefined || !self.config.frto || isRecovering) return withLosses(ctx, timedOut)
-  const marked = { ...timedOut, board: Loss.until(timedOut.board, first.end).board }
+  const marked = Recovery.withLosses(ctx, timedOut, Loss.until(timedOut.board, first.end))
   const sent = Retransmit.again(ctx, marked, first.start, first.end, Emit.segmentSize(marked))
   return { ...sent, recovery: { ...sent.recovery, frto: Frto.start(first.end, self.snd.nxt, false) } }
 }
@@ -59,7 +59,8 @@ const withLosses = (ctx: Context, self: Connection): Connection => {
   const lost = Recovery.usesRack(self)
     ? Rack.timeout(self.recovery.rack, board, Recovery.surroundings(ctx, self))
     : Loss.everything(board)
-  return { ...self, board: lost.board, recovery: { ...self.recovery, frto: Frto.off } }
+  const noted = Recovery.withLosses(ctx, self, lost)
+  return { ...noted, recovery: { ...noted.recovery, frto: Frto.off } }
 }
 
 /** Up to two new segments instead of old ones (RFC 5682 §2.1 step 2b); without any the test can't be made. */

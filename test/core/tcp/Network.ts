@@ -36,6 +36,8 @@ export class Network {
   private readonly flights: Array<Flight> = []
   private sent = 0
   faults: Faults
+  /** What the path carries at all; the rest is lost in silence. */
+  passes: (frame: Uint8Array) => boolean = () => true
   now: Time.Instant
 
   constructor(hosts: readonly [Host, Host], faults: Faults, seed: number) {
@@ -66,7 +68,7 @@ export class Network {
     this.hosts.forEach((host, i) => {
       const to = this.hosts[1 - i]!
       for (const frame of host.takeFrames(1)) {
-        if (this.draw() < this.faults.loss) continue
+        if (this.draw() < this.faults.loss || !this.passes(frame)) continue
         const held = this.draw() < this.faults.reordering ? this.draw() * 5 : 0
         const delay = Time.scale(this.faults.delay, 1 + held)
         this.launch(to, this.damaged(frame), delay)

@@ -18,6 +18,7 @@ import * as Feedback from "../Feedback.ts"
 import * as Finish from "../Finish.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import * as LossTimer from "../LossTimer.ts"
+import * as MtuProbe from "../MtuProbe.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
@@ -99,7 +100,7 @@ const progress = (ctx: Context, self: Connection): Connection => {
   const fresh = recovery.timeouts === 0 && recovery.probes === 0
     ? self
     : { ...self, recovery: { ...recovery, timeouts: 0, probes: 0 } }
-  return UserTimeout.progress(LossTimer.acknowledged(ctx, fresh))
+  return UserTimeout.progress(LossTimer.acknowledged(ctx, MtuProbe.onAck(ctx, fresh)))
 }
 
 /** A window that opens ends the probing of a closed one. */

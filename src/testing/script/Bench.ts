@@ -1,0 +1,88 @@
+/**
+ * The host under test, with its clock, and what it has sent that the script has not yet asked for.
+ *
+ * Times here are microseconds since the script's start.
+ */
+import * as Tcp from "../../core/tcp/Config.ts"
+import * as Time from "../../core/Time.ts"
+import * as Address from "../../wire/Address.ts"
+import * as Host from "../Host.ts"
+import type { Knobs } from "./Knobs.ts"
+import type { Settings } from "./Settings.ts"
+
+/** A packet that the host has sent. */
+export interface Sent {
+  readonly at: number
+  /** From the IP header on. */
+  readonly bytes: Uint8Array
+}
+
+/** How long the bench waits for a packet without a time. */
+const patience = 3600 * 1e6
+
+const link = 1
+
+export class Bench {
+  readonly host: Host.Host
+  readonly sent: Array<Sent> = []
+  private readonly epoch: number
+  /** Called whenever something has happened. */
+  private readonly onProgress: () => void
+
+  constructor(settings: Settings, knobs: Knobs, onProgress: () => void) {
+    const { local, mtu, prefixLength, seed } = settings
+    this.host = Host.make({
+      seed,
+      config: { tcp: { ...Tcp.defaults, ...knobs.tcp } },
+      limits: knobs.limits,
+      interfaces: [{ name: "tun0", medium: "ip", mtu, addresses: [[local, prefixLength]] }]
+    })
+    const prefix = Address.unspecified(Address.versionOf(local))
+    this.host.call({ _tag: "AddRoute", prefix, length: 0, gateway: undefined, link, metric: 0, source: undefined })
+    this.epoch = this.host.now
+    this.onProgress = onProgress
+  }
+
+  get now(): number {
+    return this.host.now - this.epoch
+  }
+
+  /** Takes along what the host has sent by now. */
+  collect(): void {
+    for (const { bytes, end, start } of this.host.takeOutgoing(link)) {
+      this.sent.push({ at: this.now, bytes: bytes.slice(start, end) })
+    }
+    this.onProgress()
+  }
+
+  /** Lets time pass, alarm by alarm; nothing happens if that time has passed. */
+  advanceTo(at: number): void {
+    while (this.nextAlarm <= at) this.ring()
+    this.host.advanceTo(Time.instantOf(this.epoch + Math.round(at)))
+    this.collect()
+  }
+
+  private get nextAlarm(): number {
+    const next = this.host.nextTimer()
+    return next === undefined ? Infinity : next - this.epoch
+  }
+
+  private ring(): void {
+    this.host.advanceTo(Time.instantOf(this.epoch + this.nextAlarm))
+    this.collect()
+  }
+
+  /** Lets time pass until something is so, at most up to a time; true if it came to be so. */
+  waitUntil(isSo: () => boolean, at: number): boolean {
+    const end = Math.min(at, this.now + patience)
+    this.collect()
+    while (!isSo() && this.nextAlarm <= end) this.ring()
+    if (!isSo() && end !== this.now + patience) this.advanceTo(end)
+    return isSo()
+  }
+
+  deliver(packet: Uint8Array): void {
+    this.host.deliver(link, packet)
+    this.collect()
+  }
+}

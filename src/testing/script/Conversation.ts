@@ -1,0 +1,203 @@
+/**
+ * The packets between the host under test and the script: which connection they belong to, and how what the host sends compares
+ * with what the script expects.
+ */
+import * as IpProtocol from "../../wire/IpProtocol.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import type { Bench, Sent } from "./Bench.ts"
+import { compareIp, compareSegment, type Difference, formatOptions, formatSegment } from "./compareSegment.ts"
+import { Flow } from "./Flow.ts"
+import { emitIcmp, nameOfIcmp } from "./icmp.ts"
+import { emitSegment, type IpHeader, type IpPacket, readIp, readSegment, type Segment } from "./Segment.ts"
+import type { Settings } from "./Settings.ts"
+import type { IcmpPacket, IpFields, TcpOption, TcpPacket } from "./Syntax.ts"
+
+/** What came of an expectation. */
+export interface Comparison {
+  readonly at: number
+  readonly differences: ReadonlyArray<Difference>
+  /** What the host sent, in the words of the language. */
+  readonly text: string
+}
+
+/** The first port of the far side; each further connection has the next. */
+const firstRemotePort = 53_000
+
+const ecnOf = { noecn: 0, ect1: 1, ect0: 2, ect01: 2, ce: 3 } as const
+
+const isTimestamps = (option: TcpOption): option is Extract<TcpOption, { readonly _tag: "Timestamps" }> =>
+  option._tag === "Timestamps"
+
+export class Conversation {
+  private readonly bench: Bench
+  private readonly settings: Settings
+  private readonly flows: Array<Flow> = []
+  private current: Flow | undefined
+  private nextPort = firstRemotePort
+
+  constructor(bench: Bench, settings: Settings) {
+    this.bench = bench
+    this.settings = settings
+  }
+
+  /** Delivers a segment of the script; `listening` is the port on which the host listens, if it does. */
+  deliver(packet: TcpPacket, listening: number | undefined): void {
+    const flow = this.flowFor(packet, listening)
+    const hasAck = (packet.flags & Tcp.ACK) !== 0
+    const segment: Segment = {
+      sourcePort: flow.remotePort,
+      destinationPort: flow.localPort,
+      sequence: packet.sequence.start >>> 0,
+      length: packet.sequence.length,
+      flags: packet.flags,
+      acknowledgment: hasAck ? flow.toLive(packet.acknowledgment ?? 0) : 0,
+      window: packet.window ?? 0,
+      urgent: packet.urgent ?? 0,
+      options: packet.options === "any" ? [] : flow.inbound(packet.options)
+    }
+    this.bench.deliver(emitSegment(segment, this.header(packet.ip)))
+  }
+
+  /** Delivers an ICMP error about a segment that the host has sent. */
+  deliverIcmp(packet: IcmpPacket): void {
+    const flow = this.current ?? new Flow(this.settings.bindPort, firstRemotePort)
+    this.bench.deliver(emitIcmp(packet, flow, this.header(packet.ip)))
+  }
+
+  private header(ip: IpFields): IpHeader {
+    const { local, remote } = this.settings
+    const ecn = ip.ecn === undefined ? 0 : ecnOf[ip.ecn]
+    return {
+      source: remote,
+      destination: local,
+      trafficClass: ip.trafficClass ?? ecn,
+      hopLimit: ip.hopLimit ?? 255
+    }
+  }
+
+  /** A SYN is for a new connection when the host knows nothing any more of the one before. */
+  private flowFor(packet: TcpPacket, listening: number | undefined): Flow {
+    const isSyn = (packet.flags & (Tcp.SYN | Tcp.ACK | Tcp.RST)) === Tcp.SYN
+    if (this.current !== undefined && (!isSyn || listening === undefined || this.isKnown(this.current))) {
+      return this.current
+    }
+    this.current = new Flow(listening ?? this.settings.bindPort, this.nextPort++)
+    this.flows.push(this.current)
+    return this.current
+  }
+
+  private isKnown(flow: Flow): boolean {
+    for (const { tuple } of this.bench.host.state.tcp.entries.values()) {
+      if (tuple.localPort === flow.localPort && tuple.remotePort === flow.remotePort) return true
+    }
+    return false
+  }
+
+  private flowOf({ destinationPort, sourcePort }: Segment): Flow {
+    const known = this.flows.find((flow) => flow.localPort === sourcePort && flow.remotePort === destinationPort)
+    if (known !== undefined) return known
+    this.current = new Flow(sourcePort, destinationPort)
+    this.flows.push(this.current)
+    return this.current
+  }
+
+  /** Takes the next packets of the host as what the script expects. The caller has seen to it that there is one. */
+  expect(expected: TcpPacket): Comparison {
+    const sent = this.bench.sent.shift()!
+    const packet = readIp(sent.bytes)
+    const segment = packet === undefined ? undefined : readSegment(sent.bytes, packet)
+    if (packet === undefined || segment === undefined) return this.unexpected(sent, packet)
+    const whole = this.join(segment, packet, sent.at, expected.sequence.length)
+    const flow = this.flowOf(whole)
+    this.learn(flow, whole, expected)
+    const got = this.inScript(flow, whole, expected)
+    return {
+      at: sent.at,
+      differences: [...compareIp(expected.ip, packet.ip), ...compareSegment(expected, got, this.settings.strictness)],
+      text: formatSegment(">", got)
+    }
+  }
+
+  /** Takes the next packet of the host as the ICMP message that the script expects. */
+  expectIcmp(expected: IcmpPacket): Comparison {
+    const sent = this.bench.sent.shift()!
+    const packet = readIp(sent.bytes)
+    const name = packet === undefined ? undefined : nameOfIcmp(sent.bytes, packet)
+    if (packet === undefined || name === undefined) return this.unexpected(sent, packet)
+    const wanted = [expected.type, expected.code].filter((word) => word !== undefined).join(" ")
+    const isSame = wanted === name || (expected.code === undefined && name.startsWith(`${wanted} `))
+    return {
+      at: sent.at,
+      differences: [
+        ...compareIp(expected.ip, packet.ip),
+        ...(isSame ? [] : [{ what: "message", expected: wanted, got: name }])
+      ],
+      text: `> icmp ${name}`
+    }
+  }
+
+  private unexpected({ at, bytes }: Sent, packet: IpPacket | undefined): Comparison {
+    const text = this.describe(bytes, packet)
+    return { at, text, differences: [{ what: "packet", expected: "another kind", got: text }] }
+  }
+
+  /** A packet of the host in the words of the language, as far as it is known. */
+  describe(bytes: Uint8Array, packet: IpPacket | undefined = readIp(bytes)): string {
+    if (packet === undefined) return "> a packet that can't be read"
+    const segment = readSegment(bytes, packet)
+    if (segment === undefined) {
+      const name = nameOfIcmp(bytes, packet)
+      return name === undefined ? `> a packet of protocol ${packet.protocol}` : `> icmp ${name}`
+    }
+    const flow = this.flows.find((each) =>
+      each.localPort === segment.sourcePort && each.remotePort === segment.destinationPort
+    )
+    return formatSegment(">", flow?.outbound(segment) ?? segment)
+  }
+
+  /**
+   * Linux's scripts see segments before they are cut to the path's size. So what the host sent at once and in one piece is joined, up to the length
+   * that is expected.
+   */
+  private join(first: Segment, around: IpPacket, at: number, length: number): Segment {
+    let joined = first
+    while (joined.length > 0 && joined.length < length) {
+      const next = this.bench.sent[0]
+      if (next === undefined || next.at !== at) return joined
+      const packet = readIp(next.bytes)
+      const segment = packet?.protocol === IpProtocol.tcp ? readSegment(next.bytes, packet) : undefined
+      if (
+        segment === undefined || !isContinued(joined, segment) || packet!.ip.trafficClass !== around.ip.trafficClass
+      ) return joined
+      this.bench.sent.shift()
+      joined = { ...joined, length: joined.length + segment.length, flags: joined.flags | segment.flags }
+    }
+    return joined
+  }
+
+  /** From its SYN the host's numbers are known; a new one begins anew. */
+  private learn(flow: Flow, segment: Segment, expected: TcpPacket): void {
+    if ((segment.flags & Tcp.SYN) !== 0 && (expected.flags & Tcp.SYN) !== 0) {
+      flow.learn(segment.sequence, expected.sequence.start)
+      this.current = flow
+    }
+    if (expected.options === "any") return
+    const [live, written] = [segment.options.find(isTimestamps), expected.options.find(isTimestamps)]
+    if (live !== undefined && written !== undefined) flow.learnTimestamp(live.value, written.value)
+  }
+
+  /** The segment in the script's numbers; its own timestamp is whatever the script has for it. */
+  private inScript(flow: Flow, segment: Segment, expected: TcpPacket): Segment {
+    const written = expected.options === "any" ? undefined : expected.options.find(isTimestamps)
+    const options = segment.options.map((option) =>
+      isTimestamps(option) && written !== undefined ? { ...option, value: written.value } : option
+    )
+    return { ...flow.outbound(segment), options }
+  }
+}
+
+const isContinued = (a: Segment, b: Segment): boolean =>
+  a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort &&
+  ((a.sequence + a.length) >>> 0) === b.sequence && a.acknowledgment === b.acknowledgment && b.length > 0 &&
+  ((a.flags ^ b.flags) & ~(Tcp.PSH | Tcp.FIN)) === 0 && (a.flags & Tcp.FIN) === 0 &&
+  formatOptions(a.options) === formatOptions(b.options)

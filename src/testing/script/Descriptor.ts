@@ -1,0 +1,74 @@
+/** What a script's file descriptors stand for, and what calls on them answer. */
+import type { Options } from "../../core/tcp/Config.ts"
+import type { Endpoint } from "../../core/tcp/Requests.ts"
+import type { Asked } from "../Host.ts"
+
+/** Something of the script is not done here, so that nothing can be said about it. */
+export class Unsupported extends Error {}
+
+/** A TCP socket. */
+export interface TcpSocket {
+  readonly _tag: "Tcp"
+  options: Options
+  nonBlocking: boolean
+  /** What it is bound to; 0 for a port of the stack's choice. */
+  port: number
+  listener: number | undefined
+  connection: number | undefined
+  /** A connect that is under way. */
+  connecting: Asked<Endpoint> | Asked<void> | undefined
+  /** Ends when the connection does: then it tells why. */
+  closed: Asked<void> | undefined
+  /** An error that the program has been told and that is not told again. */
+  isErrorTold: boolean
+  /** `MSG_MORE` holds back what is written, as a cork does. */
+  isHeldBack: boolean
+}
+
+/** A set of descriptors that are waited for together. */
+export interface Epoll {
+  readonly _tag: "Epoll"
+  readonly interests: Map<number, Interest>
+}
+
+export interface Interest {
+  readonly events: number
+  readonly isEdge: boolean
+  /** What was ready when it was told last. */
+  told: number
+}
+
+/** A file or a pipe: it has bytes to send. */
+export interface File {
+  readonly _tag: "File"
+}
+
+export type Descriptor = TcpSocket | Epoll | File
+
+export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
+  _tag: "Tcp",
+  options: {},
+  nonBlocking,
+  port: 0,
+  listener: undefined,
+  connection: undefined,
+  connecting: undefined,
+  closed: undefined,
+  isErrorTold: false,
+  isHeldBack: false
+})
+
+/** What a call returned. */
+export interface Returned {
+  readonly value: number
+  readonly errno?: string
+  /** What it wrote where its arguments told it to, if that is not what the script has there. */
+  readonly wrong?: string
+}
+
+export const returned = (value: number): Returned => ({ value })
+
+export const failed = (errno: string): Returned => ({ value: -1, errno })
+
+/** A call that has been made; answers `undefined` as long as it blocks. */
+export type Pending = () => Returned | undefined

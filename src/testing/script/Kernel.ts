@@ -1,0 +1,110 @@
+/**
+ * What the system calls of a script do: each becomes requests of the host's core.
+ *
+ * A call is made at once and answers with a {@link Pending}, which is asked again whenever something has happened.
+ */
+import type { Reason } from "../../core/Reason.ts"
+import type { Request } from "../../core/Request.ts"
+import type { Options } from "../../core/tcp/Config.ts"
+import type { Info } from "../../core/tcp/Info.ts"
+import type { Address } from "../../wire/Address.ts"
+import type { Answered, Asked as Question } from "../../workers/Requests.ts"
+import type { Host, Outcome } from "../Host.ts"
+import {
+  type Descriptor,
+  failed,
+  type Pending,
+  type Returned,
+  returned,
+  type TcpSocket,
+  Unsupported
+} from "./Descriptor.ts"
+import { errnoOf } from "./Errno.ts"
+
+/** Where sockets of the script go to and come from when it writes `...`. */
+export interface Ends {
+  readonly local: Address
+  readonly remote: Address
+  readonly bindPort: number
+  readonly connectPort: number
+}
+
+export class Kernel {
+  readonly host: Host
+  readonly ends: Ends
+  readonly descriptors: Map<number, Descriptor> = new Map()
+  /** What the settings so far give every new socket. */
+  options: Options
+  /** The socket that was connected or accepted last, of which assertions speak. */
+  current: TcpSocket | undefined
+
+  constructor(host: Host, ends: Ends, options: Options) {
+    this.host = host
+    this.ends = ends
+    this.options = options
+  }
+
+  socket(fd: number): TcpSocket {
+    const descriptor = this.descriptors.get(fd)
+    if (descriptor?._tag !== "Tcp") throw new Unsupported(`descriptor ${fd}, which is no TCP socket`)
+    return descriptor
+  }
+
+  /** Puts something into the table under the number that the script expects, or the next free one. */
+  install(descriptor: Descriptor, expected: number): number {
+    let fd = Math.max(3, expected)
+    while (this.descriptors.has(fd)) fd++
+    this.descriptors.set(fd, descriptor)
+    return fd
+  }
+
+  /** Makes a request, and says what its answer means to the caller. */
+  ask<Tag extends Request["_tag"]>(
+    request: Question<Tag>,
+    done: (value: Answered<Tag>) => Returned,
+    isWrite = false
+  ): Pending {
+    const asked = this.host.request(request)
+    return () => settled(asked.outcome(), done, isWrite)
+  }
+
+  /** The info of a connection; `undefined` if there is none any more. */
+  info({ connection }: TcpSocket): Info | undefined {
+    if (connection === undefined) return undefined
+    const outcome = this.host.request({ _tag: "TcpGetInfo", connection }).outcome()
+    return outcome._tag === "Done" ? outcome.value : undefined
+  }
+
+  /** Why a socket's connection failed, unless the program has been told. */
+  errorOf(socket: TcpSocket): Reason | undefined {
+    if (socket.isErrorTold) return undefined
+    for (const asked of [socket.connecting, socket.closed]) {
+      const outcome = asked?.outcome()
+      if (outcome?._tag === "Failed") return outcome.reason
+    }
+    return undefined
+  }
+
+  /** A connection is this socket's from now on. */
+  adopt(socket: TcpSocket, connection: number): void {
+    socket.connection = connection
+    socket.closed = this.host.request({ _tag: "TcpAwait", connection, until: "closed" })
+    this.current = socket
+  }
+}
+
+const settled = <A>(outcome: Outcome<A>, done: (value: A) => Returned, isWrite: boolean): Returned | undefined => {
+  switch (outcome._tag) {
+    case "Pending":
+      return undefined
+    case "Done":
+      return done(outcome.value)
+    case "Failed":
+      return failed(errnoOf(outcome.reason, isWrite))
+  }
+}
+
+/** A call that is over when it is made. */
+export const immediate = (result: Returned): Pending => () => result
+
+export const ok: Pending = immediate(returned(0))

@@ -1,0 +1,241 @@
+/**
+ * Which of the stack's knobs the settings of Linux and of FreeBSD stand for.
+ *
+ * What has no counterpart and changes nothing that a script can see is listed as such; anything else is unknown, and said to be.
+ */
+import type * as Bounds from "../../core/Bounds.ts"
+import type * as Tcp from "../../core/tcp/Config.ts"
+import * as Time from "../../core/Time.ts"
+
+export interface Knobs {
+  readonly tcp: Partial<Tcp.Config>
+  readonly limits: Partial<Bounds.Limits>
+}
+
+export const noKnobs: Knobs = { tcp: {}, limits: {} }
+
+export const merge = (a: Knobs, b: Knobs): Knobs => ({
+  tcp: { ...a.tcp, ...b.tcp },
+  limits: { ...a.limits, ...b.limits }
+})
+
+/** What a setting's value means; `undefined` if it means nothing here. */
+type Meaning = (value: number, values: ReadonlyArray<number>, word: string) => Partial<Tcp.Config> | undefined
+
+const flag = (
+  knob:
+    | "timestamps"
+    | "windowScaling"
+    | "sack"
+    | "dsack"
+    | "frto"
+    | "abortOnOverflow"
+    | "slowStartAfterIdle"
+    | "icmpMayAbort"
+): Meaning =>
+(value) => ({ [knob]: value !== 0 })
+
+const seconds =
+  (knob: "finWait2Timeout" | "keepAliveIdle" | "keepAliveInterval" | "connectTimeout"): Meaning => (value) => ({
+    [knob]: Time.seconds(value)
+  })
+
+const millis = (
+  knob:
+    | "minRto"
+    | "maxRto"
+    | "initialRto"
+    | "delayedAck"
+    | "finWait2Timeout"
+    | "keepAliveIdle"
+    | "keepAliveInterval"
+    | "connectTimeout"
+): Meaning =>
+(value) => ({ [knob]: Time.millis(value) })
+
+const count = (
+  knob:
+    | "synRetries"
+    | "synAckRetries"
+    | "retries"
+    | "reordering"
+    | "keepAliveCount"
+    | "initialWindow"
+    | "notSentLowWater"
+): Meaning =>
+(value) => ({ [knob]: value })
+
+const controllers: Readonly<Record<string, string>> = {
+  reno: "newReno",
+  newreno: "newReno",
+  cubic: "cubic",
+  bbr: "bbr"
+}
+
+/** The controller of a name of Linux or FreeBSD; `undefined` if there is none. */
+export const controllerOf = (name: string): string | undefined => controllers[name]
+
+const congestionControl: Meaning = (_value, _values, word) => {
+  const name = controllerOf(word)
+  return name === undefined ? undefined : { congestionControl: name }
+}
+
+/** Least, first and largest size of a buffer. Linux counts its bookkeeping in, about as much again as the data. */
+const buffer =
+  (first: "receiveBuffer" | "sendBuffer", limit: "receiveBufferLimit" | "sendBufferLimit", share: number): Meaning =>
+  (_value, [, start, most]) =>
+    start === undefined || most === undefined
+      ? undefined
+      : { [first]: Math.max(1, Math.floor(start * share)), [limit]: Math.max(1, Math.floor(most * share)) }
+
+const ecn: Meaning = (value) => ({
+  ecn: (["off", "active", "passive", "accurate", "accurate", "accurate"] as const)[value] ?? "off"
+})
+
+const synCookies: Meaning = (value) => ({ synCookies: (["never", "whenFull", "always"] as const)[value] ?? "whenFull" })
+
+const fastOpen: Meaning = (value) => ({ fastOpen: (["off", "client", "server", "both"] as const)[value & 3]! })
+
+const linux: Readonly<Record<string, Meaning>> = {
+  tcp_timestamps: flag("timestamps"),
+  tcp_window_scaling: flag("windowScaling"),
+  tcp_sack: flag("sack"),
+  tcp_dsack: flag("dsack"),
+  tcp_ecn: ecn,
+  tcp_congestion_control: congestionControl,
+  tcp_rmem: buffer("receiveBuffer", "receiveBufferLimit", 0.5),
+  tcp_wmem: buffer("sendBuffer", "sendBufferLimit", 1),
+  tcp_syn_retries: count("synRetries"),
+  tcp_synack_retries: count("synAckRetries"),
+  tcp_retries2: count("retries"),
+  tcp_reordering: count("reordering"),
+  tcp_slow_start_after_idle: flag("slowStartAfterIdle"),
+  tcp_early_retrans: (value) => ({ tailLossProbe: value >= 3 }),
+  tcp_recovery: (value) => ({ rack: (value & 1) !== 0 }),
+  tcp_frto: flag("frto"),
+  tcp_syncookies: synCookies,
+  tcp_fastopen: fastOpen,
+  tcp_mtu_probing: (value) => ({ mtuProbing: (["off", "blackHole", "always"] as const)[value] ?? "off" }),
+  ip_no_pmtu_disc: (value) => ({ pathMtuDiscovery: value === 0 }),
+  tcp_abort_on_overflow: flag("abortOnOverflow"),
+  tcp_fin_timeout: seconds("finWait2Timeout"),
+  tcp_keepalive_time: seconds("keepAliveIdle"),
+  tcp_keepalive_intvl: seconds("keepAliveInterval"),
+  tcp_keepalive_probes: count("keepAliveCount"),
+  tcp_notsent_lowat: (value) => ({ notSentLowWater: value >= 0xffff_ffff || value < 0 ? Infinity : value }),
+  tcp_rto_min_us: (value) => ({ minRto: Time.micros(value) }),
+  tcp_rto_max_ms: millis("maxRto"),
+  ip_local_port_range: (first, [, last]) =>
+    last === undefined ? undefined : { firstEphemeralPort: first, lastEphemeralPort: last }
+}
+
+/** A stack of FreeBSD has window scaling and timestamps in one setting. */
+const rfc1323: Meaning = (value) => ({
+  windowScaling: value === 1 || value === 2,
+  timestamps: value === 1 || value === 3
+})
+
+const freeBsd: Readonly<Record<string, Meaning>> = {
+  "rfc1323": rfc1323,
+  "sack.enable": flag("sack"),
+  "ecn.enable": ecn,
+  "cc.algorithm": congestionControl,
+  "initcwnd_segments": count("initialWindow"),
+  "rexmit_min": millis("minRto"),
+  "rexmit_initial": millis("initialRto"),
+  "delayed_ack": (value) => value === 0 ? { quickAcks: Infinity } : {},
+  "delacktime": millis("delayedAck"),
+  "msl": (value) => ({ timeWait: Time.millis(2 * value) }),
+  "finwait2_timeout": millis("finWait2Timeout"),
+  "keepidle": millis("keepAliveIdle"),
+  "keepintvl": millis("keepAliveInterval"),
+  "keepinit": millis("connectTimeout"),
+  "keepcnt": count("keepAliveCount"),
+  "always_keepalive": (value) => ({ keepAlive: value !== 0 }),
+  "recvspace": (value) => ({ receiveBuffer: value, receiveBufferLimit: value }),
+  "sendspace": (value) => ({ sendBuffer: value, sendBufferLimit: value }),
+  "syncookies": (value) => ({ synCookies: value === 0 ? "never" : "whenFull" }),
+  "syncache.rexmtlimit": count("synAckRetries"),
+  "path_mtu_discovery": (value) => ({ pathMtuDiscovery: value !== 0 }),
+  "icmp_may_rst": flag("icmpMayAbort")
+}
+
+/** Settings that have nothing to do with what a script can see of this stack. */
+const withoutEffect = new Set([
+  "tcp_fack",
+  "tcp_no_metrics_save",
+  "tcp_moderate_rcvbuf",
+  "tcp_tso_win_divisor",
+  "tcp_min_tso_segs",
+  "tcp_tso_rtt_log",
+  "tcp_pacing_ss_ratio",
+  "tcp_pacing_ca_ratio",
+  "tcp_autocorking",
+  "tcp_fastopen_key",
+  "tcp_fastopen_blackhole_timeout_sec",
+  "tcp_limit_output_bytes",
+  "tcp_adv_win_scale",
+  "tcp_app_win",
+  "tcp_low_latency",
+  "tcp_retries1",
+  "tcp_orphan_retries",
+  "tcp_max_syn_backlog",
+  "tcp_max_reordering",
+  "tcp_backlog_ack_defer",
+  "tcp_comp_sack_nr",
+  "somaxconn",
+  "functions_default",
+  "recvbuf_auto",
+  "sendbuf_auto",
+  "rexmit_slop",
+  "tso",
+  "hostcache.enable",
+  "hostcache.purgenow",
+  "nolocaltimewait",
+  "ecn.generic",
+  "kern.timecounter.alloweddeviation"
+])
+
+/** What a setting stands for: knobs, nothing that matters, or nothing that is known. */
+export const knobsOf = (setting: string, word: string): Knobs | "without effect" | "unknown" => {
+  const name = setting.replace(/^net\.(?:ipv4|ipv6|core|inet)\.(?:tcp\.)?/, "")
+  if (withoutEffect.has(name)) return "without effect"
+  if (name === "tcp_challenge_ack_limit") return { tcp: {}, limits: { tcpChallengeAcksPerSecond: Number(word) } }
+  const meaning = setting.startsWith("net.inet.") ? freeBsd[name] : linux[name]
+  const values = word.split(/\s+/).map(Number)
+  const tcp = meaning?.(values[0] ?? Number.NaN, values, word)
+  return tcp === undefined ? "unknown" : { tcp, limits: {} }
+}
+
+/** What `defaults.sh`, which Linux's scripts begin with, sets. */
+export const linuxDefaults: Partial<Tcp.Config> = {
+  receiveBuffer: 270_000,
+  receiveBufferLimit: 15 * 1024 * 1024 / 2,
+  sendBuffer: 256 * 1024,
+  sendBufferLimit: 4 * 1024 * 1024,
+  timestamps: true,
+  sack: true,
+  dsack: true,
+  synRetries: 5,
+  synAckRetries: 5,
+  frto: true,
+  reordering: 3,
+  congestionControl: "cubic",
+  slowStartAfterIdle: false,
+  tailLossProbe: true,
+  rack: true,
+  ecn: "off",
+  fastOpen: "both",
+  synCookies: "whenFull"
+}
+
+/** How FreeBSD comes, where it differs from Linux. */
+export const freeBsdDefaults: Partial<Tcp.Config> = {
+  receiveBuffer: 65_536,
+  receiveBufferLimit: 65_536,
+  sendBuffer: 32_768,
+  sendBufferLimit: 32_768,
+  minRto: Time.millis(30),
+  finWait2Timeout: Time.seconds(60),
+  timeWait: Time.seconds(60)
+}

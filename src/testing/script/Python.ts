@@ -1,0 +1,298 @@
+/**
+ * As much of Python as assertions in scripts are written in: `assert` with comparisons, arithmetic and logic over numbers, and
+ * names that are given or assigned. Statements are separated by lines or semicolons.
+ *
+ * ```
+ *   expression:  or ─ and ─ not ─ comparison (chained) ─ | ─ ^ ─ & ─ << >> ─ + - ─ * / // % ─ unary ─ ** ─ atom
+ * ```
+ */
+
+/** The code uses something of Python that is not known here. */
+export class UnknownPython extends Error {}
+
+export type Value = number | string | boolean | null | ReadonlyArray<Value>
+
+/** The names in force; assignments add to them. */
+export type Names = Map<string, Value>
+
+/** An assertion that did not hold. */
+export interface Broken {
+  readonly assertion: string
+  readonly message: string
+}
+
+const token =
+  /\s*(?:(0[xX][0-9a-fA-F]+|\d+\.\d*(?:e-?\d+)?|\.\d+|\d+)|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|([A-Za-z_]\w*)|(\*\*|\/\/|<<|>>|<=|>=|==|!=|<>|[-+*/%&|^~<>()[\],=.:]))/y
+
+interface Token {
+  readonly kind: "number" | "text" | "name" | "sign"
+  readonly word: string
+}
+
+const tokenize = (text: string): ReadonlyArray<Token> => {
+  const tokens: Array<Token> = []
+  token.lastIndex = 0
+  while (token.lastIndex < text.trimEnd().length) {
+    const at = token.lastIndex
+    const found = token.exec(text)
+    if (found === null) throw new UnknownPython(`${text.slice(at).trim()} can't be read`)
+    const kinds = ["number", "text", "name", "sign"] as const
+    const kind = kinds.find((_, i) => found[i + 1] !== undefined)!
+    tokens.push({ kind, word: found[0].trim() })
+  }
+  return tokens
+}
+
+const isTrue = (value: Value): boolean => Array.isArray(value) ? value.length > 0 : Boolean(value)
+
+const numberOf = (value: Value): number => {
+  if (typeof value === "number") return value
+  if (typeof value === "boolean") return value ? 1 : 0
+  throw new UnknownPython("arithmetic with something else than numbers")
+}
+
+/** Whole numbers of more than 32 bits are exact up to 2^53, which is enough for what a kernel counts. */
+const bitwise = (operation: (a: bigint, b: bigint) => bigint) => (a: number, b: number): number =>
+  Number(operation(BigInt(Math.trunc(a)), BigInt(Math.trunc(b))))
+
+type Binary = (a: number, b: number) => number
+
+/** Operators of two numbers, the loosest first. */
+const levels: ReadonlyArray<Readonly<Record<string, Binary>>> = [
+  { "|": bitwise((a, b) => a | b) },
+  { "^": bitwise((a, b) => a ^ b) },
+  { "&": bitwise((a, b) => a & b) },
+  { "<<": bitwise((a, b) => a << b), ">>": bitwise((a, b) => a >> b) },
+  { "+": (a, b) => a + b, "-": (a, b) => a - b },
+  {
+    "*": (a, b) => a * b,
+    "/": (a, b) => a / b,
+    "//": (a, b) => Math.floor(a / b),
+    "%": (a, b) => a - b * Math.floor(a / b)
+  }
+]
+
+const equal = (a: Value, b: Value): boolean =>
+  Array.isArray(a) && Array.isArray(b)
+    ? a.length === b.length && a.every((item, i) => equal(item, b[i] as Value))
+    : typeof a === "string" || typeof b === "string" || a === null || b === null
+    ? a === b
+    : numberOf(a) === numberOf(b)
+
+const contains = (all: Value, one: Value): boolean => {
+  if (typeof all === "string") return typeof one === "string" && all.includes(one)
+  return Array.isArray(all) && all.some((each) => equal(each as Value, one))
+}
+
+const comparisons: Readonly<Record<string, (a: Value, b: Value) => boolean>> = {
+  "==": equal,
+  "!=": (a, b) => !equal(a, b),
+  "<>": (a, b) => !equal(a, b),
+  "<": (a, b) => numberOf(a) < numberOf(b),
+  "<=": (a, b) => numberOf(a) <= numberOf(b),
+  ">": (a, b) => numberOf(a) > numberOf(b),
+  ">=": (a, b) => numberOf(a) >= numberOf(b),
+  "in": (a, b) => contains(b, a),
+  "is": equal
+}
+
+const functions: Readonly<Record<string, (args: ReadonlyArray<Value>) => Value>> = {
+  int: ([value]) => Math.trunc(typeof value === "string" ? Number(value) : numberOf(value!)),
+  float: ([value]) => typeof value === "string" ? Number(value) : numberOf(value!),
+  bool: ([value]) => isTrue(value!),
+  abs: ([value]) => Math.abs(numberOf(value!)),
+  min: (args) => Math.min(...spread(args)),
+  max: (args) => Math.max(...spread(args)),
+  round: ([value]) => Math.round(numberOf(value!)),
+  len: ([value]) => Array.isArray(value) || typeof value === "string" ? value.length : 0,
+  str: ([value]) => format(value!),
+  hex: ([value]) => `0x${numberOf(value!).toString(16)}`
+}
+
+const spread = (args: ReadonlyArray<Value>): ReadonlyArray<number> =>
+  args.flatMap((arg) => Array.isArray(arg) ? arg.map((each) => numberOf(each as Value)) : [numberOf(arg)])
+
+const format = (value: Value): string =>
+  value === null
+    ? "None"
+    : value === true
+    ? "True"
+    : value === false
+    ? "False"
+    : Array.isArray(value)
+    ? `[${value.map((each) => format(each as Value)).join(", ")}]`
+    : String(value)
+
+const constants: Readonly<Record<string, Value>> = { True: true, False: false, None: null }
+
+/** Reads and computes an expression at once. */
+class Evaluation {
+  private readonly tokens: ReadonlyArray<Token>
+  private readonly names: Names
+  at = 0
+
+  constructor(tokens: ReadonlyArray<Token>, names: Names) {
+    this.tokens = tokens
+    this.names = names
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.tokens.length
+  }
+
+  takes(word: string): boolean {
+    const next = this.tokens[this.at]
+    if (next?.word !== word || next.kind === "text") return false
+    this.at++
+    return true
+  }
+
+  private expect(word: string): void {
+    if (!this.takes(word)) throw new UnknownPython(`${this.tokens[this.at]?.word ?? "the end"} where ${word} should be`)
+  }
+
+  expression(): Value {
+    let value = this.conjunction()
+    while (this.takes("or")) {
+      const other = this.conjunction()
+      value = isTrue(value) ? value : other
+    }
+    return value
+  }
+
+  private conjunction(): Value {
+    let value = this.negation()
+    while (this.takes("and")) {
+      const other = this.negation()
+      value = isTrue(value) ? other : value
+    }
+    return value
+  }
+
+  private negation(): Value {
+    return this.takes("not") ? !isTrue(this.negation()) : this.comparison()
+  }
+
+  private comparison(): Value {
+    let left = this.binary(0)
+    let isSo: boolean | undefined
+    for (let sign = this.comparisonSign(); sign !== undefined; sign = this.comparisonSign()) {
+      const right = this.binary(0)
+      isSo = (isSo ?? true) && sign(left, right)
+      left = right
+    }
+    return isSo ?? left
+  }
+
+  private comparisonSign(): ((a: Value, b: Value) => boolean) | undefined {
+    if (this.takes("not")) {
+      this.expect("in")
+      return (a, b) => !contains(b, a)
+    }
+    const word = Object.keys(comparisons).find((sign) => this.takes(sign))
+    if (word === "is" && this.takes("not")) return (a, b) => !equal(a, b)
+    return word === undefined ? undefined : comparisons[word]
+  }
+
+  private binary(level: number): Value {
+    const operators = levels[level]
+    if (operators === undefined) return this.unary()
+    let left = this.binary(level + 1)
+    for (;;) {
+      const sign = Object.keys(operators).find((each) => this.takes(each))
+      if (sign === undefined) return left
+      left = operators[sign]!(numberOf(left), numberOf(this.binary(level + 1)))
+    }
+  }
+
+  private unary(): Value {
+    if (this.takes("-")) return -numberOf(this.unary())
+    if (this.takes("+")) return numberOf(this.unary())
+    if (this.takes("~")) return ~numberOf(this.unary())
+    const base = this.atom()
+    return this.takes("**") ? numberOf(base) ** numberOf(this.unary()) : base
+  }
+
+  private list(end: string): ReadonlyArray<Value> {
+    const items: Array<Value> = []
+    while (!this.takes(end)) {
+      items.push(this.expression())
+      if (!this.takes(",")) {
+        this.expect(end)
+        break
+      }
+    }
+    return items
+  }
+
+  private atom(): Value {
+    const next = this.tokens[this.at++]
+    if (next === undefined) throw new UnknownPython("an expression that ends too early")
+    if (next.kind === "number") return Number(next.word)
+    if (next.kind === "text") return next.word.slice(1, -1)
+    if (next.word === "[") return this.list("]")
+    if (next.word === "(") {
+      const items = this.list(")")
+      return items.length === 1 ? items[0]! : items
+    }
+    if (next.kind !== "name") throw new UnknownPython(`${next.word} where a value should be`)
+    return this.takes("(") ? this.apply(next.word) : this.lookUp(next.word)
+  }
+
+  private apply(name: string): Value {
+    const args = this.list(")")
+    const known = functions[name]
+    if (known === undefined) throw new UnknownPython(`the function ${name}`)
+    return known(args)
+  }
+
+  private lookUp(name: string): Value {
+    const value = Object.hasOwn(constants, name) ? constants[name] : this.names.get(name)
+    if (value === undefined) throw new UnknownPython(`the name ${name}`)
+    return value
+  }
+}
+
+/** The statements of a block: lines, joined where a bracket is open, and parts of lines between semicolons. */
+const statements = (code: string): ReadonlyArray<string> => {
+  const all: Array<string> = []
+  let depth = 0
+  let statement = ""
+  for (const line of code.replace(/\\\n/g, " ").split(/\n|;/)) {
+    const bare = line.replace(/#.*$/, "")
+    statement += ` ${bare}`
+    depth += (bare.match(/[([]/g)?.length ?? 0) - (bare.match(/[)\]]/g)?.length ?? 0)
+    if (depth > 0) continue
+    if (statement.trim() !== "") all.push(statement.trim())
+    statement = ""
+  }
+  return statement.trim() === "" ? all : [...all, statement.trim()]
+}
+
+const whole = (text: string, names: Names): Value => {
+  const evaluation = new Evaluation(tokenize(text), names)
+  const value = evaluation.expression()
+  if (!evaluation.isAtEnd && !evaluation.takes(",")) throw new UnknownPython(text)
+  return value
+}
+
+const runAssertion = (text: string, names: Names): Broken | undefined => {
+  const evaluation = new Evaluation(tokenize(text), names)
+  if (isTrue(evaluation.expression())) return undefined
+  const message = evaluation.takes(",") ? format(evaluation.expression()) : ""
+  return { assertion: text, message }
+}
+
+/** Runs a block; answers the first assertion that does not hold. Throws {@link UnknownPython}. */
+export const run = (code: string, names: Names): Broken | undefined => {
+  for (const statement of statements(code)) {
+    const assertion = /^assert\b\s*([\s\S]*)$/.exec(statement)
+    const assignment = /^([A-Za-z_]\w*)\s*=(?!=)\s*([\s\S]*)$/.exec(statement)
+    if (assertion !== null) {
+      const broken = runAssertion(assertion[1]!, names)
+      if (broken !== undefined) return broken
+    } else if (assignment !== null) names.set(assignment[1]!, whole(assignment[2]!, names))
+    else if (!/^(?:print|pass|import)\b/.test(statement)) throw new UnknownPython(statement)
+  }
+  return undefined
+}

@@ -1,0 +1,312 @@
+/**
+ * A run of a script: its events in order, each at its time, until one of them is not as the script says.
+ */
+import type { Options } from "../../core/tcp/Config.ts"
+import * as Bench from "./Bench.ts"
+import type { Difference } from "./compareSegment.ts"
+import { infoConstants } from "./constants.ts"
+import { type Comparison, Conversation } from "./Conversation.ts"
+import { dataCalls } from "./dataCalls.ts"
+import { type Pending, type Returned, Unsupported } from "./Descriptor.ts"
+import { isEllipsis, numberOf } from "./evaluate.ts"
+import { Kernel } from "./Kernel.ts"
+import { type Knobs, merge, noKnobs } from "./Knobs.ts"
+import { optionCalls } from "./optionCalls.ts"
+import { pollCalls } from "./pollCalls.ts"
+import * as Python from "./Python.ts"
+import { runCommand } from "./runCommand.ts"
+import type { Settings } from "./Settings.ts"
+import { type Handler, socketCalls } from "./socketCalls.ts"
+import type { Call, Code, Event, IcmpPacket, TcpPacket } from "./Syntax.ts"
+import { tcpInfo } from "./tcpInfo.ts"
+
+/** A line of the protocol of a run: what the script says beside what the host did. */
+export interface Line {
+  /** Microseconds from the start. */
+  readonly at: number
+  readonly line: number | undefined
+  readonly script: string
+  readonly host: string
+}
+
+/** Something that was left out. */
+export interface Skip {
+  readonly line: number
+  readonly what: string
+}
+
+/** An event was not as the script says. */
+export class Failure extends Error {
+  readonly line: number
+  readonly differences: ReadonlyArray<Difference>
+
+  constructor(line: number, differences: ReadonlyArray<Difference>) {
+    super(differences.map(({ expected, got, what }) => `${what}: expected ${expected}, got ${got}`).join("; "))
+    this.line = line
+    this.differences = differences
+  }
+}
+
+/** A call that blocks. */
+interface Blocked {
+  readonly event: Event
+  readonly call: Call
+  readonly poll: Pending
+  /** When it is to return. */
+  readonly until: number
+}
+
+const handlers: Readonly<Record<string, Handler>> = { ...socketCalls, ...dataCalls, ...optionCalls, ...pollCalls }
+
+/** Settings of the whole host, which can't change any more when it runs. */
+const ofHost = new Set([
+  "firstEphemeralPort",
+  "lastEphemeralPort",
+  "granularity",
+  "reordering",
+  "rack",
+  "tailLossProbe",
+  "frto",
+  "undo",
+  "synCookies"
+])
+
+const seconds = (micros: number): string => (micros / 1e6).toFixed(6)
+
+export class Session {
+  readonly lines: Array<Line> = []
+  readonly skips: Array<Skip> = []
+  private readonly settings: Settings
+  private knobs: Knobs = noKnobs
+  private parts:
+    | { readonly bench: Bench.Bench; readonly kernel: Kernel; readonly conversation: Conversation }
+    | undefined
+  private blocked: Blocked | undefined
+  private readonly names: Python.Names = new Map(Object.entries(infoConstants))
+  /** The time of the event before, by the script. */
+  private last = 0
+  private before = 0
+
+  constructor(settings: Settings) {
+    this.settings = settings
+  }
+
+  /** The host, which begins when the first event needs it: until then commands set what it is made of. */
+  private get running(): NonNullable<Session["parts"]> {
+    if (this.parts !== undefined) return this.parts
+    const { bindPort, connectPort, local, remote } = this.settings
+    const bench = new Bench.Bench(this.settings, this.knobs, () => this.progress())
+    this.parts = {
+      bench,
+      kernel: new Kernel(bench.host, { local, remote, bindPort, connectPort }, {}),
+      conversation: new Conversation(bench, this.settings)
+    }
+    return this.parts
+  }
+
+  run(events: ReadonlyArray<Event>): void {
+    for (const event of events) this.perform(event)
+    this.finishBlocked()
+    const defects = this.parts?.bench.host.counter("defects") ?? 0
+    if (defects > 0) {
+      throw new Failure(events.at(-1)!.line, [{ what: "defects of the host", expected: "0", got: `${defects}` }])
+    }
+  }
+
+  /** What the host has sent and nobody asked for. */
+  leftovers(): void {
+    if (this.parts === undefined) return
+    const { bench, conversation } = this.parts
+    for (const { at, bytes } of bench.sent) {
+      this.lines.push({ at, line: undefined, script: "", host: conversation.describe(bytes) })
+    }
+  }
+
+  private perform(event: Event): void {
+    const { action, time } = event
+    const at = time._tag === "Any" ? this.last : time.from + (time.isRelative ? this.last : 0)
+    this.before = this.last
+    if (action._tag === "TcpPacket" || action._tag === "IcmpPacket") {
+      if (action.direction === "out") return this.expect(event, action, at)
+    }
+    if (this.parts !== undefined || at > 0) this.running.bench.advanceTo(at)
+    this.last = at
+    switch (action._tag) {
+      case "TcpPacket":
+        this.note(event, "")
+        return this.running.conversation.deliver(action, this.listeningPort())
+      case "IcmpPacket":
+        this.note(event, "")
+        return this.running.conversation.deliverIcmp(action)
+      case "UdpPacket":
+        throw new Unsupported("UDP")
+      case "Call":
+        return this.call(event, action)
+      case "Command":
+        return this.command(event, action.text)
+      case "Code":
+        return this.check(event, action)
+    }
+  }
+
+  private note({ line, text }: Event, host: string, at = this.parts?.bench.now ?? 0): void {
+    this.lines.push({ at, line, script: text, host })
+  }
+
+  private listeningPort(): number | undefined {
+    let port: number | undefined
+    for (const descriptor of this.running.kernel.descriptors.values()) {
+      if (descriptor._tag === "Tcp" && descriptor.listener !== undefined) port = descriptor.port
+    }
+    return port
+  }
+
+  /** How far from a time of the script an event may be. */
+  private tolerance(at: number): number {
+    const { toleranceMicros, toleranceShare } = this.settings
+    return Math.max(toleranceMicros, (at - this.before) * toleranceShare)
+  }
+
+  private timing(what: string, from: number, to: number, at: number): ReadonlyArray<Difference> {
+    const tolerance = this.tolerance(from)
+    if (at >= from - tolerance && at <= to + tolerance) return []
+    const expected = from === to ? seconds(from) : `${seconds(from)} to ${seconds(to)}`
+    return [{ what, expected: `${expected} s`, got: `${seconds(at)} s` }]
+  }
+
+  private expect(event: Event, packet: TcpPacket | IcmpPacket, at: number): void {
+    const { bench, conversation } = this.running
+    const { time } = event
+    const isAny = time._tag === "Any"
+    const to = time._tag === "At" && time.to !== undefined ? time.to + (time.isRelative ? this.last : 0) : at
+    const deadline = isAny ? Infinity : to + this.tolerance(at)
+    const came = bench.waitUntil(() => bench.sent.length > 0, deadline)
+    if (!came) {
+      this.note(event, "nothing")
+      throw new Failure(event.line, [{
+        what: "packet",
+        expected: event.text,
+        got: `nothing until ${seconds(bench.now)} s`
+      }])
+    }
+    const comparison: Comparison = packet._tag === "TcpPacket"
+      ? conversation.expect(packet)
+      : conversation.expectIcmp(packet)
+    this.note(event, comparison.text, comparison.at)
+    this.last = isAny ? comparison.at : at
+    const late = isAny ? [] : this.timing("time of the packet", at, to, comparison.at)
+    const differences = [...comparison.differences, ...late]
+    if (differences.length > 0) throw new Failure(event.line, differences)
+  }
+
+  private call(event: Event, call: Call): void {
+    this.finishBlocked()
+    const handler = handlers[call.name]
+    if (handler === undefined) throw new Unsupported(`the call ${call.name}`)
+    const { bench, kernel } = this.running
+    kernel.options = this.optionsOfSockets()
+    const poll = handler(kernel, call.args, call)
+    bench.collect()
+    if (call.until !== undefined) {
+      const isRelative = event.time._tag === "At" && event.time.isRelative
+      const until = call.until + (isRelative ? this.before : 0)
+      this.blocked = { event, call, poll, until }
+      this.note(event, "")
+      return this.progress()
+    }
+    const result = poll()
+    this.note(event, result === undefined ? "it blocks" : this.describe(result))
+    if (result === undefined) {
+      throw new Failure(event.line, [{ what: "call", expected: "a result at once", got: "it blocks" }])
+    }
+    this.verify(event, call, result)
+  }
+
+  /** Commands after the host's start change what further sockets are given. */
+  private optionsOfSockets(): Options {
+    const mine = Object.entries(this.knobs.tcp).filter(([name]) => !ofHost.has(name) && name !== "transmitCreditBytes")
+    return Object.fromEntries(mine) as Options
+  }
+
+  private describe({ errno, value, wrong }: Returned): string {
+    return [String(value), errno, wrong].filter((word) => word !== undefined).join(" ")
+  }
+
+  private verify({ line }: Event, call: Call, result: Returned): void {
+    const differences: Array<Difference> = []
+    const { errno, value, wrong } = result
+    const isAny = isEllipsis(call.result)
+    const expected = isAny ? value : numberOf(call.result)
+    if (expected !== value || (!isAny && (call.errno ?? "") !== (errno ?? ""))) {
+      const wanted = [String(expected), call.errno].filter((word) => word !== undefined).join(" ")
+      differences.push({
+        what: `result of ${call.name}`,
+        expected: wanted,
+        got: [value, errno].filter((word) => word !== undefined).join(" ")
+      })
+    }
+    if (wrong !== undefined) differences.push({ what: call.name, expected: "what the script has", got: wrong })
+    if (differences.length > 0) throw new Failure(line, differences)
+  }
+
+  /** Looks whether the call that blocks has returned. */
+  private progress(): void {
+    const { blocked } = this
+    const result = blocked?.poll()
+    if (blocked === undefined || result === undefined) return
+    this.blocked = undefined
+    const { call, event, until } = blocked
+    const { now } = this.running.bench
+    this.lines.push({ at: now, line: event.line, script: `… ${call.name} returns`, host: this.describe(result) })
+    this.verify(event, call, result)
+    const late = this.timing(`return of ${call.name}`, until, until, now)
+    if (late.length > 0) throw new Failure(event.line, late)
+  }
+
+  private finishBlocked(): void {
+    const { blocked } = this
+    if (blocked === undefined) return
+    const { bench } = this.running
+    bench.waitUntil(() => this.blocked === undefined, blocked.until + this.tolerance(blocked.until))
+    if (this.blocked !== undefined) {
+      const { call, event, until } = blocked
+      throw new Failure(event.line, [{
+        what: `return of ${call.name}`,
+        expected: `${seconds(until)} s`,
+        got: "it still blocks"
+      }])
+    }
+  }
+
+  private command(event: Event, text: string): void {
+    this.note(event, "")
+    const { knobs, unknown } = runCommand(text)
+    for (const what of unknown) this.skips.push({ line: event.line, what: `command: ${what}` })
+    const late = this.parts === undefined ? [] : Object.keys(knobs.tcp).filter((name) => ofHost.has(name))
+    for (const name of late) this.skips.push({ line: event.line, what: `command: ${name} of a running host` })
+    this.knobs = merge(this.knobs, knobs)
+  }
+
+  private check(event: Event, { text }: Code): void {
+    this.note(event, "")
+    const { kernel } = this.running
+    const info = kernel.current === undefined ? undefined : kernel.info(kernel.current)
+    if (info !== undefined) { for (const [name, value] of tcpInfo(info)) this.names.set(name, value) }
+    try {
+      const broken = Python.run(text, this.names)
+      if (broken === undefined) return
+      const found = broken.message === "" ? this.values(broken.assertion) : broken.message
+      throw new Failure(event.line, [{ what: "assertion", expected: broken.assertion, got: found }])
+    } catch (error) {
+      if (!(error instanceof Python.UnknownPython)) throw error
+      this.skips.push({ line: event.line, what: `assertion: ${error.message}` })
+    }
+  }
+
+  /** The values of the names in an assertion. */
+  private values(assertion: string): string {
+    const names = new Set(assertion.match(/[A-Za-z_]\w*/g) ?? [])
+    return [...names].filter((name) => this.names.has(name)).map((name) => `${name} = ${String(this.names.get(name))}`)
+      .join(", ")
+  }
+}

@@ -1,0 +1,271 @@
+import { assert, describe, it } from "@effect/vitest"
+import { millis, seconds } from "../../../src/core/Time.ts"
+import type { Host } from "../../../src/testing/Host.ts"
+import * as Checksum from "../../../src/wire/Checksum.ts"
+import * as Ethernet from "../../../src/wire/Ethernet.ts"
+import * as Ipv4 from "../../../src/wire/Ipv4.ts"
+import { Network } from "./Network.ts"
+import { connectRequest, pair } from "./Pair.ts"
+import { ACK, established, host, Peer, PSH, read, remote, stateOf, SYN, text, write } from "./Peer.ts"
+
+const router = 0x0a000063
+
+/** An ICMP error from a router, about the start of a frame that the host has sent. */
+const icmp = (self: Host, type: number, code: number, about: Uint8Array, rest = 0): void => {
+  const quoted = about.slice(14, 14 + 28)
+  const bytes = new Uint8Array(14 + 20 + 8 + quoted.length)
+  const mac = self.state.device.interfaces.get(1)!.mac
+  Ethernet.emit({ destination: mac, source: 0x0200_0000_6363, type: 0x0800 }, bytes, 0)
+  Ipv4.emit(
+    {
+      totalLength: bytes.length - 14,
+      identification: 0,
+      moreFragments: false,
+      fragmentOffset: 0,
+      source: router,
+      destination: 0x0a000001,
+      hopLimit: 64,
+      trafficClass: 0,
+      protocol: 1,
+      dontFragment: false,
+      options: undefined
+    },
+    bytes,
+    14
+  )
+  bytes.set([type, code, 0, 0, rest >>> 24, rest >>> 16, rest >>> 8, rest], 34)
+  bytes.set(quoted, 42)
+  const sum = Checksum.finish(Checksum.sum(bytes, 34, bytes.length, 0))
+  bytes[36] = sum >>> 8
+  bytes[37] = sum
+  self.deliver(1, bytes)
+}
+
+const connecting = (self: Host) => {
+  const asked = self.request({ ...connectRequest(), remote, remotePort: 80, localPort: 5000 })
+  return { asked, syn: self.takeFrames(1)[0]! }
+}
+
+/** The frames of text that the host has sent. */
+const frames = (self: Host): Array<Uint8Array> => self.takeFrames(1)
+
+const sizes = (all: ReadonlyArray<Uint8Array>): Array<number> => all.map((frame) => frame.length - 14)
+
+describe("ICMP errors (RFC 9293 §3.9.2.2, RFC 5461, RFC 5927)", () => {
+  it("a hard one ends a connect, with what it says (rfc: 9293 §3.9.2.2 SHLD-26)", () => {
+    for (const [code, what] of [[2, "protocol"], [10, "prohibited"]] as const) {
+      const self = host()
+      const { asked, syn } = connecting(self)
+      icmp(self, 3, code, syn)
+      const outcome = asked.outcome()
+      if (outcome._tag !== "Failed" || outcome.reason._tag !== "Unreachable") throw new Error(JSON.stringify(outcome))
+      assert.deepStrictEqual([outcome.reason.what, outcome.reason.icmp?.code], [what, code])
+    }
+  })
+  it("port unreachable refuses a connect", () => {
+    const self = host()
+    const { asked, syn } = connecting(self)
+    icmp(self, 3, 3, syn)
+    assert.deepStrictEqual(asked.outcome(), { _tag: "Failed", reason: { _tag: "ConnectionRefused" } })
+  })
+  it("a soft one does not, and tells why when the time is over (rfc: 9293 §3.9.2.2 MUST-56 SHLD-25)", () => {
+    const self = host()
+    const { asked, syn } = connecting(self)
+    icmp(self, 3, 1, syn)
+    assert.strictEqual(asked.outcome()._tag, "Pending")
+    self.advance(seconds(200))
+    const outcome = asked.outcome()
+    assert.strictEqual(outcome._tag === "Failed" ? outcome.reason._tag : "", "Unreachable")
+  })
+  it("about a number that is not in flight are dropped (rfc: 5927 §4.1)", () => {
+    const self = host()
+    const { asked, syn } = connecting(self)
+    const forged = syn.slice()
+    forged[14 + 20 + 7]! ^= 0x55
+    icmp(self, 3, 2, forged)
+    assert.strictEqual(asked.outcome()._tag, "Pending")
+    assert.strictEqual(self.dropCount("IcmpErrorNotOurs"), 1)
+  })
+  it("never end an established connection (rfc: 5461 §4.2, 9293 §3.9.2.2)", () => {
+    const self = host()
+    const { connection, peer } = established(self)
+    write(self, connection, text(10))
+    const [frame] = frames(self)
+    for (const [type, code] of [[3, 0], [3, 1], [3, 2], [3, 3], [3, 10], [11, 0], [12, 0], [4, 0]] as const) {
+      icmp(self, type, code, frame!)
+      assert.strictEqual(stateOf(self, connection), "ESTABLISHED", `${type} ${code}`)
+    }
+    peer.take()
+  })
+})
+
+describe("Path MTU discovery (RFC 1191)", () => {
+  it("sends what was too large again in smaller segments, at once, and remembers", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { options: { maximumSegmentSize: 1460 } })
+    write(self, connection, text(4000))
+    const all = frames(self)
+    assert.deepStrictEqual(sizes(all), [1500, 1500, 1120])
+    icmp(self, 3, 4, all[0]!, 1200)
+    const again = frames(self)
+    assert.isTrue(again.length > 0 && sizes(again).every((size) => size <= 1200), sizes(again).join())
+    for (let i = 0; i < 5; i++) {
+      peer.send({ seq, ack: ack + 4000, flags: ACK })
+      write(self, connection, text(3000))
+      assert.isTrue(sizes(frames(self)).every((size) => size <= 1200))
+    }
+  })
+  it("believes no size below the least, or not below the present", () => {
+    const self = host()
+    const { connection } = established(self, { options: { maximumSegmentSize: 1460 } })
+    write(self, connection, text(2000))
+    const all = frames(self)
+    icmp(self, 3, 4, all[0]!, 40)
+    icmp(self, 3, 4, all[0]!, 1500)
+    assert.deepStrictEqual(frames(self), [])
+    assert.strictEqual(self.call({ _tag: "TcpGetInfo", connection }).sendMss, 1460)
+  })
+  it("is off where the program says so: packets may be cut on the way", () => {
+    const self = host()
+    const { connection } = established(self, { listenOptions: { pathMtuDiscovery: false } })
+    write(self, connection, text(10))
+    assert.strictEqual(frames(self)[0]![14 + 6]! & 0x40, 0)
+  })
+})
+
+describe("A path that swallows large packets (RFC 4821, RFC 8899)", () => {
+  /** A transfer over a network that loses every IP packet above `most` bytes, in silence. */
+  const transfer = (most: number, options: object) => {
+    const hosts = pair({ options })
+    const network = new Network([hosts.client, hosts.server], {
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+      corruption: 0,
+      delay: millis(10)
+    }, 1)
+    network.passes = (frame) => frame.length - 14 <= most
+    const asked = hosts.client.request(connectRequest(options))
+    const accepting = hosts.server.request({ _tag: "TcpAccept", listener: hosts.listener, block: true })
+    network.advance(millis(100))
+    const [connected, accepted] = [asked.outcome(), accepting.outcome()]
+    if (connected._tag !== "Done" || accepted._tag !== "Done") throw new Error("not connected")
+    const { connection } = connected.value
+    let received = 0
+    let written = 0
+    return {
+      hosts,
+      connection,
+      info: () => hosts.client.call({ _tag: "TcpGetInfo", connection }),
+      go: (length: number, time: number): number => {
+        written += length
+        write(hosts.client, connection, text(length), true)
+        network.advance(seconds(time), () => {
+          const got = read(hosts.server, accepted.value.connection).outcome()
+          if (got._tag === "Done") received += got.value.length
+        })
+        return written - received
+      }
+    }
+  }
+  it("is noticed by timeouts, and text goes through in smaller segments", () => {
+    const run = transfer(1200, {})
+    assert.strictEqual(run.go(200_000, 60), 0)
+    assert.isAtMost(run.info().sendMss, 1200 - 40)
+  })
+  it("its size is found by probes, whose loss is no congestion", () => {
+    const run = transfer(1300, {})
+    assert.strictEqual(run.go(2_000_000, 60), 0)
+    assert.isAtLeast(run.info().sendMss, 1300 - 40 - 12 - 8)
+    assert.isAtMost(run.info().sendMss, 1300 - 40 - 12)
+    assert.isAtMost(run.hosts.client.counter("tcpFastRetransmits"), 1)
+  })
+  it("is no matter where probing is on from the start, and large packets are used as soon as they are known to pass", () => {
+    const run = transfer(1500, { mtuProbing: "always" })
+    assert.isAtMost(run.info().sendMss, 1024 - 40)
+    assert.strictEqual(run.go(1_000_000, 10), 0)
+    assert.isAtLeast(run.info().sendMss, 1448 - 8)
+    assert.strictEqual(run.hosts.client.counter("tcpTimeouts"), 0)
+  })
+  it("is not looked for where the knob says so", () => {
+    const run = transfer(1200, { mtuProbing: "off" })
+    assert.isAbove(run.go(200_000, 60), 0)
+  })
+})
+
+describe("Explicit congestion notification (RFC 3168)", () => {
+  const ECE = 0x40
+  const CWR = 0x80
+  const agreed = () => {
+    const self = host()
+    const listener = self.call({
+      _tag: "TcpListen",
+      local: undefined,
+      version: undefined,
+      port: 80,
+      backlog: 4,
+      options: { noDelay: true },
+      link: undefined
+    }).listener
+    const peer = new Peer(self, 80)
+    peer.send({ seq: 1000, flags: SYN | ECE | CWR, options: { maximumSegmentSize: 1000 } })
+    const answer = peer.one()
+    assert.strictEqual(answer.flags, SYN | ACK | ECE)
+    assert.strictEqual(answer.trafficClass & 3, 0)
+    peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK })
+    const { connection } = self.call({ _tag: "TcpAccept", listener, block: false })
+    return { self, peer, connection, seq: 1001, ack: (answer.seq + 1) | 0 }
+  }
+  it("is agreed to when the peer asks (rfc: 3168 §6.1.1), and not otherwise", () => {
+    agreed()
+    const self = host()
+    const peer = established(self).peer
+    assert.strictEqual(self.call({ _tag: "TcpList" })[0]!.ecn, false)
+    assert.isTrue(peer.silent())
+  })
+  it("marks new text as capable, and neither ACKs nor what is sent again (rfc: 3168 §6.1.4 MUST NOT, §6.1.5 MUST NOT)", () => {
+    const { ack, connection, peer, self, seq } = agreed()
+    write(self, connection, text(10))
+    assert.strictEqual(peer.one().trafficClass & 3, 2)
+    peer.send({ seq, ack, flags: ACK | PSH, text: text(5) })
+    self.advance(millis(40))
+    assert.strictEqual(peer.one().trafficClass & 3, 0)
+    self.advance(millis(1500))
+    assert.strictEqual(peer.take()[0]!.trafficClass & 3, 0)
+  })
+  it("echoes a mark on every ACK until CWR comes (rfc: 3168 §6.1.3 MUST)", () => {
+    const { ack, peer, seq } = agreed()
+    peer.send({ seq, ack, flags: ACK, text: text(5), trafficClass: 3 })
+    assert.strictEqual(peer.one().flags & ECE, ECE)
+    peer.send({ seq: seq + 5, ack, flags: ACK, text: text(5), trafficClass: 2 })
+    assert.strictEqual(peer.one().flags & ECE, ECE)
+    peer.send({ seq: seq + 10, ack, flags: ACK | CWR, text: text(5), trafficClass: 2 })
+    assert.strictEqual(peer.one().flags & ECE, 0)
+  })
+  it("answers an echo by a smaller window, once a round trip, and says CWR (rfc: 3168 §6.1.2 MUST)", () => {
+    const { ack, connection, peer, self, seq } = agreed()
+    const window = () => self.call({ _tag: "TcpGetInfo", connection }).congestionWindow
+    write(self, connection, text(10_000))
+    peer.take()
+    const before = window()
+    peer.send({ seq, ack: ack + 1000, flags: ACK | ECE })
+    const after = window()
+    assert.isBelow(after, before)
+    peer.send({ seq, ack: ack + 2000, flags: ACK | ECE })
+    assert.isAtLeast(window(), after)
+    peer.send({ seq, ack: ack + 10_000, flags: ACK })
+    write(self, connection, text(2000))
+    assert.deepStrictEqual(peer.take().map((got) => got.flags & CWR), [CWR, 0])
+  })
+  it("is asked for by an active opener that wants it", () => {
+    const self = host()
+    const asked = self.request({ ...connectRequest({ ecn: "active" }), remote, remotePort: 80, localPort: 5000 })
+    const peer = new Peer(self, 5000, 80)
+    const syn = peer.one()
+    assert.strictEqual(syn.flags, SYN | ECE | CWR)
+    peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK | ECE })
+    const outcome = asked.outcome()
+    if (outcome._tag !== "Done") throw new Error("not connected")
+    assert.strictEqual(self.call({ _tag: "TcpGetInfo", connection: outcome.value.connection }).ecn, true)
+  })
+})
