@@ -9,7 +9,15 @@ import * as Edge from "../workers/Edge.ts"
 type Info = AnswerOf<Extract<Request, { readonly _tag: "TcpGetInfo" }>>
 
 type Ends = "local" | "localPort" | "remote" | "remotePort"
-type Spans = "rto" | "smoothedRtt" | "rttVariation" | "minimumRtt"
+type Spans =
+  | "rto"
+  | "smoothedRtt"
+  | "rttVariation"
+  | "minimumRtt"
+  | "ackDelay"
+  | "sinceSent"
+  | "sinceText"
+  | "sinceHeard"
 
 /** Sizes are in bytes, totals count payload; see `core/tcp/Info.ts` for each field. */
 export interface TcpInfo extends Omit<Info, Ends | Spans> {
@@ -20,10 +28,15 @@ export interface TcpInfo extends Omit<Info, Ends | Spans> {
   readonly smoothedRtt: Duration.Duration
   readonly rttVariation: Duration.Duration
   readonly minimumRtt: Duration.Duration
+  readonly ackDelay: Duration.Duration
+  readonly sinceSent: Duration.Duration
+  readonly sinceText: Duration.Duration
+  readonly sinceHeard: Duration.Duration
 }
 
 export const of = (info: Info): TcpInfo => {
-  const { local, localPort, minimumRtt, remote, remotePort, rto, rttVariation, smoothedRtt, ...rest } = info
+  const { local, localPort, remote, remotePort, ...rest } = info
+  const { ackDelay, minimumRtt, rto, rttVariation, sinceHeard, sinceSent, sinceText, smoothedRtt } = info
   return {
     ...rest,
     local: Edge.inetOf(local, localPort),
@@ -31,6 +44,10 @@ export const of = (info: Info): TcpInfo => {
     rto: Edge.durationOf(rto),
     smoothedRtt: Edge.durationOf(smoothedRtt),
     rttVariation: Edge.durationOf(rttVariation),
-    minimumRtt: Edge.durationOf(minimumRtt)
+    minimumRtt: Edge.durationOf(minimumRtt),
+    ackDelay: Edge.durationOf(ackDelay),
+    sinceSent: Edge.durationOf(sinceSent),
+    sinceText: Edge.durationOf(sinceText),
+    sinceHeard: Edge.durationOf(sinceHeard)
   }
 }

@@ -78,6 +78,7 @@ export interface Snd {
   /** Totals. */
   readonly acked: number
   readonly segments: number
+  readonly textSegments: number
   readonly retransmittedSegments: number
   readonly retransmittedBytes: number
 }
@@ -101,8 +102,13 @@ export interface Rcv {
   readonly mss: number
   /** When a segment of this connection came last. */
   readonly lastAt: Time.Instant
+  /** When one with text came last. */
+  readonly textAt: Time.Instant
   readonly bytes: number
   readonly segments: number
+  readonly textSegments: number
+  /** Segments that came ahead of a gap. */
+  readonly aheadSegments: number
 }
 
 /** Who has the connection's id: a connect that waits, a listener's queue, a program, or nobody any more. */

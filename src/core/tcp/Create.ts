@@ -65,6 +65,7 @@ const send = (from: Beginning): Connection["snd"] => ({
   lastAt: Time.instantOf(0),
   acked: 0,
   segments: 0,
+  textSegments: 0,
   retransmittedSegments: 0,
   retransmittedBytes: 0
 })
@@ -82,8 +83,11 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     discards: false,
     mss: smallestFull,
     lastAt: ctx.at,
+    textAt: ctx.at,
     bytes: 0,
-    segments: 0
+    segments: 0,
+    textSegments: 0,
+    aheadSegments: 0
   }
 }
 

@@ -168,11 +168,13 @@ export const segment = (
 const afterSend = (self: Connection, window: number, length: number, mss: number, isSent: boolean): Connection => {
   const { ack, rcv, snd, stamps } = self
   const edge = Window.edgeAfter(self, window)
+  const segments = length === 0 ? 1 : Math.ceil(length / mss)
   return {
     ...self,
     snd: {
       ...snd,
-      segments: snd.segments + (length === 0 ? 1 : Math.ceil(length / mss)),
+      segments: snd.segments + segments,
+      textSegments: length === 0 ? snd.textSegments : snd.textSegments + segments,
       credit: isSent ? snd.credit + length : snd.credit
     },
     rcv: edge === rcv.edge ? rcv : { ...rcv, edge },

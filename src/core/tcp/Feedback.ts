@@ -171,6 +171,11 @@ const repaired = (ctx: Context, self: Connection): Connection => {
   return { ...self, control: Control.moved(self.control, controller.onRecoveryExit(lost, ctx.at)) }
 }
 
+const withDsack = (self: Connection, update: Scoreboard.Update): Connection =>
+  update.duplicate === undefined
+    ? self
+    : { ...self, recovery: { ...self.recovery, dsacks: self.recovery.dsacks + 1 } }
+
 /** Decides on phases: whether the ACK ends one, shows losses, or begins one. */
 const judge = (
   ctx: Context,
@@ -225,7 +230,7 @@ export const onAck = (
     : Scoreboard.update(connection.board, una, blocks, credible(ctx, connection, segment))
   const rtt = measured(ctx, connection, segment, update)
   const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
-  const self = judge(ctx, noted, segment, update, una, isDuplicate)
+  const self = withDsack(judge(ctx, noted, segment, update, una, isDuplicate), update)
   if (update.delivered === 0) return self
   // The ACK that ends a fast recovery covers at once what has arrived all the time: the window opens by what is news.
   const endsFast = connection.recovery.phase === "fast" && self.recovery.phase === "open"

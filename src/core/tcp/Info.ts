@@ -2,13 +2,20 @@
  * What a program may know about a connection (RFC 9293 §3.9.1 STATUS), by the names of Linux's `TCP_INFO` in words.
  */
 import type * as Address from "../../wire/Address.ts"
+import type { Context } from "../Context.ts"
 import type { Span } from "../Time.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
+import * as MtuProbe from "./MtuProbe.ts"
+import * as Options from "./Options.ts"
+import * as Pace from "./Pace.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
+import * as Recovery from "./Recovery.ts"
 import * as Rtt from "./Rtt.ts"
+import * as Scoreboard from "./Scoreboard.ts"
+import * as Write from "./Write.ts"
 
 /** RFC 9293 §3.3.2. */
 export type StateName =
@@ -42,11 +49,19 @@ export interface Info {
   /** Payload bytes of a full segment, sent and received. */
   readonly sendMss: number
   readonly receiveMss: number
+  /** What our SYN told the peer. */
+  readonly advertisedMss: number
   readonly pathMtu: number
   readonly rto: Span
   readonly smoothedRtt: Span
   readonly rttVariation: Span
   readonly minimumRtt: Span
+  /** How long an ACK may wait for company. */
+  readonly ackDelay: Span
+  /** Since text was sent, since text came, and since anything came; since the beginning if none did. */
+  readonly sinceSent: Span
+  readonly sinceText: Span
+  readonly sinceHeard: Span
   /** Bytes. */
   readonly congestionWindow: number
   readonly slowStartThreshold: number
@@ -56,6 +71,15 @@ export interface Info {
   readonly inFlight: number
   readonly unsent: number
   readonly unread: number
+  /** Of what is in flight: selectively acknowledged, taken for lost, and thought to be in the network (pipe). */
+  readonly sacked: number
+  readonly lost: number
+  readonly pipe: number
+  /** Sizes of the buffers, as auto-tuning has them now. */
+  readonly receiveBuffer: number
+  readonly sendBuffer: number
+  /** Bytes per second, if the connection is paced. */
+  readonly pacingRate: number | undefined
   /** Totals in bytes of payload. */
   readonly bytesAcked: number
   readonly bytesReceived: number
@@ -63,6 +87,19 @@ export interface Info {
   readonly segmentsSent: number
   readonly segmentsReceived: number
   readonly segmentsRetransmitted: number
+  readonly textSegmentsSent: number
+  readonly textSegmentsReceived: number
+  readonly segmentsAhead: number
+  readonly bytesSent: number
+  readonly bytesDelivered: number
+  readonly timeouts: number
+  /** Duplicates that the peer has reported (RFC 2883), and whether it was seen to reorder (RFC 8985 §6.2). */
+  readonly duplicatesReported: number
+  readonly reorderingSeen: boolean
+  /** Duplicate ACKs that mean a loss. */
+  readonly reordering: number
+  /** The program, not the window, is what limits sending. */
+  readonly isAppLimited: boolean
   /** Times the retransmission timer has fired since the last progress, and probes of a closed window. */
   readonly backoff: number
   readonly probes: number
@@ -70,8 +107,8 @@ export interface Info {
   readonly caState: "open" | "disorder" | "recovery" | "loss"
 }
 
-/** The snapshot of a connection. */
-export const of = (self: Connection): Info => ({
+/** Who, and what was agreed on. */
+const identity = (ctx: Context, self: Connection) => ({
   connection: self.id,
   state: self.state,
   local: self.tuple.local,
@@ -86,11 +123,24 @@ export const of = (self: Connection): Info => ({
   receiveScale: self.agreed.receiveScale,
   sendMss: self.snd.mss,
   receiveMss: self.rcv.mss,
-  pathMtu: self.path.mtu,
+  advertisedMss: Options.receiveMss(ctx, self.path, self.config),
+  pathMtu: MtuProbe.mtuOf(self),
+  congestionControl: self.control.controller.name,
+  reordering: self.config.reordering
+})
+
+const times = (ctx: Context, self: Connection) => ({
   rto: Rtt.rtoOf(self.rtt, self.config),
   smoothedRtt: self.rtt.srtt ?? Time.zero,
   rttVariation: self.rtt.rttvar,
   minimumRtt: Rtt.minimum(self.rtt) ?? Time.zero,
+  ackDelay: self.config.delayedAck,
+  sinceSent: Time.max(Time.zero, Time.between(self.snd.lastAt, ctx.at)),
+  sinceText: Time.between(self.rcv.textAt, ctx.at),
+  sinceHeard: Time.between(self.rcv.lastAt, ctx.at)
+})
+
+const sizes = (self: Connection) => ({
   congestionWindow: Control.window(self.control),
   slowStartThreshold: self.control.controller.ssthresh(self.control.state),
   sendWindow: self.snd.wnd,
@@ -98,15 +148,40 @@ export const of = (self: Connection): Info => ({
   inFlight: Connections.inFlight(self),
   unsent: Connections.unsent(self),
   unread: ReceiveBuffer.ready(self.buffer),
+  sacked: Scoreboard.sackedBytes(self.board),
+  lost: Scoreboard.lostBytes(self.board),
+  pipe: Recovery.pipe(self),
+  receiveBuffer: self.rcv.size,
+  sendBuffer: Write.sendBuffer(self),
+  pacingRate: Pace.rateOf(self)
+})
+
+const totals = (self: Connection) => ({
   bytesAcked: self.snd.acked,
   bytesReceived: self.rcv.bytes,
   bytesRetransmitted: self.snd.retransmittedBytes,
+  bytesSent: self.snd.acked + Connections.inFlight(self) + self.snd.retransmittedBytes,
+  bytesDelivered: self.rate.delivered,
   segmentsSent: self.snd.segments,
   segmentsReceived: self.rcv.segments,
   segmentsRetransmitted: self.snd.retransmittedSegments,
+  textSegmentsSent: self.snd.textSegments,
+  textSegmentsReceived: self.rcv.textSegments,
+  segmentsAhead: self.rcv.aheadSegments,
+  timeouts: self.recovery.totalTimeouts,
+  duplicatesReported: self.recovery.dsacks
+})
+
+/** The snapshot of a connection. */
+export const of = (ctx: Context, self: Connection): Info => ({
+  ...identity(ctx, self),
+  ...times(ctx, self),
+  ...sizes(self),
+  ...totals(self),
   backoff: self.recovery.timeouts,
   probes: self.recovery.probes,
-  congestionControl: self.control.controller.name,
+  reorderingSeen: self.recovery.rack.reorderingSeen,
+  isAppLimited: self.recovery.isAppLimited,
   caState: caState(self)
 })
 

@@ -13,7 +13,7 @@ import * as Deadlines from "./Timer.ts"
 const quantum = Time.millis(1)
 
 /** Bytes per second, if the connection is to be paced. */
-const rateOf = (self: Connection): number | undefined => {
+export const rateOf = (self: Connection): number | undefined => {
   const { controller, state } = self.control
   return self.config.pacing || controller.needsPacing ? controller.pacingRate(state) : undefined
 }

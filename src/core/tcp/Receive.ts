@@ -83,7 +83,12 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end)
   const range = RangeSet.containing(buffer.ahead, segment.seq)
   const policy = AckPolicy.ahead(self.ack, range?.start ?? segment.seq, self.config)
-  return { ...self, buffer, ack: present === undefined ? policy : AckPolicy.duplicate(policy, present) }
+  return {
+    ...self,
+    buffer,
+    ack: present === undefined ? policy : AckPolicy.duplicate(policy, present),
+    rcv: { ...self.rcv, aheadSegments: self.rcv.aheadSegments + 1 }
+  }
 }
 
 /** Counts text as received that nobody wants any more (`shutdown` of the reading side). */

@@ -42,6 +42,9 @@ export interface Recovery {
   readonly budget: number
   /** Times the timer has fired since the peer's last progress: its backoff. */
   readonly timeouts: number
+  /** Timeouts in the connection's life, and duplicates that the peer has reported. */
+  readonly totalTimeouts: number
+  readonly dsacks: number
   /** Window probes since the peer was heard last. */
   readonly probes: number
   /** Sending stopped because the program had no more, not because the window was full. */
@@ -65,6 +68,8 @@ export const make = (first: Sequence.Sequence): Recovery => ({
   prr: undefined,
   budget: 0,
   timeouts: 0,
+  totalTimeouts: 0,
+  dsacks: 0,
   probes: 0,
   isAppLimited: false,
   rack: Rack.initial,
@@ -244,6 +249,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
       prr: undefined,
       budget: 0,
       timeouts: self.recovery.timeouts + 1,
+      totalTimeouts: self.recovery.totalTimeouts + 1,
       isAppLimited: false,
       tail: TailLossProbe.reset(self.recovery.tail),
       lookAgain: Time.never,

@@ -201,13 +201,13 @@ const onConnection = (
     case "TcpSetOptions":
       return Calls.setOptions(ctx, state, ticket, self, request)
     case "TcpGetInfo":
-      return ctx.reply(ticket, Info.of(self))
+      return ctx.reply(ticket, Info.of(ctx, self))
   }
 }
 
-const list = (state: State): ReadonlyArray<Info.Info> => {
+const list = (ctx: Context, state: State): ReadonlyArray<Info.Info> => {
   const all: Array<Info.Info> = []
-  for (const entry of state.entries.values()) if (entry._tag === "Connection") all.push(Info.of(entry))
+  for (const entry of state.entries.values()) if (entry._tag === "Connection") all.push(Info.of(ctx, entry))
   return all.toSorted((a, b) => a.connection - b.connection)
 }
 
@@ -222,7 +222,7 @@ export const handle = (ctx: Context, state: State, ticket: Ticket, request: TcpR
     case "TcpCloseListener":
       return Open.closeListener(ctx, state, ticket, request)
     case "TcpList":
-      return ctx.reply(ticket, list(state))
+      return ctx.reply(ticket, list(ctx, state))
     case "TcpRead":
     case "TcpWrite":
     case "TcpShutdown":

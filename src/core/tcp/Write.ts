@@ -17,7 +17,7 @@ export const room = (self: Connection): number => {
 }
 
 /** The send buffer grows with the window that the network has proven to take: twice that keeps it full (auto-sizing). */
-const sendBuffer = (self: Connection): number => {
+export const sendBuffer = (self: Connection): number => {
   const { config } = self
   const wanted = 2 * self.control.controller.window(self.control.state)
   return Math.max(config.sendBuffer, Math.min(config.sendBufferLimit, wanted))

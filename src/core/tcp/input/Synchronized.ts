@@ -134,11 +134,21 @@ const afterTrim = (self: Connection, segment: Segment.Segment, kept: Segment.Seg
     : { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }
 
 /** A segment of this connection was heard, whatever it says: the peer lives, and its timestamp may be the next to echo. */
-const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => ({
-  ...self,
-  rcv: { ...self.rcv, lastAt: ctx.at, segments: self.rcv.segments + 1 },
-  stamps: self.agreed.timestamps ? Timestamps.update(self.stamps, segment.options, segment.seq, ctx.at) : self.stamps
-})
+const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  const { rcv, stamps } = self
+  const hasText = Segment.textLength(segment) > 0
+  return {
+    ...self,
+    rcv: {
+      ...rcv,
+      lastAt: ctx.at,
+      textAt: hasText ? ctx.at : rcv.textAt,
+      segments: rcv.segments + 1,
+      textSegments: hasText ? rcv.textSegments + 1 : rcv.textSegments
+    },
+    stamps: self.agreed.timestamps ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at) : stamps
+  }
+}
 
 /** From the fifth check on, for a segment whose numbers are good. */
 export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
