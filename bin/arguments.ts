@@ -65,7 +65,14 @@ export const hostFlags = {
     Flag.withAlias("a"),
     Flag.mapTryCatch(hostAddress, because),
     Flag.withMetavar("ADDRESS/PREFIX"),
-    Flag.withDescription("This host's own address, not that of the device: 10.0.0.2/24")
+    Flag.withDescription(
+      "This host's own address, not that of the device: 10.0.0.2/24 or 2001:db8::2/64; again for each further one"
+    ),
+    Flag.atLeast(1)
+  ),
+  slaac: Flag.Boolean("slaac").pipe(
+    Flag.withDescription("Takes IPv6 addresses, routes and name servers as routers advertise them"),
+    Flag.withDefault(false)
   ),
   gateway: Flag.String("gateway").pipe(
     Flag.withAlias("g"),

@@ -20,7 +20,8 @@ import * as Mac from "../src/wire/Mac.ts"
 /** What the flags say. */
 export interface Flags {
   readonly tap: string
-  readonly address: IpInterface.IpInterface
+  readonly address: ReadonlyArray<IpInterface.IpInterface>
+  readonly slaac: boolean
   readonly gateway: Option.Option<NetAddress.IpAddress>
   readonly mac: Option.Option<NetAddress.MacAddress>
   readonly mtu: Option.Option<number>
@@ -46,7 +47,8 @@ export const layer = (
   flags: Flags
 ): Layer.Layer<Netstack.Netstack, LinkError | NetworkError | PcapSink.PcapSinkError> =>
   Netstack.layer({
-    addresses: [flags.address],
+    addresses: flags.address,
+    ...(flags.slaac ? { ipv6: "slaac" as const } : {}),
     ...(Option.isSome(flags.gateway) ? { gateway: flags.gateway.value } : {})
   }).pipe(
     Layer.provide(Links.layerEffect(makeLink(flags))),

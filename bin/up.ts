@@ -4,6 +4,7 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -19,10 +20,17 @@ import * as TapHost from "./tapHost.ts"
 const introduce = (flags: TapHost.Flags): Effect.Effect<void, never, Netstack> =>
   Effect.gen(function*() {
     const own = (yield* Network.interfaces).find(({ name }) => name === flags.tap)
-    const far = Arguments.farAddress(flags.address, Option.getOrUndefined(flags.gateway))
-    yield* Console.log(`${flags.address} is up on ${flags.tap} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
+    const gateway = Option.getOrUndefined(flags.gateway)
+    const addresses = flags.address.join(", ")
+    const verb = flags.address.length === 1 ? "is" : "are"
+    yield* Console.log(`${addresses} ${verb} up on ${flags.tap} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
     yield* Console.log(`If this machine has no address on ${flags.tap} yet:`)
-    yield* Console.log(`  ip addr add ${far} dev ${flags.tap} && ip link set ${flags.tap} up`)
+    for (const address of flags.address) {
+      const isGateways = gateway !== undefined &&
+        NetAddress.isIpv4Address(gateway) === NetAddress.isIpv4Address(address.address)
+      const far = Arguments.farAddress(address, isGateways ? gateway : undefined)
+      yield* Console.log(`  ip addr add ${far} dev ${flags.tap} && ip link set ${flags.tap} up`)
+    }
     if (Option.isSome(flags.capture)) yield* Console.log(`Every frame goes into ${flags.capture.value}.`)
   })
 
@@ -39,12 +47,19 @@ const watch = (name: string): Effect.Effect<never, Error, Netstack> =>
     Effect.andThen(Effect.fail(new Error(`${name} is gone`)))
   )
 
+/** Tells addresses that come to be used after the start, and those that go. */
+const tellAddresses: Effect.Effect<void, never, Netstack> = Network.changes.pipe(
+  Stream.filter((change) => change._tag === "AddressChanged"),
+  Stream.runForEach(({ address, state }) => Console.log(`${address} is ${state}`))
+)
+
 const main = (
   flags: TapHost.Flags & { readonly service: ReadonlyArray<Placed> }
 ): Effect.Effect<never, Error, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
     yield* introduce(flags)
-    const ends = [watch(flags.tap), failure, ...flags.service.map(run)]
+    const addresses = flags.slaac ? [tellAddresses] : []
+    const ends = [watch(flags.tap), failure, ...addresses, ...flags.service.map(run)]
     return yield* Effect.andThen(Effect.all(ends, { concurrency: "unbounded" }), Effect.never)
   })
 

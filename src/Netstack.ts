@@ -36,6 +36,8 @@ export interface InterfaceOptions {
   readonly ipv4?: IpInterface.Ipv4InterfaceInput
   /** Further addresses. */
   readonly addresses?: ReadonlyArray<IpInterface.IpInterfaceInput>
+  /** `slaac`: IPv6 addresses, routes and name servers as routers advertise them (RFC 4862). Absent: none but those given here. */
+  readonly ipv6?: "slaac"
   /** The default router on this link. */
   readonly gateway?: NetAddress.IpAddressInput
   /** The interface's own link-layer address instead of the link's. */
@@ -102,6 +104,7 @@ const configure = (link: Network.LinkId, options: InterfaceOptions) =>
     const addresses = [...(options.ipv4 === undefined ? [] : [options.ipv4]), ...(options.addresses ?? [])]
     for (const address of addresses) yield* Network.addAddress(link, address)
     for (const { interface: { address } } of yield* addressesOf(link)) yield* Network.awaitAddress(link, address)
+    if (options.ipv6 === "slaac") yield* Network.setAutoconfiguration(link, true)
     if (options.gateway !== undefined) {
       yield* Network.addRoute({ to: "default", gateway: options.gateway, link })
     }

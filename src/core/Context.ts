@@ -79,7 +79,13 @@ export type ErrorKind =
   | "protocolUnreachable"
   | "reassemblyTimeout"
   | "hopLimitExceeded"
-  | { readonly _tag: "parameterProblem"; readonly code: number; readonly pointer: number }
+  | {
+    readonly _tag: "parameterProblem"
+    readonly code: number
+    readonly pointer: number
+    /** Answered even if the packet went to a group (RFC 4443 §2.4 (e.3)). */
+    readonly evenToGroup?: boolean
+  }
   | { readonly _tag: "tooBig"; readonly mtu: number }
 
 /** IP as the transports use it. */

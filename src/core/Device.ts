@@ -38,6 +38,8 @@ export interface Interface {
   readonly mac: Mac
   /** Largest IP packet in bytes. */
   readonly mtu: number
+  /** Largest IPv6 packet, where routers want a smaller one (RFC 4861 §6.3.4). */
+  readonly mtuV6?: number
   /** The link verifies and completes transport checksums. */
   readonly checksumOffload: boolean
   /** Super-segments the link takes; where it takes none the transmit worker cuts them. */

@@ -48,6 +48,7 @@ export const reasons = [
   "IcmpErrorAboutError",
   "IcmpDeprecated",
   "NdpInvalid",
+  "NdpNotForUs",
   "NdpLimit",
   // udp, ping, raw
   "UdpNoSocket",

@@ -46,6 +46,16 @@ export interface Packet {
   /** It came to a link-layer group address or an IP group or broadcast: no errors about it, no connections by it. */
   readonly isGroup: boolean
   readonly receivedAt: Instant
+  /** What IPv6 extension headers have told of it; absent if there were none. */
+  readonly extensions?: Extensions
+}
+
+/** What extension headers tell of a packet, beside where its transport begins. */
+export interface Extensions {
+  /** rfc: 2711 §2.1; 0 announces MLD. */
+  readonly routerAlert: number | undefined
+  /** It has a fragment header, even if it came in one piece (rfc: 6980 §5). */
+  readonly hasFragmentHeader: boolean
 }
 
 /** Room for a transport header that the step's arena holds: write it at `at`. Everything before it belongs to the layers below. */
@@ -69,6 +79,8 @@ export interface Send {
   readonly trafficClass: number
   /** IPv4: sets DF, so that the packet is never cut on the way; both: larger than the MTU fails as too big. */
   readonly dontFragment: boolean
+  /** Routers on the way look into it (RFC 2113, RFC 2711): the membership protocols ask for that. */
+  readonly routerAlert?: boolean
   /** Cut as late as possible into packets with this payload. */
   readonly gso: Gso | undefined
   readonly credit: Credit | undefined

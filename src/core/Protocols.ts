@@ -14,11 +14,19 @@ import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
 import * as Icmpv4 from "./icmp/Icmpv4.ts"
+import * as Icmpv6 from "./icmp/Icmpv6.ts"
 import * as Reports from "./icmp/Reports.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
 import * as IpOutput from "./ip/Output.ts"
 import * as Path from "./ip/Path.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
+import * as Detections from "./ipv6/Detections.ts"
+import * as Ipv6 from "./ipv6/Ipv6.ts"
+import * as NdpSend from "./ipv6/NdpSend.ts"
+import * as Ipv6Requests from "./ipv6/Requests.ts"
+import * as Ipv6Bindings from "./Ipv6Bindings.ts"
+import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
@@ -49,10 +57,11 @@ export interface Layers {
   readonly transports: Transports
 }
 
-/** How each family asks for a neighbour's address; IPv6 addresses are not assigned yet, so nobody asks for theirs. */
+/** How each family asks for a neighbour's address. */
 const neighborHooks: Neighbors.Hooks = {
   solicit: (ctx, self, address, to) => {
     if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
+    else NdpSend.solicit(ctx, self, address, to)
   },
   unreachable: Reports.unreachable
 }
@@ -98,6 +107,8 @@ const transports = (state: State): Transports => {
     table[transport.protocol] = transport
   }
   add(Icmpv4.transport(echoes(state)))
+  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
+  add(Icmpv6.transport({ ...echoes(state), ...concerns }))
   add(Udp.transport(state.udp))
   add(Tcp.transport(state.tcp))
   return {
@@ -121,17 +132,31 @@ const deviceEffects = (state: State): Effects => ({
   announce: (ctx, self, address) => {
     if (Address.isV4(address)) Arp.announce(ctx, self, address)
   },
-  assigned: (ctx, link, entry) => RouteRequests.onAssigned(ctx, state.route, link, entry),
+  detect: (ctx, self, entry, address) =>
+    Detections.begin(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), self, entry, address),
+  linkLocalOf: Ipv6Bindings.linkLocalOf,
+  added: (ctx, self, entry) => Ipv6Bindings.onAdded(ctx, state, self, entry),
+  removed: (ctx, link, entry) => Ipv6Bindings.onRemoved(ctx, state, link, entry),
+  assigned: (ctx, link, entry) => {
+    RouteRequests.onAssigned(ctx, state.route, link, entry)
+    Ipv6Bindings.onAssigned(ctx, state, link, entry)
+  },
   unassigned: (ctx, link, entry) => {
     RouteRequests.onUnassigned(ctx, state.route, link, entry)
     if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
   },
+  changed: (ctx, self) => {
+    if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
+    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
+  },
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
   detached: (ctx, link) => {
+    Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
     Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
     Routes.removeLink(ctx, state.route, link)
     UdpBind.onDetached(ctx, state.udp, link)
     Raw.onDetached(ctx, state.raw, link)
+    ListenerDiscovery.forget(ctx, state.multicast, link)
     ctx.remove(state.queued, link)
   }
 })
@@ -140,6 +165,7 @@ const deviceEffects = (state: State): Effects => ({
 export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
   Ethernet.receive(ctx, state.device, event, {
     ipv4: (inbound) => Ipv4.receive(ctx, state.ip, inbound),
+    ipv6: (inbound) => Ipv6.receive(ctx, Ipv6Bindings.ipv6Hooks(state), inbound),
     arp: (inbound) =>
       Arp.receive(
         ctx,
@@ -164,6 +190,10 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "AddAddress":
     case "RemoveAddress":
       return DeviceRequests.handle(ctx, state.device, deviceEffects(state), ticket, request)
+    case "SetAutoconfiguration": {
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+      return Ipv6Requests.handle(ctx, state.ipv6, hooks, ticket, request)
+    }
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -297,6 +327,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "LinkChanged":
     case "AddAddress":
     case "RemoveAddress":
+    case "SetAutoconfiguration":
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -330,6 +361,14 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
       return Neighbors.alarm(ctx, state.neighbor, neighborHooks, key, due)
     case "Address":
       return Addresses.alarm(ctx, state.device, deviceEffects(state), key, due)
+    case "Detection":
+      return Detections.alarm(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key, due)
+    case "Autoconfiguration": {
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+      return Autoconfiguration.alarm(ctx, state.ipv6, hooks, key, due)
+    }
+    case "ListenerDiscovery":
+      return ListenerDiscovery.alarm(ctx, state.multicast, key, due)
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -346,6 +385,12 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
       return Neighbors.lost(ctx, state.neighbor, neighborHooks, key)
     case "Address":
       return Addresses.lost(ctx, state.device, deviceEffects(state), key)
+    case "Detection":
+      return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key)
+    case "Autoconfiguration":
+      return Autoconfiguration.lost(ctx, state.ipv6, key)
+    case "ListenerDiscovery":
+      return ListenerDiscovery.lost(ctx, state.multicast, key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":

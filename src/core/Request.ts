@@ -6,6 +6,7 @@
  */
 import type { Interface, LinkId } from "./Device.ts"
 import type { DeviceRequest } from "./device/Requests.ts"
+import type { Ipv6Request } from "./ipv6/Requests.ts"
 import type { NeighborRequest } from "./neighbor/Requests.ts"
 import type { PingRequest } from "./ping/Requests.ts"
 import type { RawRequest } from "./raw/Requests.ts"
@@ -67,6 +68,7 @@ export interface Credit {
 export type Request =
   | ShellRequest
   | DeviceRequest
+  | Ipv6Request
   | NeighborRequest
   | RouteRequest
   | PingRequest

@@ -10,7 +10,9 @@ import * as Drop from "./Drop.ts"
 import type { Keys } from "./Entropy.ts"
 import * as Icmp from "./icmp/State.ts"
 import * as Ip from "./ip/State.ts"
+import * as Ipv6 from "./ipv6/State.ts"
 import { Cell, Table, Tally } from "./Journal.ts"
+import * as Multicast from "./multicast/State.ts"
 import * as Neighbor from "./neighbor/State.ts"
 import * as Ping from "./ping/State.ts"
 import * as Raw from "./raw/State.ts"
@@ -37,6 +39,8 @@ export interface State {
   readonly neighbor: Neighbor.State
   readonly route: Route.State
   readonly ip: Ip.State
+  readonly ipv6: Ipv6.State
+  readonly multicast: Multicast.State
   readonly icmp: Icmp.State
   readonly udp: Udp.State
   readonly ping: Ping.State
@@ -67,6 +71,8 @@ export const make = (config: Config, keys: Keys): State => ({
   neighbor: Neighbor.make(),
   route: Route.make(),
   ip: Ip.make(),
+  ipv6: Ipv6.make(),
+  multicast: Multicast.make(),
   icmp: Icmp.make(config),
   udp: Udp.make(),
   ping: Ping.make(),

@@ -15,7 +15,15 @@ export interface TimerId {
 }
 
 /** The handlers of `core/Protocols.ts` that take alarms. */
-export type Owner = "Tcp" | "Neighbor" | "Address" | "Reassembly" | "Ping"
+export type Owner =
+  | "Tcp"
+  | "Neighbor"
+  | "Address"
+  | "Detection"
+  | "Autoconfiguration"
+  | "ListenerDiscovery"
+  | "Reassembly"
+  | "Ping"
 
 export interface Armed {
   readonly deadline: Time.Instant

@@ -236,6 +236,16 @@ export const removeRoute = (
     yield* during("removeRoute")(stack.ask({ _tag: "RemoveRoute", ...route }))
   })
 
+/**
+ * Lets an interface configure itself by what IPv6 routers advertise (RFC 4862): a link-local address, a stable and a temporary one for each prefix, routes,
+ * and name servers, which {@link changes} tells; or takes all that away.
+ */
+export const setAutoconfiguration = (link: LinkId, isOn: boolean): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    yield* during("setAutoconfiguration")(stack.ask({ _tag: "SetAutoconfiguration", link, isOn }))
+  })
+
 const neighborOf = ({ address, isRouter, link, mac, parked, state }: CoreNeighbor): Neighbor => ({
   link,
   address: Edge.ipOf(address),

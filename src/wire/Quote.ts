@@ -5,6 +5,7 @@
  * whose it was is read and nothing is verified.
  */
 import * as Address from "./Address.ts"
+import * as Ipv6Extension from "./Ipv6Extension.ts"
 import * as Word from "./Word.ts"
 
 export interface Quote {
@@ -42,5 +43,24 @@ export const parseV4 = (bytes: Uint8Array, start: number, end: number): Quote | 
     payloadStart,
     // A quote may be padded, or have extensions behind it (RFC 4884 §5.1).
     payloadEnd: Math.max(payloadStart + minimumPayload, Math.min(end, start + totalLength))
+  }
+}
+
+/** The same of an IPv6 packet, behind its extension headers; of a fragment but the first, only that it is one. */
+export const parseV6 = (bytes: Uint8Array, start: number, end: number): Quote | undefined => {
+  const chain = start + 40
+  if (end < chain || bytes[start]! >>> 4 !== 6) return undefined
+  const upper = Ipv6Extension.upperLayer(bytes[start + 6]!, bytes, chain, end)
+  if (upper === undefined || end - upper.start < minimumPayload) return undefined
+  return {
+    version: 6,
+    source: Address.readV6(bytes, start + 8),
+    destination: Address.readV6(bytes, start + 24),
+    protocol: upper.protocol,
+    // Which of the later ones it is tells nothing.
+    fragmentOffset: upper.isLaterFragment ? 8 : 0,
+    totalLength: 40 + Word.read16(bytes, start + 4),
+    payloadStart: upper.start,
+    payloadEnd: end
   }
 }

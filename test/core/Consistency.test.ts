@@ -78,14 +78,18 @@ const tickets = ({ ping, raw, tickets: held, udp }: State.State): void => {
   assert.strictEqual(ping.index.size, ping.echoes.size)
 }
 
-const addresses = ({ device, route }: State.State): void => {
+const addresses = ({ device, ipv6, route }: State.State): void => {
   const assigned = Array.from(device.interfaces.values()).flatMap((self) =>
     self.addresses.map(({ address }) => `${self.id} ${Address.format(address)}`)
   )
   const owned = Array.from(device.owners.values()).flat()
   assert.strictEqual(owned.length, assigned.length)
   const ids = Array.from(device.interfaces.values()).flatMap((self) => self.addresses.map(({ id }) => id))
-  assert.deepStrictEqual(keysOf(device.claims), ids.filter((id) => id !== 0).toSorted((a, b) => a - b))
+  assert.deepStrictEqual(keysOf(device.claims), ids.filter((id) => id > 0).toSorted((a, b) => a - b))
+  const tentative = Array.from(device.interfaces.values()).flatMap((self) =>
+    self.addresses.flatMap(({ address, id, state }) => Address.isV4(address) || state !== "tentative" ? [] : [id])
+  )
+  assert.deepStrictEqual(keysOf(ipv6.detections), tentative.toSorted((a, b) => a - b))
   assert.deepStrictEqual(idsOf(route.index), keysOf(route.routes))
   for (const version of [4, 6] as const) {
     const lengths = route.lengths[version].value

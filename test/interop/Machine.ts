@@ -116,7 +116,7 @@ export const isUp = (
   services: ReadonlyArray<string>
 ): Effect.Effect<void, Process.ProcessError> =>
   Effect.forEach(
-    [/ is up on /, ...services.map((service) => new RegExp(`^${service.replace(":", " on port ")}\\b`))],
+    [/ (is|are) up on /, ...services.map((service) => new RegExp(`^${service.replace(":", " on port ")}\\b`))],
     (line) => running.line(line, "30 seconds"),
     { discard: true }
   )

@@ -64,7 +64,7 @@ describe("Netstack.layer", () => {
       const found = (yield* on(stack)(Network.interfaces)).map(({ addresses, name }) =>
         `${name} ${addresses.map((entry) => String(entry.interface)).join()}`
       )
-      assert.deepStrictEqual(found, ["lo 127.0.0.1/8", "b 10.0.1.1/24", "a 10.0.2.1/24", "c "])
+      assert.deepStrictEqual(found, ["lo 127.0.0.1/8,::1/128", "b 10.0.1.1/24", "a 10.0.2.1/24", "c "])
     }))
 
   it.effect("fails with a typed error when the configuration is wrong", () =>

@@ -1,6 +1,6 @@
 /**
  * Addresses of interfaces: their lifetimes (RFC 4862 §5.5.4, which leases of DHCP fit as well), and, on Ethernet, the probes before
- * an IPv4 address is used, the announcements after, and its defence (RFC 5227).
+ * an IPv4 address is used, the announcements after, and its defence (RFC 5227). IPv6 addresses are found unique elsewhere (RFC 4862 §5.4).
  *
  *     add ──▶ tentative ──3 probes unanswered──▶ preferred ──2 announcements──▶ (settled) ──▶ deprecated ──▶ removed
  *                 │ somebody has it                  │ somebody claims it: defend, or give up
@@ -35,23 +35,30 @@ export const assign = (
   state: State,
   effects: Effects,
   self: Interface,
-  entry: InterfaceAddress
+  entry: InterfaceAddress,
+  isProbed: boolean = ctx.config.addressProbing
 ): void => {
-  const probing = ctx.config.addressProbing && self.medium === "ethernet" && Address.isV4(entry.address)
+  const { address } = entry
+  const probing = isProbed && self.medium === "ethernet"
   const added: InterfaceAddress = probing ? { ...entry, state: "tentative" } : entry
   ctx.put(state.interfaces, self.id, { ...self, addresses: [...self.addresses, added] })
-  own(ctx, state, self.id, entry.address)
+  own(ctx, state, self.id, address)
   const claim: Claim = {
     id: entry.id,
     link: self.id,
-    address: entry.address,
+    address,
     phase: settled,
     next: Time.never,
     defended: undefined,
     timer: Timer.idle
   }
   noticeState(ctx, self.id, added)
+  effects.added(ctx, self, added)
   if (!probing) return use(ctx, state, effects, claim, added)
+  if (!Address.isV4(address)) {
+    settle(ctx, state, claim)
+    return effects.detect(ctx, self, added, address)
+  }
   // rfc: 5227 §2.1.1: hosts that start together wait unequally.
   const wait = Time.scale(probeWait, Entropy.fraction(ctx.keys.jitter, [entry.id, 0]))
   settle(ctx, state, { ...claim, phase: { _tag: "Probing", sent: 0 }, next: Time.plus(ctx.at, wait) })
@@ -65,7 +72,24 @@ export const unassign = (ctx: Context, state: State, effects: Effects, link: Lin
   ctx.remove(state.claims, entry.id)
   disown(ctx, state, link, entry.address)
   ctx.notice({ _tag: "AddressChanged", link, address: entry.address, state: "removed" })
+  effects.removed(ctx, link, entry)
   if (isUsable(entry)) effects.unassigned(ctx, link, entry)
+}
+
+/** Nobody else has the tentative address: it is ours. */
+export const adopt = (ctx: Context, state: State, effects: Effects, id: number): void => {
+  const claim = state.claims.get(id)
+  const entry = claim === undefined ? undefined : entryOf(state, claim)
+  if (claim === undefined || entry === undefined || entry.state !== "tentative") return
+  const to = entry.preferredUntil > ctx.at ? "preferred" : "deprecated"
+  use(ctx, state, effects, claim, changeState(ctx, state, claim.link, entry, to))
+}
+
+/** Somebody else has it. */
+export const refuse = (ctx: Context, state: State, effects: Effects, id: number): void => {
+  const claim = state.claims.get(id)
+  const entry = claim === undefined ? undefined : entryOf(state, claim)
+  if (claim !== undefined && entry !== undefined) giveUp(ctx, state, effects, claim, entry)
 }
 
 /** Gives an entry other lifetimes; one that had been deprecated may be preferred again. */
@@ -80,7 +104,9 @@ export const onLinkUp = (ctx: Context, state: State, effects: Effects, self: Int
   for (const entry of self.addresses) {
     const claim = state.claims.get(entry.id)
     if (claim === undefined) continue
-    if (entry.state === "tentative") {
+    if (entry.state === "tentative" && !Address.isV4(entry.address)) {
+      effects.detect(ctx, self, entry, entry.address)
+    } else if (entry.state === "tentative") {
       settle(ctx, state, { ...claim, phase: { _tag: "Probing", sent: 0 }, next: ctx.at })
     } else if (isUsable(entry)) {
       announce(ctx, state, effects, claim, 0)

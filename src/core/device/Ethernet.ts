@@ -1,7 +1,7 @@
 /**
  * Frames as they come in: what is not for this host, or can't be true, goes no further (RFC 894, RFC 1122 §2.3.3).
  *
- *     frame ─▶ interface known and up? ─▶ destination ours or a group? ─▶ source a single other host? ─▶ by type: IPv4, ARP
+ *     frame ─▶ interface known and up? ─▶ destination ours or a group? ─▶ source a single other host? ─▶ by type: IPv4, IPv6, ARP
  */
 import * as Wire from "../../wire/Ethernet.ts"
 import * as Frame from "../../wire/Frame.ts"
@@ -17,6 +17,7 @@ import type { State } from "./State.ts"
 /** Who takes what a frame carries. */
 export interface Handlers {
   readonly ipv4: (inbound: Inbound) => void
+  readonly ipv6: (inbound: Inbound) => void
   readonly arp: (inbound: Inbound) => void
 }
 
@@ -38,6 +39,8 @@ export const receive = (ctx: Context, state: State, event: Received, handlers: H
   switch (header.type) {
     case Wire.EtherType.ipv4:
       return handlers.ipv4(inbound)
+    case Wire.EtherType.ipv6:
+      return handlers.ipv6(inbound)
     case Wire.EtherType.arp:
       return handlers.arp(inbound)
     default:
@@ -57,9 +60,9 @@ const refusalOf = (self: Interface, header: Wire.Header): DropReason | undefined
 /** Links without link-layer header: the version nibble tells what it is (RFC 791 §3.1, RFC 8200 §3). */
 const receiveBare = (ctx: Context, self: Interface, event: Received, handlers: Handlers): void => {
   const { frame } = event
-  if (frame.end > frame.start && frame.bytes[frame.start]! >>> 4 === 4) {
-    return handlers.ipv4(inboundOf(self, event, frame.start, false))
-  }
+  const version = frame.end > frame.start ? frame.bytes[frame.start]! >>> 4 : 0
+  if (version === 4) return handlers.ipv4(inboundOf(self, event, frame.start, false))
+  if (version === 6) return handlers.ipv6(inboundOf(self, event, frame.start, false))
   return ctx.drop("EtherTypeUnknown", event.link)
 }
 

@@ -50,4 +50,5 @@ export const change = (
   if (up === before.up) return
   ctx.notice({ _tag: "LinkState", link: self.id, up })
   if (up) Addresses.onLinkUp(ctx, state, effects, self)
+  effects.changed(ctx, self)
 }

@@ -4,6 +4,7 @@
 import * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
 import { type AddressOrigin, find, type Interface, type InterfaceAddress, type LinkId } from "../Device.ts"
+import * as Family from "../Family.ts"
 import * as Reason from "../Reason.ts"
 import type { Answers, Ticket } from "../Request.ts"
 import * as Time from "../Time.ts"
@@ -69,6 +70,7 @@ const add = (
   }
   // Another prefix means other routes, so the old entry goes first.
   if (before !== undefined) Addresses.unassign(ctx, state, effects, self.id, before)
+  if (!Address.isV4(address) && !Address.isLinkLocal(address)) addLinkLocal(ctx, state, effects, self.id)
   const current = state.interfaces.get(self.id) ?? self
   const entry: InterfaceAddress = {
     id: ctx.nextId(),
@@ -83,19 +85,42 @@ const add = (
   ctx.reply(ticket, undefined)
 }
 
+/** rfc: 4291 §2.1 MUST: whoever speaks IPv6 on a link has an address of that link. */
+const addLinkLocal = (ctx: Context, state: State, effects: Effects, link: LinkId): void => {
+  const self = state.interfaces.get(link)
+  if (self === undefined || self.addresses.length + 1 >= ctx.config.limits.addresses) return
+  if (self.addresses.some(({ address }) => !Address.isV4(address) && Address.isLinkLocal(address))) return
+  const address = effects.linkLocalOf(ctx, self)
+  if (address === undefined) return
+  Addresses.assign(ctx, state, effects, self, {
+    id: ctx.nextId(),
+    address,
+    prefixLength: 64,
+    state: "preferred",
+    origin: "linkLocal",
+    preferredUntil: Time.never,
+    validUntil: Time.never
+  })
+}
+
 const refusalOf = (ctx: Context, state: State, self: Interface, request: AddAddress): Reason.Reason | undefined => {
   const { address, prefixLength } = request
-  if (!Address.isV4(address)) return Reason.invalidArgument("this stack speaks IPv4 only")
-  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > 32) {
+  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > Family.of(address).addressBits) {
     return Reason.invalidArgument(`prefix length ${prefixLength}`)
   }
-  if (!isHostAddress(address, prefixLength)) return Reason.invalidArgument("not the address of a single host")
+  if (!(Address.isV4(address) ? isHostAddress(address, prefixLength) : isHostAddressV6(address))) {
+    return Reason.invalidArgument("not the address of a single host")
+  }
+  // rfc: 8200 §5 MUST
+  if (self.mtu < Family.of(address).minimumMtu) return Reason.invalidArgument(`an MTU of ${self.mtu}`)
   if (Address.isLoopback(address) && self.medium !== "loopback") {
     return Reason.invalidArgument("a loopback address on a link")
   }
   const owners = state.owners.get(Address.key(address))
-  if (owners !== undefined && !owners.includes(self.id)) return Reason.addressInUse
-  if (owners === undefined && self.addresses.length >= ctx.config.limits.addresses) {
+  const isElsewhere = owners !== undefined && !owners.includes(self.id)
+  // Link-local ones are of their link only (RFC 4007 §6).
+  if (isElsewhere && (Address.isV4(address) || !Address.isLinkLocal(address))) return Reason.addressInUse
+  if ((owners === undefined || isElsewhere) && self.addresses.length >= ctx.config.limits.addresses) {
     return Reason.limitReached("addresses")
   }
   return undefined
@@ -107,3 +132,8 @@ const isHostAddress = (address: Address.Ipv4, prefixLength: number): boolean => 
   const hostBits = ~Address.mask32(prefixLength)
   return prefixLength >= 31 || ((address & hostBits) !== 0 && (address & hostBits) !== hostBits)
 }
+
+/** rfc: 4291 §2.7, §2.5.2, §2.5.5.2: neither a group nor nobody, nor an IPv4 address in disguise */
+const isHostAddressV6 = (address: Address.Ipv6): boolean =>
+  !Address.isMulticast(address) && !Address.isUnspecified(address) &&
+  !(address.w0 === 0 && address.w1 === 0 && address.w2 === 0xffff)

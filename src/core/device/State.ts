@@ -1,7 +1,7 @@
 /**
  * The interfaces of a stack and where its addresses are.
  */
-import type * as Address from "../../wire/Address.ts"
+import * as Address from "../../wire/Address.ts"
 import { type Interface, type LinkId, loopback } from "../Device.ts"
 import { Table } from "../Journal.ts"
 import * as Time from "../Time.ts"
@@ -58,6 +58,15 @@ const loopbackInterface: Interface = Object.freeze({
       origin: "loopback",
       preferredUntil: Time.never,
       validUntil: Time.never
+    }),
+    Object.freeze({
+      id: -1,
+      address: Address.loopbackV6,
+      prefixLength: 128,
+      state: "preferred",
+      origin: "loopback",
+      preferredUntil: Time.never,
+      validUntil: Time.never
     })
   ])
 })
@@ -67,5 +76,6 @@ export const make = (): State => {
   interfaces.map.set(loopback, loopbackInterface)
   const owners = new Table<number | string, ReadonlyArray<LinkId>>("device.owners")
   owners.map.set(0x7f000001, [loopback])
+  owners.map.set(Address.key(Address.loopbackV6), [loopback])
   return { interfaces, owners, claims: new Table("device.claims") }
 }

@@ -1,5 +1,5 @@
 /**
- * ICMP errors that this host sends (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3): which packets may be answered with one, how much of
+ * ICMP errors that this host sends (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3; RFC 4443 §2.4): which packets may be answered with one, how much of
  * them is quoted, and how many go out.
  */
 import * as Address from "../../wire/Address.ts"
@@ -10,31 +10,35 @@ import * as Word from "../../wire/Word.ts"
 import type { Context, ErrorKind } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as TokenBucket from "../data/TokenBucket.ts"
-import { noPieces, type Packet } from "../Ip.ts"
+import * as Family from "../Family.ts"
+import { noPieces, type Packet, type Path } from "../Ip.ts"
+import type { Reason } from "../Reason.ts"
+import * as ErrorsV6 from "./ErrorsV6.ts"
 import { errorRate, type State } from "./State.ts"
 
-/** The longest error, IP header included (RFC 1812 §4.3.2.3), which every host can put together (RFC 1122 §3.3.2). */
-const longest = 576
+/** The longest error, IP header included: for IPv4 what every host can put together (RFC 1812 §4.3.2.3), for IPv6 what every link carries (RFC 4443 §2.4 (c)). */
+const longest = { 4: 576, 6: 1280 } as const
 
 export const send = (ctx: Context, state: State, kind: ErrorKind, packet: Packet): void => {
-  if (packet.version !== 4 || !mayReportV4(packet)) return
-  // rfc: 1812 §4.3.2.4: from the address that the packet was for; it is one of this host's.
-  const path = ctx.ip.path(ctx, packet.source, packet.destination, undefined)
+  const isV4 = packet.version === 4
+  if (isV4 ? !mayReportV4(packet) : !ErrorsV6.mayReport(kind, packet)) return
+  const path = pathBack(ctx, packet)
   if ("_tag" in path) return
   const bucket = TokenBucket.take(state.errors.value, errorRate(ctx.config), ctx.at)
   if (bucket === undefined) return ctx.drop("IcmpRateLimited", packet.link)
   ctx.set(state.errors, bucket)
-  const message = messageV4(kind)
-  const headerLength = Icmpv4.size(message)
-  const quoted = Math.min(packet.end - packet.ipStart, longest - 20 - headerLength)
-  const head = ctx.reserve(headerLength + quoted)
-  const at = Icmpv4.emit(message, head.bytes, head.at)
-  const headEnd = Piece.copyRange(packet.bytes, packet.ipStart, packet.ipStart + quoted, head.bytes, at)
+  const { headerLength, icmpProtocol } = isV4 ? Family.v4 : Family.v6
+  const length = Math.min(packet.end - packet.ipStart, longest[packet.version] - headerLength - Icmpv4.headerLength)
+  const head = ctx.reserve(Icmpv4.headerLength + length)
+  const at = isV4
+    ? Icmpv4.emit(messageV4(kind), head.bytes, head.at)
+    : ErrorsV6.emit(kind, path, Icmpv4.headerLength + length, head)
+  const headEnd = Piece.copyRange(packet.bytes, packet.ipStart, packet.ipStart + length, head.bytes, at)
   ctx.count(Counter.index.icmpSent)
   ctx.count(Counter.index.icmpErrorsSent)
   ctx.ip.send(ctx, {
     path,
-    protocol: IpProtocol.icmp,
+    protocol: icmpProtocol,
     head,
     headEnd,
     pieces: noPieces,
@@ -46,6 +50,15 @@ export const send = (ctx: Context, state: State, kind: ErrorKind, packet: Packet
     credit: undefined
   })
 }
+
+/** rfc: 1812 §4.3.2.4, 4443 §2.2 (a) MUST: from the address that the packet was for; it is one of this host's, unless it is a group. */
+const pathBack = (ctx: Context, packet: Packet): Path | Reason =>
+  ctx.ip.path(
+    ctx,
+    packet.source,
+    Address.isMulticast(packet.destination) ? undefined : packet.destination,
+    Address.isV4(packet.source) || !Address.isLinkLocal(packet.source) ? undefined : packet.link
+  )
 
 /** The cases in which no error may be sent (RFC 1122 §3.2.2), each of which would let one packet make many. */
 const mayReportV4 = (packet: Packet): boolean => {

@@ -38,6 +38,7 @@ export const transport = (echoes: Echoes): Transport => ({
 
 const receive = (ctx: Context, echoes: Echoes, packet: Packet): void => {
   const { bytes, end, link, start } = packet
+  if (packet.version !== 4) return ctx.drop("IpProtocolUnknown", link)
   ctx.count(Counter.index.icmpReceived)
   const message = Wire.parse(bytes, start, end)
   if (Malformed.isMalformed(message)) return ctx.drop("Malformed", link, message.detail)

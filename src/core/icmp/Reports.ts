@@ -5,10 +5,12 @@
 import * as Address from "../../wire/Address.ts"
 import * as Gather from "../../wire/Gather.ts"
 import * as Icmpv4 from "../../wire/Icmpv4.ts"
+import * as Icmpv6 from "../../wire/Icmpv6.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Quote from "../../wire/Quote.ts"
 import type { Context } from "../Context.ts"
 import type { LinkId } from "../Device.ts"
+import * as Family from "../Family.ts"
 import type { IcmpError, Packet } from "../Ip.ts"
 
 type Kind = IcmpError["kind"]
@@ -57,34 +59,87 @@ const typeOf = (report: Report): number => {
   }
 }
 
+/** What the codes of ICMPv6's destination unreachable mean to a transport (RFC 4443 §3.1), by code. */
+const unreachableKindsV6: ReadonlyArray<Kind> = [
+  "network",
+  "prohibited",
+  "host",
+  "host",
+  "port",
+  "prohibited",
+  "network"
+]
+
+export type ReportV6 = Extract<
+  Icmpv6.Header,
+  { readonly _tag: "Unreachable" | "PacketTooBig" | "TimeExceeded" | "ParameterProblem" }
+>
+
+const kindOfV6 = (report: ReportV6): Kind => {
+  switch (report._tag) {
+    case "Unreachable":
+      return unreachableKindsV6[report.code] ?? "network"
+    case "PacketTooBig":
+      return "tooBig"
+    case "TimeExceeded":
+      return report.code === Icmpv6.TimeExceededCode.reassembly ? "reassembly" : "hopLimit"
+    case "ParameterProblem":
+      // rfc: 4443 §3.4: nobody there knows the protocol
+      return report.code === Icmpv6.ParameterProblemCode.unrecognizedNextHeader ? "protocol" : "parameterProblem"
+  }
+}
+
 /** rfc: 1122 §3.2.2 MUST: an error goes to the transport whose packet it quotes */
 export const receive = (ctx: Context, packet: Packet, report: Report): void => {
   const quote = Quote.parseV4(packet.bytes, report.payloadStart, report.payloadEnd)
   if (quote === undefined) return ctx.drop("Malformed", packet.link, "quotes too little")
+  deliver(ctx, packet, quote, {
+    kind: kindOf(report),
+    type: typeOf(report),
+    code: report.code,
+    mtu: report._tag === "Unreachable" ? report.mtu : 0
+  })
+}
+
+/** rfc: 4443 §2.4 (d) MUST: the same for IPv6 */
+export const receiveV6 = (ctx: Context, packet: Packet, report: ReportV6): void => {
+  const quote = Quote.parseV6(packet.bytes, report.payloadStart, report.payloadEnd)
+  if (quote === undefined) return ctx.drop("Malformed", packet.link, "quotes too little")
+  const mtu = report._tag === "PacketTooBig" ? report.mtu : 0
+  // rfc: 8201 §4 MUST: no link is so narrow
+  if (report._tag === "PacketTooBig" && mtu < Family.v6.minimumMtu) {
+    return ctx.drop("Malformed", packet.link, "an MTU below 1280")
+  }
+  const { bytes, start } = packet
+  deliver(ctx, packet, quote, { kind: kindOfV6(report), type: bytes[start]!, code: bytes[start + 1]!, mtu })
+}
+
+const deliver = (
+  ctx: Context,
+  packet: Packet,
+  quote: Quote.Quote,
+  said: Pick<IcmpError, "kind" | "type" | "code" | "mtu">
+): void => {
   if (packet.isGroup || !isFromHere(ctx, quote.source) || quote.fragmentOffset !== 0) {
     return ctx.drop("IcmpErrorNotOurs", packet.link)
   }
-  if (quote.protocol === IpProtocol.icmp && packet.bytes[quote.payloadStart] !== Icmpv4.Type.echoRequest) {
-    return ctx.drop("IcmpErrorAboutError", packet.link)
-  }
+  if (isAboutIcmp(packet, quote)) return ctx.drop("IcmpErrorAboutError", packet.link)
   const transport = ctx.transports.get(quote.protocol)
   if (transport === undefined) return ctx.drop("IcmpErrorNotOurs", packet.link)
-  transport.error(ctx, {
-    ...about(quote, packet.bytes),
-    link: packet.link,
-    kind: kindOf(report),
-    isLocal: false,
-    type: typeOf(report),
-    code: report.code,
-    mtu: report._tag === "Unreachable" ? report.mtu : 0,
-    from: packet.source
-  })
+  const about = aboutOf(quote, packet.bytes)
+  transport.error(ctx, { ...about, ...said, link: packet.link, isLocal: false, from: packet.source })
 }
+
+/** Of ICMP, only echo requests have somebody to hear of it. */
+const isAboutIcmp = ({ bytes }: Packet, { payloadStart, protocol, version }: Quote.Quote): boolean =>
+  version === 4
+    ? protocol === IpProtocol.icmp && bytes[payloadStart] !== Icmpv4.Type.echoRequest
+    : protocol === IpProtocol.icmpv6 && bytes[payloadStart] !== Icmpv6.Type.echoRequest
 
 const isFromHere = (ctx: Context, source: Address.Address): boolean =>
   ctx.ip.isOurs(source) || Address.isLoopback(source)
 
-const about = (quote: Quote.Quote, bytes: Uint8Array) => ({
+const aboutOf = (quote: Quote.Quote, bytes: Uint8Array) => ({
   version: quote.version,
   source: quote.source,
   destination: quote.destination,
@@ -101,15 +156,16 @@ const about = (quote: Quote.Quote, bytes: Uint8Array) => ({
 export const unreachable = (ctx: Context, link: LinkId, packet: Gather.Outgoing): void => {
   const bytes = new Uint8Array(Gather.size(packet))
   Gather.into(packet, bytes, 0, false)
-  const quote = Quote.parseV4(bytes, 0, bytes.length)
+  const isV4 = bytes[0]! >>> 4 === 4
+  const quote = isV4 ? Quote.parseV4(bytes, 0, bytes.length) : Quote.parseV6(bytes, 0, bytes.length)
   if (quote === undefined || quote.fragmentOffset !== 0) return
   ctx.transports.get(quote.protocol)?.error(ctx, {
-    ...about(quote, bytes),
+    ...aboutOf(quote, bytes),
     link,
     kind: "host",
     isLocal: true,
-    type: Icmpv4.Type.unreachable,
-    code: Icmpv4.UnreachableCode.host,
+    type: isV4 ? Icmpv4.Type.unreachable : Icmpv6.Type.unreachable,
+    code: isV4 ? Icmpv4.UnreachableCode.host : Icmpv6.UnreachableCode.address,
     mtu: 0,
     from: quote.source
   })

@@ -9,6 +9,9 @@
  * twice, are no accident, so the whole packet is refused, and what comes later of it as well.
  */
 import type * as Address from "../../wire/Address.ts"
+import * as IpProtocol from "../../wire/IpProtocol.ts"
+import * as Ipv6Extension from "../../wire/Ipv6Extension.ts"
+import * as Word from "../../wire/Word.ts"
 import type { LinkId } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
 import type { Instant } from "../Time.ts"
@@ -40,8 +43,10 @@ export interface Incomplete extends Key {
   readonly receivedBytes: number
   /** Payload bytes of the whole packet, once the last fragment has come. */
   readonly total: number | undefined
-  /** The IP header of the first fragment, which becomes that of the whole. */
+  /** The IP header of the first fragment, which becomes that of the whole; with IPv6, all headers before the fragment header. */
   readonly header: Uint8Array | undefined
+  /** Where in `header` the number of what follows it stands. */
+  readonly protocolAt: number
   /** Congestion marks that occurred, one bit for each of the four (RFC 3168 §5.3). */
   readonly marks: number
   readonly isGroup: boolean
@@ -121,6 +126,24 @@ export const join = (self: Incomplete): Uint8Array => {
   for (const part of self.parts) bytes.set(part.bytes, header.length + part.offset)
   return bytes
 }
+
+/** The first fragment as it came, to be quoted: an IPv6 one with its fragment header between (rfc: 8200 §4.5). */
+export const firstOf = (self: Incomplete, header: Uint8Array, first: Part): Uint8Array => {
+  const isV4 = self.version === 4
+  const between = isV4 ? 0 : fragmentHeaderLength
+  const bytes = new Uint8Array(header.length + between + first.bytes.length)
+  bytes.set(header)
+  bytes.set(first.bytes, header.length + between)
+  if (isV4) return bytes
+  const { identification, protocolAt } = self
+  const fields = { _tag: "Fragment", protocol: header[protocolAt]!, fragmentOffset: 0, moreFragments: true } as const
+  Ipv6Extension.emit({ ...fields, identification }, bytes, header.length)
+  bytes[protocolAt] = IpProtocol.fragment
+  Word.write16(bytes.length - 40, bytes, 4)
+  return bytes
+}
+
+const fragmentHeaderLength = 8
 
 /** Not ECN-capable, ECT(1), ECT(0) and congestion experienced, as bits of `marks`. */
 const notCapable = 1 << 0

@@ -1,36 +1,37 @@
 /**
  * Packets as they go out: the IP header before the transport's, whole where the path carries that, in fragments where it may be cut
- * (RFC 791 §3.2, RFC 1122 §3.2.1, §3.3.2, identification RFC 6864).
+ * (RFC 791 §3.2, RFC 1122 §3.2.1, §3.3.2, identification RFC 6864; RFC 8200 §3, §4.5).
  */
-import * as Address from "../../wire/Address.ts"
+import type * as Address from "../../wire/Address.ts"
 import type { Gso } from "../../wire/Frame.ts"
 import type { Outgoing } from "../../wire/Gather.ts"
-import * as Ipv4 from "../../wire/Ipv4.ts"
 import type { Piece } from "../../wire/Piece.ts"
 import * as Word from "../../wire/Word.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Demux from "../Demux.ts"
 import * as Family from "../Family.ts"
-import type { Head, Path, Send } from "../Ip.ts"
+import type { Path, Send } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import * as Fragment from "./Fragment.ts"
+import * as Header from "./Header.ts"
 import * as PathMtu from "./PathMtu.ts"
 import { identificationCounters, type State } from "./State.ts"
 
-/** The largest IP packet there is. */
-const maximumLength = 65_535
+/** The length field of IPv4 counts the header, that of IPv6 does not. */
+const maximumLength = (version: Address.Version): number => version === 4 ? 65_535 : Family.v6.headerLength + 65_535
 
 /** Sends a packet. When it answers a reason, nothing was sent and no credit was taken. */
 export const send = (ctx: Context, state: State, packet: Send): Reason.Reason | undefined => {
   const { path } = packet
   const self = ctx.links.get(path.link)
   if (self === undefined || !self.up) return Reason.linkDown
-  const { headerLength } = path.version === 4 ? Family.v4 : Family.v6
+  const headerLength = Header.lengthOf(packet)
   const messageLength = packet.headEnd - packet.head.at + Fragment.size(packet.pieces)
   const length = headerLength + messageLength
   if (packet.gso !== undefined || length <= path.mtu) return sendWhole(ctx, state, packet, length)
-  if (length > maximumLength) return tooBig(ctx, packet, maximumLength - headerLength)
+  const limit = maximumLength(path.version)
+  if (length > limit) return tooBig(ctx, packet, limit - headerLength)
   // rfc: 1191 §3: what may not be cut fails here as it would on the way
   if (packet.dontFragment) return tooBig(ctx, packet, path.mtu - headerLength)
   return sendFragments(ctx, state, packet, messageLength)
@@ -43,11 +44,10 @@ const tooBig = (ctx: Context, packet: Send, limit: number): Reason.Reason => {
 
 const sendWhole = (ctx: Context, state: State, packet: Send, length: number): undefined => {
   const { head, path } = packet
-  const headStart = writeHeader(packet, head, {
+  const headStart = Header.write(ctx, packet, head, {
     totalLength: length,
     identification: packet.dontFragment ? 0 : identificationOf(ctx, state, packet),
-    moreFragments: false,
-    fragmentOffset: 0
+    fragment: undefined
   })
   const isPartial = packet.checksumOffset >= 0
   const ipHeaderLength = head.at - headStart
@@ -75,16 +75,16 @@ const sendFragments = (ctx: Context, state: State, packet: Send, messageLength: 
     Word.write16(Fragment.checksumOf(pieces), head.bytes, head.at + packet.checksumOffset)
   }
   const identification = identificationOf(ctx, state, packet)
-  const step = Fragment.payloadOf(path.mtu, Ipv4.minimumHeaderLength)
+  const headerLength = Header.lengthOfFragment(packet)
+  const step = Fragment.payloadOf(path.mtu, headerLength)
   ctx.count(Counter.index.ipSent)
   for (let offset = 0; offset < messageLength; offset += step) {
     const end = Math.min(messageLength, offset + step)
     const room = ctx.reserve(0)
-    const headStart = writeHeader(packet, room, {
-      totalLength: Ipv4.minimumHeaderLength + end - offset,
+    const headStart = Header.write(ctx, packet, room, {
+      totalLength: headerLength + end - offset,
       identification,
-      moreFragments: end < messageLength,
-      fragmentOffset: offset
+      fragment: { offset, isLast: end === messageLength }
     })
     ctx.count(Counter.index.fragmentsSent)
     const outgoing: Outgoing = {
@@ -105,30 +105,6 @@ const sendFragments = (ctx: Context, state: State, packet: Send, messageLength: 
 const creditOf = (packet: Send, isLast: boolean): Send["credit"] =>
   packet.credit === undefined || isLast ? packet.credit : { ...packet.credit, bytes: 0 }
 
-type Changing = Pick<Ipv4.Fields, "totalLength" | "identification" | "moreFragments" | "fragmentOffset">
-
-/** Writes the IP header that ends at `room.at`; answers where it begins. */
-const writeHeader = (packet: Send, room: Head, changing: Changing): number => {
-  const { path } = packet
-  const at = room.at - Ipv4.minimumHeaderLength
-  if (!Address.isV4(path.source) || !Address.isV4(path.destination)) return at
-  Ipv4.emit(
-    {
-      ...changing,
-      source: path.source,
-      destination: path.destination,
-      hopLimit: packet.hopLimit,
-      trafficClass: packet.trafficClass,
-      protocol: packet.protocol,
-      dontFragment: packet.dontFragment,
-      options: undefined
-    },
-    room.bytes,
-    at
-  )
-  return at
-}
-
 /**
  * An identification for a packet that may be cut: unique for as long as possible among those with the same source, destination and
  * protocol (RFC 6864 §4.3), and not to be guessed from others. One that is never cut needs none (§4.1).
@@ -140,7 +116,7 @@ const identificationOf = (ctx: Context, state: State, packet: Send): number => {
   const count = state.identifications.get(counter)
   ctx.add(state.identifications, counter, 1)
   // The low bits chose the counter, the rest says where its numbers begin for these ends.
-  return (Math.floor(hash / identificationCounters) + count) & 0xffff
+  return (Math.floor(hash / identificationCounters) + count) & (packet.path.version === 4 ? 0xffff : -1)
 }
 
 /** A router says that packets of this path are too big; the transport has found the message genuine. */

@@ -6,12 +6,12 @@
  * The strong host model holds: packets leave through the interface that has their source.
  */
 import * as Address from "../../wire/Address.ts"
+import * as AddressSelection from "../AddressSelection.ts"
 import type { Context } from "../Context.ts"
-import { type Interface, type LinkId, loopback } from "../Device.ts"
+import { type Interface, type InterfaceAddress, type LinkId, loopback } from "../Device.ts"
 import type { Path } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import * as PathMtu from "./PathMtu.ts"
-import * as SourceSelection from "./SourceSelection.ts"
 import type { State } from "./State.ts"
 
 /** The largest IP packet there is; links that don't cut super-segments have it done by their transmit worker. */
@@ -50,12 +50,32 @@ export const find = (
   return pathOf(ctx, state, hop, from, destination)
 }
 
-/** rfc: 1122 §3.3.4.3: unless the route says it, the interface's best; a host without address may ask everybody (RFC 2131 §4.1). */
+/** rfc: 1122 §3.3.4.3: unless the route says it, the interface's best (rfc: 6724 §5); a host without address may ask everybody (RFC 2131 §4.1). */
 const chooseSource = (ctx: Context, hop: Hop, destination: Address.Address): Address.Address | undefined => {
   if (hop.source !== undefined && ctx.ip.isOurs(hop.source)) return hop.source
-  const chosen = SourceSelection.select(hop.self, { destination, nextHop: hop.nextHop })
-  if (chosen !== undefined) return chosen
+  const target: AddressSelection.Target = { destination, link: hop.self.id }
+  const chosen = AddressSelection.selectSource(candidatesOf(hop), target)
+  if (chosen !== undefined) return chosen.address
   return destination === Address.broadcastV4 ? Address.unspecifiedV4 : undefined
+}
+
+/**
+ * The strong host model leaves the addresses of one interface to choose from. IPv4 ones have no state in RFC 6724 §3.2, so those that are at the end of their
+ * lease stand behind the others.
+ */
+const candidatesOf = ({ nextHop, self }: Hop): ReadonlyArray<AddressSelection.Candidate> => {
+  const isLast = ({ address, state }: InterfaceAddress): boolean => Address.isV4(address) && state === "deprecated"
+  const hasOthers = self.addresses.some((entry) => Address.isV4(entry.address) && entry.state === "preferred")
+  const addresses = hasOthers ? self.addresses.filter((entry) => !isLast(entry)) : self.addresses
+  return addresses.map(({ address, origin, prefixLength, state }) => ({
+    address,
+    prefixLength,
+    state,
+    isTemporary: origin === "temporary",
+    link: self.id,
+    // rfc: 1122 §3.3.4.3: of the network through which the packet goes
+    isOfNextHop: Address.isV4(nextHop) && Address.samePrefix(address, nextHop, prefixLength)
+  }))
 }
 
 /** rfc: 1122 §3.3.4.1: what is for this host never leaves it. */
@@ -128,6 +148,9 @@ const pathOf = (
   source,
   destination,
   nextHop: hop.nextHop,
-  mtu: PathMtu.get(ctx, state, destination, hop.self.mtu),
+  mtu: PathMtu.get(ctx, state, destination, mtuOf(hop.self, destination)),
   maxSegmentBytes: hop.self.segmentation.size > 0 ? hop.self.maxSegmentBytes : largestSegment
 })
+
+const mtuOf = ({ mtu, mtuV6 }: Interface, destination: Address.Address): number =>
+  Address.isV4(destination) ? mtu : Math.min(mtu, mtuV6 ?? mtu)

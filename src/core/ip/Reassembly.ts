@@ -7,6 +7,8 @@
 import * as Address from "../../wire/Address.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Wire from "../../wire/Ipv4.ts"
+import * as Ipv6 from "../../wire/Ipv6.ts"
+import * as Ipv6Extension from "../../wire/Ipv6Extension.ts"
 import * as Malformed from "../../wire/Malformed.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
@@ -18,6 +20,7 @@ import * as Time from "../Time.ts"
 import * as Timer from "../Timer.ts"
 import * as Assembly from "./Assembly.ts"
 import type { State } from "./State.ts"
+import * as Whole from "./Whole.ts"
 
 /** Beside their bytes, what an incomplete packet and each of its fragments cost. */
 const packetOverhead = 512
@@ -48,8 +51,48 @@ export const receiveV4 = (
     start: packet.start,
     end: packet.end
   }
-  const complete = insert(ctx, state, packet, header.identification, fragment)
-  return complete === undefined ? undefined : wholeV4(ctx, packet, complete)
+  const complete = insert(ctx, state, packet, header.identification, fragment, headerV4(packet))
+  return complete === undefined ? undefined : Whole.v4(ctx, packet, complete)
+}
+
+/** The headers that a whole packet takes over from a fragment, and where in them the number of what follows stands. */
+interface Headers {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly protocolAt: number
+}
+
+const headerV4 = (packet: Packet): Headers => ({
+  bytes: packet.bytes,
+  start: packet.ipStart,
+  end: packet.start,
+  protocolAt: 9
+})
+
+/** A fragment of an IPv6 packet: its header, where that stands, and where its number does. */
+export interface FragmentV6 {
+  readonly header: Ipv6Extension.FragmentHeader
+  readonly at: number
+  readonly protocolAt: number
+}
+
+/** The same as {@link receiveV4}; the caller has judged the fragment by itself (rfc: 8200 §4.5). */
+export const receiveV6 = (ctx: Context, state: State, packet: Packet, given: FragmentV6): Whole.WholeV6 | undefined => {
+  const { at, header, protocolAt } = given
+  ctx.count(Counter.index.fragmentsReceived)
+  const fragment: Assembly.Fragment = {
+    offset: header.fragmentOffset,
+    isLast: !header.moreFragments,
+    bytes: packet.bytes,
+    start: header.payloadStart,
+    end: header.payloadEnd
+  }
+  const headers = { bytes: packet.bytes, start: packet.ipStart, end: at, protocolAt: protocolAt - packet.ipStart }
+  // rfc: 8200 §4.5: only the first fragment's next header counts, so it is no part of the name.
+  const named: Packet = { ...packet, protocol: IpProtocol.fragment }
+  const complete = insert(ctx, state, named, header.identification, fragment, headers, header.protocol)
+  return complete === undefined ? undefined : Whole.v6(ctx, packet, complete)
 }
 
 /** What no fragment is, whatever the others say. */
@@ -88,7 +131,9 @@ const insert = (
   state: State,
   packet: Packet,
   identification: number,
-  fragment: Assembly.Fragment
+  fragment: Assembly.Fragment,
+  headers: Headers,
+  next?: number
 ): Assembly.Incomplete | undefined => {
   const { destination, protocol, source, version } = packet
   const key: Assembly.Key = { version, source, destination, protocol, identification }
@@ -104,10 +149,9 @@ const insert = (
   const charged = fragment.end - fragment.start + fragmentOverhead
   const full = charge(ctx, state, self, charged)
   if (full !== undefined) return refuse(ctx, packet, full)
-  const header = fragment.offset === 0 ? packet.bytes.slice(packet.ipStart, packet.start) : self.header
   const added: Assembly.Incomplete = {
     ...Assembly.add(self, index, fragment, charged),
-    header,
+    ...(fragment.offset === 0 ? { header: headerOf(headers, next), protocolAt: headers.protocolAt } : {}),
     marks: self.marks | Assembly.markOf(packet.trafficClass),
     isGroup: self.isGroup || packet.isGroup,
     receivedAt: packet.receivedAt
@@ -119,6 +163,13 @@ const insert = (
   ctx.put(state.incomplete, self.order, added)
   remove(ctx, state, added)
   return added
+}
+
+/** A copy of the headers; what follows them is what follows the fragment header, which is left out. */
+const headerOf = ({ bytes, end, protocolAt, start }: Headers, next: number | undefined): Uint8Array => {
+  const header = bytes.slice(start, end)
+  if (next !== undefined) header[protocolAt] = next
+  return header
 }
 
 const refuse = (ctx: Context, packet: Packet, reason: DropReason): undefined => {
@@ -147,6 +198,7 @@ const begin = (
     receivedBytes: 0,
     total: undefined,
     header: undefined,
+    protocolAt: 0,
     marks: 0,
     isGroup: packet.isGroup,
     charged: packetOverhead,
@@ -265,22 +317,21 @@ const expire = (ctx: Context, state: State, self: Assembly.Incomplete): void => 
   // rfc: 1122 §3.3.2 MUST: only if the first fragment is there, since it tells whose packet it was.
   const first = self.parts[0]
   if (self.header === undefined || first === undefined || first.offset !== 0) return
-  const { header } = self
-  const bytes = new Uint8Array(header.length + first.bytes.length)
-  bytes.set(header)
-  bytes.set(first.bytes, header.length)
-  const parsed = Wire.parse(bytes, 0, bytes.length)
+  const bytes = Assembly.firstOf(self, self.header, first)
+  const isV4 = self.version === 4
+  const parsed = isV4 ? Wire.parse(bytes, 0, bytes.length) : Ipv6.parse(bytes, 0, bytes.length)
   if (Malformed.isMalformed(parsed)) return
+  const upper = isV4 ? undefined : Ipv6Extension.upperLayer(parsed.protocol, bytes, parsed.payloadStart, bytes.length)
   ctx.ip.error(ctx, "reassemblyTimeout", {
-    version: 4,
+    version: self.version,
     link: self.link,
     bytes,
     ipStart: 0,
-    start: header.length,
+    start: upper?.start ?? parsed.payloadStart,
     end: bytes.length,
     source: self.source,
     destination: self.destination,
-    protocol: self.protocol,
+    protocol: upper?.protocol ?? self.protocol,
     hopLimit: parsed.hopLimit,
     trafficClass: parsed.trafficClass,
     checksum: "none",
@@ -288,46 +339,4 @@ const expire = (ctx: Context, state: State, self: Assembly.Incomplete): void => 
     isGroup: self.isGroup,
     receivedAt: self.receivedAt
   })
-}
-
-/** The whole packet, with a header as if it never had been cut. */
-const wholeV4 = (ctx: Context, packet: Packet, self: Assembly.Incomplete): Packet | undefined => {
-  const bytes = Assembly.join(self)
-  const start = self.header!.length
-  // The first fragment may have brought more options than the others.
-  if (bytes.length > Wire.maximumLength) return refuse(ctx, packet, "FragmentTooLong")
-  const trafficClass = Assembly.trafficClassOf(bytes[1]!, self.marks)
-  if (trafficClass === undefined) return refuse(ctx, packet, "FragmentMarksMixed")
-  ctx.count(Counter.index.reassembled)
-  Wire.emit(
-    {
-      source: Address.readV4(bytes, 12),
-      destination: Address.readV4(bytes, 16),
-      hopLimit: bytes[8]!,
-      trafficClass,
-      protocol: self.protocol,
-      identification: self.identification,
-      dontFragment: false,
-      moreFragments: false,
-      fragmentOffset: 0,
-      totalLength: bytes.length,
-      options: start === Wire.minimumHeaderLength
-        ? undefined
-        : { bytes: self.header!, start: Wire.minimumHeaderLength, end: start }
-    },
-    bytes,
-    0
-  )
-  return {
-    ...packet,
-    bytes,
-    ipStart: 0,
-    start,
-    end: bytes.length,
-    hopLimit: bytes[8]!,
-    trafficClass,
-    checksum: "none",
-    segmentSize: 0,
-    isGroup: self.isGroup
-  }
 }

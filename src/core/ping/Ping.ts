@@ -1,11 +1,13 @@
 /**
- * Echo requests and their answers (RFC 792; RFC 4443 §4 when IPv6 comes): each is a record of its own that ends with an answer, an
+ * Echo requests and their answers (RFC 792, RFC 4443 §4): each is a record of its own that ends with an answer, an
  * ICMP error or its time.
  *
  * The identifier hangs on the destination by a key, so that who is not asked can't answer.
  */
 import * as Address from "../../wire/Address.ts"
+import * as Checksum from "../../wire/Checksum.ts"
 import * as Icmpv4 from "../../wire/Icmpv4.ts"
+import * as Icmpv6 from "../../wire/Icmpv6.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Piece from "../../wire/Piece.ts"
 import type { Context } from "../Context.ts"
@@ -13,7 +15,7 @@ import * as Counter from "../Counter.ts"
 import * as Demux from "../Demux.ts"
 import { isBroadcast } from "../Device.ts"
 import * as Family from "../Family.ts"
-import { type IcmpError, noPieces, type Packet, type Path } from "../Ip.ts"
+import { type Head, type IcmpError, noPieces, type Packet, type Path } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
 import * as Time from "../Time.ts"
@@ -26,8 +28,9 @@ const keyOf = (identifier: number, sequence: number): number => identifier * 0x1
 const identifierFor = (ctx: Context, destination: Address.Address): number =>
   Demux.hash(ctx.keys.transaction, destination, 0, Address.unspecified(Address.versionOf(destination)), 0) & 0xffff
 
+/** IPv4's length field counts the header, IPv6's does not; the ICMP header of both is equally long. */
 const largestPayload = (destination: Address.Address): number =>
-  65_535 - Family.of(destination).headerLength - Icmpv4.headerLength
+  65_535 - (Address.isV4(destination) ? Family.v4.headerLength : 0) - Icmpv4.headerLength
 
 export const start = (ctx: Context, state: State, ticket: Ticket, request: Ping): void => {
   const { destination, payload } = request
@@ -65,13 +68,14 @@ const begin = (ctx: Context, state: State, ticket: Ticket, request: Ping): Echo 
 }
 
 const send = (ctx: Context, path: Path, echo: Echo, request: Ping): Reason.Reason | undefined => {
-  const head = ctx.reserve(Icmpv4.headerLength + echo.payload.length)
-  const { identifier, payload, sequence } = echo
-  const at = Icmpv4.emit({ _tag: "EchoRequest", identifier, sequence }, head.bytes, head.at)
+  const { payload } = echo
+  const length = Icmpv4.headerLength + payload.length
+  const head = ctx.reserve(length)
+  const at = emit(path, echo, length, head)
   ctx.count(Counter.index.icmpSent)
   return ctx.ip.send(ctx, {
     path,
-    protocol: IpProtocol.icmp,
+    protocol: ctx.families[path.version].icmpProtocol,
     head,
     headEnd: Piece.copyRange(payload, 0, payload.length, head.bytes, at),
     pieces: noPieces,
@@ -82,6 +86,14 @@ const send = (ctx: Context, path: Path, echo: Echo, request: Ping): Reason.Reaso
     gso: undefined,
     credit: undefined
   })
+}
+
+/** Only in IPv6 does the checksum cover the addresses (RFC 4443 §2.3). */
+const emit = (path: Path, { identifier, sequence }: Echo, length: number, head: Head): number => {
+  const message = { _tag: "EchoRequest", identifier, sequence } as const
+  if (path.version === 4) return Icmpv4.emit(message, head.bytes, head.at)
+  const pseudo = Checksum.pseudo(path.source, path.destination, IpProtocol.icmpv6, length)
+  return Icmpv6.emit(message, head.bytes, head.at, Checksum.fold(pseudo))
 }
 
 const forget = (ctx: Context, state: State, echo: Echo): void => {

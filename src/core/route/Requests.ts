@@ -113,8 +113,12 @@ const isOnLink = (ctx: Context, link: LinkId, gateway: Address.Address): boolean
     (self.medium === "ip" || Address.isLinkLocal(gateway) || sharesPrefix(self, gateway))
 }
 
+/** rfc: 5942 §4 MUST NOT: an address made from an advertised prefix does not mean that the prefix is on the link; the advertisement says so by itself. */
+const makesOnLink = ({ origin }: InterfaceAddress): boolean => origin !== "slaac" && origin !== "temporary"
+
 /** What is on the link of an address is reached without a router. */
 export const onAssigned = (ctx: Context, state: State, link: LinkId, entry: InterfaceAddress): void => {
+  if (!makesOnLink(entry)) return
   const { address, prefixLength } = entry
   // A full table leaves the prefix to the other routes; the bound says so to whoever adds routes.
   Routes.add(ctx, state, {
@@ -130,9 +134,10 @@ export const onAssigned = (ctx: Context, state: State, link: LinkId, entry: Inte
 
 /** The route stays while another address of the link is in the same prefix. */
 export const onUnassigned = (ctx: Context, state: State, link: LinkId, entry: InterfaceAddress): void => {
+  if (!makesOnLink(entry)) return
   const { address, prefixLength } = entry
   const isShared = ctx.links.get(link)?.addresses.some((other) =>
-    other.id !== entry.id && isUsable(other) && other.prefixLength === prefixLength &&
+    other.id !== entry.id && makesOnLink(other) && isUsable(other) && other.prefixLength === prefixLength &&
     Address.samePrefix(other.address, address, prefixLength)
   )
   if (isShared === true) return

@@ -112,7 +112,9 @@ export const removeLink = (ctx: Context, state: State, link: LinkId): void => {
 /** All routes, the most specific first. */
 export const list = (state: State): ReadonlyArray<RouteInfo> =>
   Array.from(state.routes.values())
-    .toSorted((a, b) => b.length - a.length || Address.compare(a.prefix, b.prefix) || a.metric - b.metric || a.id - b.id)
+    .toSorted((a, b) =>
+      b.length - a.length || Address.compare(a.prefix, b.prefix) || a.metric - b.metric || a.id - b.id
+    )
     .map(({ gateway, length, link, metric, origin, prefix, source }) => ({
       prefix,
       length,

@@ -16,6 +16,7 @@ const blank: Assembly.Incomplete = {
   parts: [],
   receivedBytes: 0,
   total: undefined,
+  protocolAt: 9,
   header: new Uint8Array(20),
   marks: 0,
   isGroup: false,

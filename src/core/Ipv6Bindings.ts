@@ -1,0 +1,183 @@
+/**
+ * How IPv6's machines reach interfaces, neighbours and reassembly: the part of `core/Protocols.ts` that is IPv6's own.
+ */
+import * as Address from "../wire/Address.ts"
+import type { Context } from "./Context.ts"
+import * as Counter from "./Counter.ts"
+import { type AddressOrigin, find, type Interface, type InterfaceAddress, type LinkId } from "./Device.ts"
+import * as Addresses from "./device/Addresses.ts"
+import type { Effects } from "./device/Effects.ts"
+import type * as Icmpv6 from "./icmp/Icmpv6.ts"
+import * as Reassembly from "./ip/Reassembly.ts"
+import type { AddressLifetimes } from "./ipv6/AddressLifetimes.ts"
+import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
+import * as Detections from "./ipv6/Detections.ts"
+import * as InterfaceId from "./ipv6/InterfaceId.ts"
+import type * as Ipv6 from "./ipv6/Ipv6.ts"
+import * as Ndp from "./ipv6/Ndp.ts"
+import type { Detection } from "./ipv6/State.ts"
+import * as Filter from "./multicast/Filter.ts"
+import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Neighbors from "./neighbor/Neighbors.ts"
+import * as Routes from "./route/Routes.ts"
+import type { State } from "./State.ts"
+import { linkLocalPrefix, solicitedNode } from "./WellKnown.ts"
+
+/** What becomes of an address that was being detected. */
+export const detectionHooks = (state: State, effects: Effects): Detections.Hooks => ({
+  assign: (ctx, detection) => {
+    Addresses.adopt(ctx, state.device, effects, detection.id)
+    onDetected(ctx, state, effects, detection, true)
+  },
+  refuse: (ctx, detection) => {
+    ctx.count(Counter.index.addressConflicts)
+    Addresses.refuse(ctx, state.device, effects, detection.id)
+    onDetected(ctx, state, effects, detection, false)
+  }
+})
+
+const onDetected = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  { address, link }: Detection,
+  isUnique: boolean
+): void => Autoconfiguration.detected(ctx, state.ipv6, autoconfigurationHooks(state, effects), link, address, isUnique)
+
+/** How an interface gets what routers have told. */
+export const autoconfigurationHooks = (state: State, effects: Effects): Autoconfiguration.Hooks => ({
+  give: (ctx, link, address, origin, lifetimes) => give(ctx, state, effects, link, address, origin, lifetimes),
+  take: (ctx, link, address) => {
+    const self = state.device.interfaces.get(link)
+    const entry = self === undefined ? undefined : find(self, address)
+    if (entry !== undefined) Addresses.unassign(ctx, state.device, effects, link, entry)
+  },
+  addRoute: (ctx, link, { length, metric, prefix, router }) =>
+    Routes.add(ctx, state.route, {
+      prefix,
+      length,
+      gateway: router,
+      link,
+      metric,
+      source: undefined,
+      origin: "router"
+    }),
+  removeRoute: (ctx, link, { length, prefix, router }) => {
+    Routes.removeSelected(ctx, state.route, { prefix, length, gateway: router, link, origin: "router" })
+  },
+  setMtu: (ctx, link, mtuV6) => {
+    const self = state.device.interfaces.get(link)
+    if (self !== undefined) ctx.put(state.device.interfaces, link, { ...self, mtuV6 })
+  }
+})
+
+const give = (
+  ctx: Context,
+  state: State,
+  effects: Effects,
+  link: LinkId,
+  address: Address.Ipv6,
+  origin: AddressOrigin,
+  { preferredUntil, validUntil }: AddressLifetimes
+): boolean => {
+  const self = state.device.interfaces.get(link)
+  if (self === undefined) return false
+  const isPreferred = preferredUntil > ctx.at
+  const before = find(self, address)
+  if (before !== undefined) {
+    const isUsed = before.state === "preferred" || before.state === "deprecated"
+    const changed = isUsed ? isPreferred ? "preferred" : "deprecated" : before.state
+    const renewed = { ...before, origin, state: changed, preferredUntil, validUntil } as const
+    Addresses.renew(ctx, state.device, link, renewed)
+    return true
+  }
+  if (self.addresses.length >= ctx.config.limits.addresses) return false
+  const isFirst = isPreferred ? "preferred" : "deprecated"
+  const id = ctx.nextId()
+  const entry = { id, address, prefixLength: 64, state: isFirst, origin, preferredUntil, validUntil } as const
+  // rfc: 4862 §5.4 MUST, whatever is done about addresses that a person gives
+  Addresses.assign(ctx, state.device, effects, self, entry, true)
+  return true
+}
+
+export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
+  reassemble: (ctx, packet, fragment) => Reassembly.receiveV6(ctx, state.ip, packet, fragment),
+  isListened: (self, group) => ListenerDiscovery.isListened(state.multicast, self, group)
+})
+
+const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
+  hear: (ctx, self, address, heard, isForUs) => {
+    if (self.medium !== "ethernet") return false
+    const isKnown = Neighbors.hear(ctx, state.neighbor, neighborHooks, self, address, heard, isForUs)
+    if (isKnown && heard._tag === "Advertised" && heard.isRouter === false) {
+      Autoconfiguration.retired(ctx, state.ipv6, autoconfigurationHooks(state, effects), self.id, address)
+    }
+    return isKnown
+  },
+  detect: (ctx, id, input) => {
+    Detections.hear(ctx, state.ipv6, detectionHooks(state, effects), id, input)
+  },
+  conflict: (ctx, self, address, mac) => {
+    ctx.count(Counter.index.addressConflicts)
+    ctx.notice({ _tag: "AddressConflict", link: self.id, address, mac })
+  },
+  advertised: (ctx, self, router, message) => {
+    const hooks = autoconfigurationHooks(state, effects)
+    if (!Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)) ctx.drop("NdpNotForUs", self.id)
+  }
+})
+
+/** Who takes the messages that ICMPv6 only carries. */
+export const messageHandlers = (
+  state: State,
+  neighborHooks: Neighbors.Hooks,
+  effects: () => Effects
+): Pick<Icmpv6.Handlers, "neighborDiscovery" | "listenerDiscovery"> => ({
+  neighborDiscovery: (ctx, packet) => Ndp.receive(ctx, ndpHooks(state, neighborHooks, effects()), packet),
+  listenerDiscovery: (ctx, packet) => ListenerDiscovery.receive(ctx, state.multicast, packet)
+})
+
+/**
+ * The link-local address that an interface without one gets with its first IPv6 address (rfc: 4291 §2.1 MUST): a stable one that tells nothing of the link-layer
+ * address (rfc: 8064 §3 SHOULD).
+ */
+export const linkLocalOf = (ctx: Context, self: Interface): Address.Ipv6 | undefined => {
+  if (self.medium === "loopback") return undefined
+  const input: InterfaceId.StableInput = {
+    prefix: linkLocalPrefix,
+    netInterface: InterfaceId.wordsOf(self.name),
+    networkId: [],
+    duplicateCounter: 0
+  }
+  return InterfaceId.find(
+    (given) => InterfaceId.stable(ctx.keys.interfaceId, given),
+    input,
+    (address) => self.addresses.some((entry) => Address.equals(entry.address, address))
+  )?.address
+}
+
+/** An interface has an address: its solicited-node group is one that routers and switches must let through (rfc: 4862 §5.4.2, 4291 §2.8 MUST). */
+export const onAdded = (ctx: Context, state: State, self: Interface, { address }: InterfaceAddress): void => {
+  if (Address.isV4(address) || self.medium !== "ethernet") return
+  const group = solicitedNode(address)
+  const isTaken = ListenerDiscovery.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
+  // The packets come all the same where nothing filters them.
+  if (!isTaken) ctx.drop("NdpLimit", self.id, "multicastGroups")
+}
+
+/** It has it no more. */
+export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, id }: InterfaceAddress): void => {
+  Detections.end(ctx, state.ipv6, id)
+  const self = state.device.interfaces.get(link)
+  if (Address.isV4(address) || self === undefined || self.medium !== "ethernet") return
+  const group = solicitedNode(address)
+  if (!ListenerDiscovery.isListened(state.multicast, self, group)) return
+  ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
+}
+
+/** Reports that were sent from no address are sent again from the one that there is now (rfc: 3810 §5.2.13). */
+export const onAssigned = (ctx: Context, state: State, link: LinkId, { address }: InterfaceAddress): void => {
+  const self = state.device.interfaces.get(link)
+  if (self === undefined || Address.isV4(address) || !Address.isLinkLocal(address)) return
+  ListenerDiscovery.announce(ctx, state.multicast, self)
+}

@@ -1,0 +1,36 @@
+/**
+ * What IPv6 remembers beside addresses, neighbours and routes: detections that go on, and what routers have told.
+ */
+import type * as Address from "../../wire/Address.ts"
+import type { LinkId } from "../Device.ts"
+import { Table } from "../Journal.ts"
+import type { Armed } from "../Timer.ts"
+import type { DuplicateDetection } from "./DuplicateDetection.ts"
+import type { HostInterface } from "./HostInterface.ts"
+
+/** The detection of one address of an interface. */
+export interface Detection {
+  /** The id of the interface's address. */
+  readonly id: number
+  readonly link: LinkId
+  readonly address: Address.Ipv6
+  readonly machine: DuplicateDetection
+  readonly timer: Armed
+}
+
+/** A link whose interface configures itself. */
+export interface Host {
+  readonly machine: HostInterface
+  readonly timer: Armed
+}
+
+export interface State {
+  readonly hosts: Table<LinkId, Host>
+  /** By the id of the address. */
+  readonly detections: Table<number, Detection>
+}
+
+export const make = (): State => ({
+  hosts: new Table("ipv6.hosts"),
+  detections: new Table("ipv6.detections")
+})

@@ -1,0 +1,84 @@
+/**
+ * IPv6 through the workers and the sockets, as programs see it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as NetAddress from "effect/net/NetAddress"
+import { TestClock } from "effect/testing"
+import * as Network from "../../src/sockets/Network.ts"
+import * as Ping from "../../src/sockets/Ping.ts"
+import * as Tcp from "../../src/sockets/Tcp.ts"
+import * as Udp from "../../src/sockets/Udp.ts"
+import { on, pair } from "../workers/Hosts.ts"
+
+const first = "2001:db8::1"
+const second = "2001:db8::2"
+
+/** Two stacks of both families. */
+const both = Effect.gen(function*() {
+  const { one, two } = yield* pair()
+  yield* on(one)(Network.addAddress(1, `${first}/64`))
+  yield* on(two)(Network.addAddress(1, `${second}/64`))
+  return { one, two }
+})
+
+const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff)
+
+const settle = TestClock.adjust("10 millis")
+
+describe("IPv6 through the sockets", () => {
+  it.effect("shows addresses with their states and origins", () =>
+    Effect.gen(function*() {
+      const { one } = yield* both
+      const [, own] = yield* on(one)(Network.interfaces)
+      const found = own!.addresses.map(({ interface: { address }, origin, state }) => {
+        const shown = NetAddress.formatIp(address)
+        return `${origin} ${shown.startsWith("fe80::") ? "fe80::" : shown} ${state}`
+      })
+      assert.deepStrictEqual(found.slice(-2), ["linkLocal fe80:: preferred", `static ${first} preferred`])
+    }))
+
+  it.effect("pings", () =>
+    Effect.gen(function*() {
+      const { one } = yield* both
+      const asked = yield* Effect.forkChild(on(one)(Ping.ping(second, { payload: pattern(4000) })))
+      yield* settle
+      const pong = yield* Fiber.join(asked)
+      assert.isTrue(pong.isIntact)
+      assert.strictEqual(String(pong.from), second)
+    }))
+
+  it.effect("carries datagrams both ways", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* both
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      const data = pattern(30_000)
+      yield* client.send(data, `[${second}]:7`)
+      yield* settle
+      const question = yield* server.receive
+      assert.deepStrictEqual(question.bytes, data)
+      assert.strictEqual(question.source.toString(), `[${first}]:${client.address.port}`)
+      yield* server.send(Uint8Array.of(4), question.source)
+      yield* settle
+      assert.deepStrictEqual(Array.from((yield* client.receive).bytes), [4])
+    }))
+
+  it.effect("serves both families from one listener, and one only where that is asked for", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* both
+      const listener = yield* on(two)(Tcp.listen({ port: 80 }))
+      const client = yield* on(one)(Tcp.connect(`[${second}]:80`))
+      const server = yield* listener.accept
+      assert.strictEqual(server.remote.toString(), client.local.toString())
+      const data = pattern(300_000)
+      const reading = yield* Effect.forkChild(server.readAll)
+      yield* client.write(data)
+      yield* client.end
+      assert.isTrue(Buffer.compare(yield* Fiber.join(reading), data) === 0)
+      yield* on(two)(Tcp.listen({ port: 81, family: "IPv4" }))
+      const refused = yield* Effect.flip(on(one)(Tcp.connect(`[${second}]:81`)))
+      assert.strictEqual(refused.reason._tag, "ConnectionRefused")
+    }))
+})
