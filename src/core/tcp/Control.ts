@@ -3,7 +3,7 @@
  */
 import type * as Time from "../Time.ts"
 import type { Config } from "./Config.ts"
-import type { Controller } from "./congestion/Controller.ts"
+import type { AckSample, Controller } from "./congestion/Controller.ts"
 import { initialWindow } from "./congestion/Controller.ts"
 import * as Controllers from "./congestion/table.ts"
 
@@ -27,6 +27,9 @@ export const start = (config: Config, mss: number, at: Time.Instant): Control =>
 /** The control after its controller's state has moved on; the same record if it has not. */
 export const moved = (self: Control, state: unknown): Control =>
   state === self.state ? self : { controller: self.controller, state }
+
+/** An ACK has reported something new. */
+export const onAck = (self: Control, ack: AckSample): Control => moved(self, self.controller.onAck(self.state, ack))
 
 /** cwnd in bytes. */
 export const window = (self: Control): number => self.controller.window(self.state)

@@ -59,9 +59,8 @@ const tellController = (
 ): Connection => {
   const minRtt = Rtt.minimum(self.rtt)
   const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
-  const { controller, state } = self.control
   const { lostTold, phase } = self.recovery
-  const next = controller.onAck(state, {
+  const control = Control.onAck(self.control, {
     now: ctx.at,
     bytesAcked: acked,
     bytesDelivered: update.delivered,
@@ -76,7 +75,7 @@ const tellController = (
     rate: sample
   })
   const recovery = rate.lost === lostTold ? self.recovery : { ...self.recovery, lostTold: rate.lost }
-  return { ...self, rate, recovery, control: Control.moved(self.control, next) }
+  return { ...self, rate, recovery, control }
 }
 
 /** Counts duplicates, and takes back what a cumulative ACK explains (RFC 6582 §3.2: deflation by partial ACKs). */
@@ -231,6 +230,57 @@ export const onAck = (
   const endsFast = connection.recovery.phase === "fast" && self.recovery.phase === "open"
   const news = deliveredBy(self, update, connection.recovery.duplicates)
   return tellController(ctx, self, update, rtt, before, endsFast ? Math.min(update.acked, news) : update.acked)
+}
+
+/** Whether an ACK can say nothing but that text has arrived: nothing is lost, probed or tested, and nothing was selectively acknowledged. */
+export const isCalm = (self: Connection, segment: Segment.Segment): boolean => {
+  const { recovery } = self
+  return self.board.tree === undefined && recovery.phase === "open" && recovery.duplicates === 0 &&
+    self.rack.dsackRound === undefined && recovery.undo === undefined && recovery.lookAgain === Time.never &&
+    self.tail.endSeq === undefined &&
+    segment.options.sackBlocks.length === 0 && self.rate.lost === recovery.lostTold
+}
+
+/** The usual ACK, of new text and of nothing else ({@link isCalm}): what {@link onAck} does then, in one copy of the record. */
+export const onCalmAck = (
+  ctx: Context,
+  self: Connection,
+  segment: Segment.Segment,
+  snd: Connection["snd"],
+  queue: Connection["queue"]
+): Connection => {
+  const before = Scoreboard.pipe(self.board)
+  const update = Scoreboard.update(self.board, snd.una)
+  const rtt = measured(ctx, self, segment, update)
+  const perRound = Math.ceil(Sequence.distance(snd.una, snd.nxt) / (2 * snd.mss))
+  const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, perRound)
+  const minRtt = Rtt.minimum(estimate)
+  const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
+  const control = Control.onAck(self.control, {
+    now: ctx.at,
+    bytesAcked: update.acked,
+    bytesDelivered: update.delivered,
+    bytesLost: 0,
+    bytesInFlight: before,
+    bytesInFlightAfter: Scoreboard.pipe(update.board),
+    rtt,
+    srtt: estimate.srtt,
+    minRtt,
+    isAppLimited: snd.isAppLimited,
+    recovery: "none",
+    rate: sample
+  })
+  return {
+    ...self,
+    snd,
+    queue,
+    board: update.board,
+    rtt: estimate,
+    rate,
+    control,
+    rack: Recovery.usesRack(self) ? Rack.deliver(self.rack, update, ctx.at) : self.rack,
+    tail: rtt === undefined ? self.tail : TailLossProbe.sampled(self.tail)
+  }
 }
 
 /** RACK's reordering timer has fired: what waited for it is lost now (rfc: 8985 §6.3). */

@@ -26,6 +26,7 @@ import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
+import type { SendQueue } from "./SendQueue.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
 import * as Undo from "./Undo.ts"
@@ -55,6 +56,8 @@ export interface Recovery {
   readonly lostTold: number
   /** What could show that the last recovery was for nothing. */
   readonly undo: Undo.Undo | undefined
+  /** When this is acknowledged nothing will show it any more. */
+  readonly undoUntil: Sequence.Sequence
   /** The test of a timeout that may have come too early. */
   readonly frto: Frto.Frto
 }
@@ -74,6 +77,7 @@ export const initial: Recovery = Object.freeze({
   lookAgain: Time.never,
   lostTold: 0,
   undo: undefined,
+  undoUntil: 0,
   frto: Frto.off
 })
 
@@ -123,10 +127,11 @@ const nudge = Time.micros(0.001)
 export const departure = (ctx: Context, self: Connection): Time.Instant =>
   Time.latest(ctx.at, Time.plus(self.snd.lastAt, nudge))
 
-/** Takes note of text that has left for the first time, `size` bytes up to `end` in packets of `segment`. */
+/** Takes note of text that has left for the first time, `size` bytes up to `end` in packets of `segment`; `queue` has been read for it. */
 export const sent = (
   ctx: Context,
   self: Connection,
+  queue: SendQueue,
   end: Sequence.Sequence,
   size: number,
   segment: number
@@ -135,6 +140,7 @@ export const sent = (
   const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
   return {
     ...self,
+    queue,
     rate,
     board: Scoreboard.sent(self.board, end, segment, stamp),
     recovery: spent(self.recovery, size),
@@ -215,7 +221,16 @@ export const leave = (ctx: Context, self: Connection): Connection => {
   return {
     ...self,
     control,
-    recovery: { ...self.recovery, phase: "open", duplicates: 0, prr: undefined, budget: 0, frto: Frto.off }
+    recovery: {
+      ...self.recovery,
+      phase: "open",
+      duplicates: 0,
+      prr: undefined,
+      budget: 0,
+      frto: Frto.off,
+      // Reports of duplicates come within a round trip of what was sent twice.
+      undoUntil: self.snd.nxt
+    }
   }
 }
 

@@ -80,23 +80,24 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind.
   const flags = isLast ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
   const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
-  return afterSend(ctx, { ...sent, queue }, seq, withFin ? Sequence.add(end, 1) : end, mss)
+  return afterSend(ctx, sent, queue, seq, withFin ? Sequence.add(end, 1) : end, mss)
 }
 
 /** A FIN alone: everything before it has left. */
 const fin = (ctx: Context, self: Connection): Connection => {
   const seq = self.snd.nxt
   const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss, false)
-  return afterSend(ctx, sent, seq, Sequence.add(seq, 1), self.snd.mss)
+  return afterSend(ctx, sent, self.queue, seq, Sequence.add(seq, 1), self.snd.mss)
 }
 
 const afterSend = (
   ctx: Context,
   self: Connection,
+  queue: SendQueue.SendQueue,
   start: Sequence.Sequence,
   end: Sequence.Sequence,
   mss: number
-): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, end, Sequence.distance(start, end), mss))
+): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, queue, end, Sequence.distance(start, end), mss))
 
 /** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
 export const one = (ctx: Context, self: Connection): Connection | undefined => {

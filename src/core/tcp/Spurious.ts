@@ -2,6 +2,7 @@
  * Taking back what was done for nothing: a timeout that only came too early (F-RTO, RFC 5682; `Frto.ts` holds the test), a loss that was none (by timestamps or by
  * D-SACK; `Undo.ts` tells it). The window, the threshold and the timer return to what they were (RFC 4015 §3).
  */
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import type { Connection } from "./Connection.ts"
@@ -106,8 +107,11 @@ export const onAck = (
   update: Scoreboard.Update,
   isDuplicate: boolean
 ): Connection => {
-  const { undo } = self.recovery
+  const { phase, undo, undoUntil } = self.recovery
   let next = self
+  if (undo !== undefined && phase === "open" && Sequence.afterOrEqual(self.snd.una, undoUntil) && update.acked > 0) {
+    return { ...self, recovery: { ...self.recovery, undo: undefined } }
+  }
   if (undo !== undefined && self.config.undo) {
     const proof = Undo.onAck(undo, {
       isNew: update.acked > 0,

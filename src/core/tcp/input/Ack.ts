@@ -118,11 +118,12 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   const duplicate = isDuplicate(self, segment, segment.window << self.agreed.sendScale)
   const before = snd.wnd
   const isNew = una !== snd.una
-  const moved: Connection = {
-    ...self,
-    snd: advanced(self, segment, una),
-    queue: isNew ? released(ctx, self, una) : self.queue
+  const sent = advanced(self, segment, una)
+  const queue = isNew ? released(ctx, self, una) : self.queue
+  if (isNew && !self.agreed.ecn && Feedback.isCalm(self, segment)) {
+    return progress(ctx, Feedback.onCalmAck(ctx, self, segment, sent, queue))
   }
+  const moved: Connection = { ...self, snd: sent, queue }
   // Nothing is on its way, so only a report of duplicates can still say something of what was.
   const isOver = !isNew && Connections.inFlight(self) === 0
   if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(moved, before)
