@@ -1,0 +1,109 @@
+/**
+ * Effect's `Dns` and `AddressResolver` over the stack's own UDP and TCP: names in `Tcp.connect("example.org:80")` and in HTTP
+ * clients are looked up by these.
+ *
+ * @example
+ * ```ts
+ * const Names = NetstackDns.layer({ nameServers: ["10.0.0.53"], search: ["internal"] })
+ * const page = HttpClient.get("http://api/").pipe(Effect.provide(Layer.provideMerge(NetstackHttpClient.layer(), Names)))
+ * ```
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as AddressResolver from "effect/net/AddressResolver"
+import * as Dns from "effect/net/Dns"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as DnsCache from "../src/services/DnsCache.ts"
+import * as DnsClient from "../src/services/DnsClient.ts"
+import { Netstack } from "../src/sockets/Netstack.ts"
+import * as Network from "../src/sockets/Network.ts"
+import { EntropySource } from "../src/workers/EntropySource.ts"
+
+/** An address, on port 53 unless it says otherwise. */
+export type NameServer = NetAddress.IpAddressInput | NetAddress.InetAddressInput
+
+export interface Options {
+  /** In the order in which to ask them. */
+  readonly nameServers: ReadonlyArray<NameServer>
+  /** Domains that are tried behind names that are not absolute. */
+  readonly search?: ReadonlyArray<string>
+  /** A name with fewer dots is tried behind the domains of `search` first; 1 if absent. */
+  readonly ndots?: number
+  /** Names with addresses that no server is asked for; `Host.parseHostsFile` makes such a table of a hosts file. */
+  readonly hosts?: Host.HostsTable | Readonly<Record<string, ReadonlyArray<NetAddress.IpAddressInput>>>
+  /** For the first try of a server, doubled with each further one; 2 seconds if absent. */
+  readonly timeout?: Duration.Input
+  /** Rounds over all servers; 3 if absent. */
+  readonly tries?: number
+  /** Octets of the largest answer over UDP; longer ones come over TCP. 1232 if absent. */
+  readonly payload?: number
+  /** Bounds of the cache, in answers, octets and seconds; see `DnsCache.defaults`. */
+  readonly cache?: Partial<DnsCache.Bounds>
+}
+
+type Failure = NetAddress.NetAddressError
+
+const serversOf = (inputs: ReadonlyArray<NameServer>): Effect.Effect<ReadonlyArray<NetAddress.InetAddress>, Failure> =>
+  Effect.forEach(inputs, (input) => Effect.fromResult(Dns.nameServerFromInput(input)))
+
+const hostsOf = (hosts: NonNullable<Options["hosts"]>): Effect.Effect<Host.HostsTable, Failure> =>
+  Effect.gen(function*() {
+    if (hosts instanceof Map) return hosts as Host.HostsTable
+    const table = new Map<Host.DomainName, [NetAddress.IpAddress, ...Array<NetAddress.IpAddress>]>()
+    const entries = Object.entries(hosts as Readonly<Record<string, ReadonlyArray<NetAddress.IpAddressInput>>>)
+    for (const [name, inputs] of entries) {
+      const domain = yield* Effect.fromResult(Host.domainNameFromString(name))
+      const addresses = yield* Effect.forEach(inputs, (input) => Effect.fromResult(NetAddress.ipFromInput(input)))
+      const [first, ...rest] = addresses
+      if (first !== undefined) table.set(Host.toRelative(domain), [first, ...rest])
+    }
+    return table
+  })
+
+const domainsOf = (search: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, Failure> =>
+  Effect.forEach(search, (domain) => Effect.fromResult(Host.domainNameFromString(domain)))
+
+/** A resolver that lives as long as the scope; fails when an address or a name among the options is none. */
+export const make = (options: Options): Effect.Effect<Dns.Dns["Service"], Failure, Netstack | Scope.Scope> =>
+  Effect.gen(function*() {
+    const servers = yield* serversOf(options.nameServers)
+    return yield* DnsClient.make({
+      nameServers: Effect.succeed(servers),
+      search: yield* domainsOf(options.search ?? []),
+      ndots: options.ndots ?? 1,
+      hosts: yield* hostsOf(options.hosts ?? {}),
+      timeout: Duration.fromInputUnsafe(options.timeout ?? Duration.seconds(2)),
+      tries: options.tries ?? 3,
+      payload: options.payload ?? DnsClient.defaultPayload,
+      cache: { ...DnsCache.defaults, ...options.cache },
+      generate: yield* EntropySource
+    })
+  })
+
+/** The number of an interface of the stack, for addresses such as `fe80::1%tap0`. */
+const scopeIdIn = (stack: Netstack["Service"]): AddressResolver.ScopeIdLookup => (name) =>
+  Effect.map(
+    Effect.provideService(Network.interfaces, Netstack, stack),
+    (all) => Option.fromUndefinedOr(all.find((each) => each.name === name)?.link)
+  )
+
+/** `AddressResolver` over whatever `Dns` the program has, with the zones of the stack's interfaces. */
+export const layerAddressResolver: Layer.Layer<AddressResolver.AddressResolver, never, Dns.Dns | Netstack> = Layer
+  .unwrap(Effect.map(Netstack, (stack) => AddressResolver.layer({ scopeId: scopeIdIn(stack) })))
+
+/** Both services. */
+export const layer = (
+  options: Options
+): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure, Netstack> =>
+  Layer.provideMerge(layerAddressResolver, Layer.effect(Dns.Dns, make(options)))
+
+/** {@link layer} with options from the program's configuration. */
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure | Config.ConfigError, Netstack> =>
+  Layer.provideMerge(layerAddressResolver, Layer.effect(Dns.Dns, Effect.flatMap(Config.unwrap(options), make)))
