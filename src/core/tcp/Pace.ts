@@ -12,6 +12,12 @@ import * as Deadlines from "./Timer.ts"
 /** One timer serves at least so much time, so that a fast path costs no timer per segment. */
 const quantum = Time.millis(1)
 
+/**
+ * The longest wait for one segment. A round-trip time that was measured over lost packets can make the rate as low as bytes per minute,
+ * and a connection that waits for hours to send its FIN lives as long.
+ */
+const longest = Time.seconds(1)
+
 /** Bytes per second, if the connection is to be paced. */
 export const rateOf = (self: Connection): number | undefined => {
   const { controller, state } = self.control
@@ -32,5 +38,5 @@ export const burst = (self: Connection): number => {
 export const sent = (ctx: Context, self: Connection, bytes: number): Connection => {
   const rate = rateOf(self)
   if (rate === undefined) return self
-  return Deadlines.withPace(self, Time.plus(ctx.at, Time.micros(bytes / rate * 1_000_000)))
+  return Deadlines.withPace(self, Time.plus(ctx.at, Time.min(Time.micros(bytes / rate * 1_000_000), longest)))
 }

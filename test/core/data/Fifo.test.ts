@@ -12,7 +12,7 @@ describe("Fifo", () => {
         const action = random.below(10)
         if (action < 5) {
           fifo = Fifo.push(fifo, i)
-          twin = [...twin, i]
+          twin = twin.concat(i)
         } else if (action < 7) {
           fifo = Fifo.shift(fifo)
           twin = twin.slice(1)
@@ -22,7 +22,7 @@ describe("Fifo", () => {
           twin = twin.slice(count)
         } else if (action < 9) {
           fifo = Fifo.unshift(fifo, [-i, -i - 1])
-          twin = [-i, -i - 1, ...twin]
+          twin = [-i, -i - 1].concat(twin)
         } else {
           const divisor = 2 + random.below(5)
           fifo = Fifo.filter(fifo, (item) => item % divisor !== 0)

@@ -20,7 +20,7 @@ describe("Bytes that come back from a reader who has gone", () => {
   it("are read again before what came after them", () => {
     const { connection, self } = give(false)
     const { length, pieces } = self.call({ _tag: "TcpRead", connection, max: 1000, block: true })
-    const bytes = pieces.flatMap((piece) => [...piece.bytes.subarray(piece.start, piece.end)])
+    const bytes = pieces.flatMap((piece) => Array.from(piece.bytes.subarray(piece.start, piece.end)))
     assert.deepStrictEqual([length, bytes], [150, [...text(150)]])
     self.call({ _tag: "TcpAbort", connection })
     assert.strictEqual(self.memory(), 0)
