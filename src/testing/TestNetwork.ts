@@ -30,6 +30,7 @@ import type * as Network from "../sockets/Network.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as EntropySource from "../workers/EntropySource.ts"
 import type { Stack } from "../workers/Stack.ts"
+import { type Intercepted, interceptLink, type Interceptor } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
 import * as Topology from "./Topology.ts"
 import { type Detail, Trace, type Way } from "./Trace.ts"
@@ -59,6 +60,8 @@ export interface TestLink {
   /** Ends a partition, of one direction or of both; a host that was told that its link is down is told that it is up. */
   readonly heal: (direction?: Topology.Direction) => Effect.Effect<void>
   readonly statistics: (direction: Topology.Direction) => Faults.Statistics
+  /** Has every frame of one direction looked at from now on, changed or lost (see `interceptLink.ts`); `undefined` ends it. */
+  readonly intercept: (direction: Topology.Direction, interceptor: Interceptor | undefined) => Effect.Effect<void>
 }
 
 /** A network of running stacks, for tests that look at it and change it. */
@@ -116,6 +119,7 @@ const patch = ([one, two]: readonly [Link, Link]): Effect.Effect<void, LinkError
 /** What a link of the plan becomes. */
 interface Cable {
   readonly faults: Faults.Faults
+  readonly intercept: Intercepted["intercept"]
   /** Whoever opens the link with the faults sends forth; else it sends back. */
   readonly sendsForth: boolean
   /** What hosts open at its ends. */
@@ -128,22 +132,24 @@ const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switc
   const { ends: [first, second], faults, mtu, name } = planned
   const faulty = (link: Link, sendsForth: boolean) => {
     const [send, receive] = sendsForth ? [faults.forth, faults.back] : [faults.back, faults.forth]
-    return { faults: Faults.make({ ...link, name }, { seed, send, receive }), sendsForth, joined: undefined }
+    const made = Faults.make({ ...link, name }, { seed, send, receive })
+    const { intercept, link: intercepted } = interceptLink(made.link)
+    return { faults: made, intercept, sendsForth, joined: undefined, link: intercepted }
   }
   const portOf = (end: Plan.PortEnd): Link => switches[end.switch]!.ports[end.port]!
   if (first._tag === "Port") {
     // Who opens a port of a switch sends into it: what a host at the second end sends goes back.
     const made = faulty(portOf(first), false)
-    if (second._tag === "Interface") return { ...made, plugs: [[second, made.faults.link]] }
-    return { ...made, plugs: [], joined: [made.faults.link, portOf(second)] }
+    if (second._tag === "Interface") return { ...made, plugs: [[second, made.link]] }
+    return { ...made, plugs: [], joined: [made.link, portOf(second)] }
   }
   const [here, there] = MemoryLink.pair({ mtu })
   const made = faulty(second._tag === "Port" ? portOf(second) : here, true)
-  const own = [first, made.faults.link] as const
+  const own = [first, made.link] as const
   return { ...made, plugs: second._tag === "Port" ? [own] : [own, [second, there]] }
 }
 
-const testLinkOf = ({ faults, sendsForth }: Cable): TestLink => {
+const testLinkOf = ({ faults, intercept, sendsForth }: Cable): TestLink => {
   const sideOf = (direction: Topology.Direction): Faults.Direction =>
     (direction === "forth") === sendsForth ? "send" : "receive"
   return {
@@ -151,7 +157,8 @@ const testLinkOf = ({ faults, sendsForth }: Cable): TestLink => {
     partition: (direction) => direction === undefined ? faults.partition : faults.block(sideOf(direction), true),
     down: faults.down,
     heal: (direction) => direction === undefined ? faults.heal : faults.block(sideOf(direction), false),
-    statistics: (direction) => faults.statistics()[sideOf(direction)]
+    statistics: (direction) => faults.statistics()[sideOf(direction)],
+    intercept: (direction, interceptor) => intercept(sideOf(direction), interceptor)
   }
 }
 

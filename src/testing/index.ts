@@ -20,6 +20,7 @@ export * as Wire from "./Wire.ts"
 
 // Networks as data, simulated
 export * as Pattern from "./Pattern.ts"
+export { pcapngOf } from "./pcapngOf.ts"
 export * as Program from "./Program.ts"
 export * as Simulator from "./Simulator.ts"
 export * as Topology from "./Topology.ts"

@@ -158,6 +158,33 @@ describe("TestNetwork", () => {
       assert.isTrue(yield* answers(remote))
     })))
 
+  it.effect("shows single frames to the test, which loses or changes them", () =>
+    Effect.gen(function*() {
+      for (const direction of ["forth", "back"] as const) {
+        yield* TestNetwork.run(Effect.gen(function*() {
+          // When the hosts have announced their addresses.
+          yield* Effect.sleep("5 seconds")
+          assert.isTrue(yield* answers(remote))
+          const wire = yield* TestNetwork.link("wire")
+          const seen: Array<number> = []
+          yield* wire.intercept(direction, (frame, number) => {
+            seen.push(number)
+            return number === 1 ? undefined : frame.fill(0, number === 2 ? 20 : frame.length)
+          })
+          // The first is lost, the second damaged.
+          assert.deepStrictEqual([yield* answers(remote), yield* answers(remote), yield* answers(remote)], [
+            false,
+            false,
+            true
+          ])
+          assert.deepStrictEqual(seen, [1, 2, 3])
+          yield* wire.intercept(direction, undefined)
+          assert.isTrue(yield* answers(remote))
+          assert.strictEqual(seen.length, 3)
+        }))
+      }
+    }))
+
   it.effect("changes links at the times that the topology tells", () =>
     TestNetwork.run(
       Effect.gen(function*() {

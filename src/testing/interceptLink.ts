@@ -1,0 +1,72 @@
+/**
+ * Lets a test look into every frame of a running link, change it or lose it, before the faults do.
+ */
+import * as Effect from "effect/Effect"
+import type { Link, Port } from "../link/Link.ts"
+import * as Frame from "../wire/Frame.ts"
+
+/** What it answers goes on in place of the frame; `undefined` loses it. Frames of a direction are counted from 1. */
+export type Interceptor = (frame: Uint8Array, number: number) => Uint8Array | undefined
+
+/** One direction: who looks, if anybody does. */
+class Gate {
+  private interceptor: Interceptor | undefined
+  private count = 0
+
+  set(interceptor: Interceptor | undefined): void {
+    this.interceptor = interceptor
+    this.count = 0
+  }
+
+  get isOpen(): boolean {
+    return this.interceptor === undefined
+  }
+
+  /** What is left of frames, changed or not; those that are not passed on are given to `done`. */
+  pass(frames: ReadonlyArray<Frame.Frame>, done: (frame: Frame.Frame) => void): ReadonlyArray<Frame.Frame> {
+    return frames.flatMap((frame) => {
+      this.count++
+      const bytes = this.interceptor?.(Frame.copy(frame), this.count)
+      done(frame)
+      return bytes === undefined ? [] : [Frame.plain(bytes)]
+    })
+  }
+}
+
+const ignore = (): void => {}
+
+const release = (frame: Frame.Frame): void => frame.slab?.release()
+
+/** What a slow link does not take is lost: whoever looks into frames is not after speed. */
+const through = (port: Port, gate: Gate): Port => ({
+  ...port,
+  send: (frames, from) => {
+    if (gate.isOpen) return port.send(frames, from)
+    port.send(gate.pass(frames.slice(from), ignore), 0)
+    return frames.length - from
+  }
+})
+
+export interface Intercepted {
+  readonly link: Link
+  /** As the opener of the link sees it. */
+  readonly intercept: (direction: "send" | "receive", interceptor: Interceptor | undefined) => Effect.Effect<void>
+}
+
+export const interceptLink = (link: Link): Intercepted => {
+  const gates = { send: new Gate(), receive: new Gate() }
+  return {
+    link: {
+      ...link,
+      open: (sink) =>
+        Effect.map(
+          link.open({
+            frames: (batch) => sink.frames(gates.receive.isOpen ? batch : gates.receive.pass(batch, release)),
+            changed: sink.changed
+          }),
+          (port) => through(port, gates.send)
+        )
+    },
+    intercept: (direction, interceptor) => Effect.sync(() => gates[direction].set(interceptor))
+  }
+}
