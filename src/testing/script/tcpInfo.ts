@@ -25,37 +25,72 @@ const optionsOf = ({ ecn, sack, timestamps, windowScaling }: Info): number =>
 const thresholdOf = (bytes: number, mss: number): number =>
   Number.isFinite(bytes) ? Math.floor(bytes / mss) : 0x7fff_ffff
 
-export const tcpInfo = (info: Info): ReadonlyMap<string, number> => {
-  const segments = (bytes: number): number => Math.ceil(bytes / Math.max(1, info.sendMss))
-  return new Map(Object.entries({
-    ...infoConstants,
-    tcpi_state: states[info.state],
-    tcpi_ca_state: caStates[info.caState],
-    tcpi_retransmits: info.backoff,
-    tcpi_probes: info.probes,
-    tcpi_backoff: info.backoff,
-    tcpi_options: optionsOf(info),
-    tcpi_snd_wscale: info.sendScale,
-    tcpi_rcv_wscale: info.receiveScale,
-    tcpi_rto: Math.round(info.rto),
-    tcpi_snd_mss: info.sendMss,
-    tcpi_rcv_mss: info.receiveMss,
+type Fields = Readonly<Record<string, number>>
+
+const numbersOfSegments = (info: Info): Fields => {
+  const mss = Math.max(1, info.sendMss)
+  const segments = (bytes: number): number => Math.ceil(bytes / mss)
+  return {
     tcpi_unacked: segments(info.inFlight),
-    tcpi_pmtu: info.pathMtu,
-    tcpi_rtt: Math.round(info.smoothedRtt),
-    tcpi_rttvar: Math.round(info.rttVariation),
-    tcpi_min_rtt: Math.round(info.minimumRtt),
-    tcpi_snd_ssthresh: thresholdOf(info.slowStartThreshold, info.sendMss),
-    tcpi_snd_cwnd: Math.floor(info.congestionWindow / Math.max(1, info.sendMss)),
-    tcpi_snd_wnd: info.sendWindow,
-    tcpi_rcv_wnd: info.receiveWindow,
-    tcpi_rcv_space: info.receiveWindow,
+    tcpi_sacked: segments(info.sacked),
+    tcpi_lost: segments(info.lost),
+    tcpi_snd_cwnd: Math.floor(info.congestionWindow / mss),
+    tcpi_snd_ssthresh: thresholdOf(info.slowStartThreshold, mss),
     tcpi_total_retrans: info.segmentsRetransmitted,
-    tcpi_bytes_acked: info.bytesAcked,
-    tcpi_bytes_received: info.bytesReceived,
-    tcpi_bytes_retrans: info.bytesRetransmitted,
     tcpi_segs_out: info.segmentsSent,
     tcpi_segs_in: info.segmentsReceived,
-    tcpi_notsent_bytes: info.unsent
-  }))
+    tcpi_data_segs_out: info.textSegmentsSent,
+    tcpi_data_segs_in: info.textSegmentsReceived,
+    tcpi_delivered: segments(info.bytesDelivered),
+    tcpi_dsack_dups: info.duplicatesReported,
+    tcpi_rcv_ooopack: info.segmentsAhead,
+    tcpi_reordering: info.reordering
+  }
 }
+
+const times = (info: Info): Fields => ({
+  tcpi_rto: Math.round(info.rto),
+  tcpi_ato: Math.round(info.ackDelay),
+  tcpi_rtt: Math.round(info.smoothedRtt),
+  tcpi_rttvar: Math.round(info.rttVariation),
+  tcpi_min_rtt: Math.round(info.minimumRtt),
+  // These three Linux has in milliseconds.
+  tcpi_last_data_sent: Math.floor(info.sinceSent / 1000),
+  tcpi_last_data_recv: Math.floor(info.sinceText / 1000),
+  tcpi_last_ack_recv: Math.floor(info.sinceHeard / 1000)
+})
+
+const sizes = (info: Info): Fields => ({
+  tcpi_snd_wscale: info.sendScale,
+  tcpi_rcv_wscale: info.receiveScale,
+  tcpi_snd_mss: info.sendMss,
+  tcpi_rcv_mss: info.receiveMss,
+  tcpi_advmss: info.advertisedMss,
+  tcpi_pmtu: info.pathMtu,
+  tcpi_snd_wnd: info.sendWindow,
+  tcpi_rcv_wnd: info.receiveWindow,
+  tcpi_rcv_space: info.receiveBuffer,
+  tcpi_notsent_bytes: info.unsent,
+  tcpi_bytes_acked: info.bytesAcked,
+  tcpi_bytes_sent: info.bytesSent,
+  tcpi_bytes_received: info.bytesReceived,
+  tcpi_bytes_retrans: info.bytesRetransmitted
+})
+
+export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
+  new Map(Object.entries({
+    ...infoConstants,
+    ...numbersOfSegments(info),
+    ...times(info),
+    ...sizes(info),
+    tcpi_state: states[info.state],
+    tcpi_ca_state: caStates[info.caState],
+    tcpi_options: optionsOf(info),
+    tcpi_retransmits: info.backoff,
+    tcpi_backoff: info.backoff,
+    tcpi_probes: info.probes,
+    tcpi_total_rto: info.timeouts,
+    tcpi_reord_seen: info.reorderingSeen ? 1 : 0,
+    tcpi_delivery_rate_app_limited: info.isAppLimited ? 1 : 0,
+    ...(info.pacingRate === undefined ? {} : { tcpi_pacing_rate: Math.round(info.pacingRate) })
+  }))
