@@ -12,11 +12,12 @@ export interface Certificate {
 
 const tag = { boolean: 1, integer: 2, bits: 3, octets: 4, oid: 6, utf8: 12, utcTime: 23, sequence: 0x30, set: 0x31 }
 
-/** Type, length and value; a length above 127 takes further octets. */
+/** Type, length and value; a length above 127 takes one further octet or two, as few as can be. */
 const element = (type: number, ...parts: ReadonlyArray<Uint8Array>): Buffer => {
   const value = Buffer.concat(parts)
-  if (value.length < 0x80) return Buffer.concat([Buffer.from([type, value.length]), value])
-  return Buffer.concat([Buffer.from([type, 0x82, value.length >> 8, value.length & 0xff]), value])
+  const { length } = value
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  return Buffer.concat([Buffer.from([type, ...size]), value])
 }
 
 const sequence = (...parts: ReadonlyArray<Uint8Array>): Buffer => element(tag.sequence, ...parts)
@@ -60,11 +61,9 @@ export const make = (first: string, ...others: ReadonlyArray<string>): Certifica
     element(0xa3, extensions)
   )
   const signature = element(tag.bits, Buffer.from([0]), sign("sha256", body, privateKey))
-  const der = sequence(body, ecdsaWithSha256, signature)
+  const lines = sequence(body, ecdsaWithSha256, signature).toString("base64").match(/.{1,64}/g)!
   return {
     key: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-    cert: `-----BEGIN CERTIFICATE-----\n${
-      der.toString("base64").replaceAll(/.{64}/g, "$&\n")
-    }\n-----END CERTIFICATE-----\n`
+    cert: ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n")
   }
 }

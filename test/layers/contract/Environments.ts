@@ -1,0 +1,118 @@
+/**
+ * The two worlds that the contracts are held against: Node's network, on the kernel's loopback, and two stacks on a wire. A
+ * contract sees Effect's services and nothing else.
+ */
+import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as NodeWS from "@effect/platform-node/NodeWS"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type * as DatagramSocket from "effect/socket/DatagramSocket"
+import type * as Socket from "effect/socket/Socket"
+import type * as SocketServer from "effect/socket/SocketServer"
+import * as NetstackDatagramSocket from "../../../layers/NetstackDatagramSocket.ts"
+import * as NetstackHttpClient from "../../../layers/NetstackHttpClient.ts"
+import * as NetstackHttpServer from "../../../layers/NetstackHttpServer.ts"
+import * as NetstackSocket from "../../../layers/NetstackSocket.ts"
+import * as NetstackSocketServer from "../../../layers/NetstackSocketServer.ts"
+import { Netstack } from "../../../src/sockets/Netstack.ts"
+import { addressOne, addressTwo, on, pair } from "../../workers/Hosts.ts"
+
+const http = process.getBuiltinModule("node:http")
+
+/** What is common to the options of both kinds of datagram sockets. */
+export interface DatagramOptions {
+  readonly port?: number
+  readonly connect?: NetAddress.InetAddress
+  readonly peer?: NetAddress.InetAddress
+  readonly capacity?: number
+  readonly strategy?: "dropping" | "sliding"
+  readonly onError?: (error: DatagramSocket.DatagramSocketError) => void
+}
+
+type Clients = Readonly<Record<"undici" | "node:http", Layer.Layer<HttpClient.HttpClient>>>
+
+export interface Environment {
+  /** Where servers are found, and clients come from. */
+  readonly serverHost: string
+  readonly clientHost: string
+  readonly socketServer: Effect.Effect<
+    SocketServer.SocketServer["Service"],
+    SocketServer.SocketServerError,
+    Scope.Scope
+  >
+  readonly socket: (port: number) => Effect.Effect<Socket.Socket>
+  readonly serverDatagrams: (options?: DatagramOptions) => Effect.Effect<DatagramSocket.DatagramSocket>
+  readonly clientDatagrams: (options?: DatagramOptions) => Effect.Effect<DatagramSocket.DatagramSocket>
+  readonly httpServer: Layer.Layer<HttpServer.HttpServer>
+  readonly httpClients: Clients
+  readonly webSockets: Layer.Layer<Socket.WebSocketConstructor>
+}
+
+const loopback = "127.0.0.1"
+
+/** Options of both kinds are named alike. */
+const datagramOptions = ({ capacity, connect, onError, peer, port, strategy }: DatagramOptions, host: string) => ({
+  bind: { address: host, port: port ?? 0 },
+  receiveBuffer: { capacity, strategy },
+  onError,
+  ...(connect === undefined ? { peer } : { connect })
+})
+
+const nodeDatagrams = (options: DatagramOptions = {}) =>
+  NodeDatagramSocket.make(datagramOptions(options, loopback) as NodeDatagramSocket.Options)
+
+const kernel: Environment = {
+  serverHost: loopback,
+  clientHost: loopback,
+  socketServer: NodeSocketServer.make({ port: 0, host: loopback }),
+  socket: (port) => NodeSocket.makeNet({ host: loopback, port }),
+  serverDatagrams: nodeDatagrams,
+  clientDatagrams: nodeDatagrams,
+  httpServer: Layer.orDie(NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: loopback })),
+  httpClients: {
+    undici: NodeHttpClient.layerUndici,
+    "node:http": Layer.provide(
+      NodeHttpClient.layerNodeHttpNoAgent,
+      NodeHttpClient.layerAgentOptions({ keepAlive: true })
+    )
+  },
+  webSockets: NodeWS.layerWebSocketConstructor
+}
+
+const stacks: Effect.Effect<Environment, never, Scope.Scope> = Effect.map(pair(), ({ one, two }) => {
+  const client = Layer.succeed(Netstack, one)
+  const server = Layer.succeed(Netstack, two)
+  const datagrams = (stack: typeof one, host: string) => (options: DatagramOptions = {}) =>
+    on(stack)(NetstackDatagramSocket.make(datagramOptions(options, host) as NetstackDatagramSocket.Options))
+  return {
+    serverHost: addressTwo,
+    clientHost: addressOne,
+    socketServer: on(two)(NetstackSocketServer.make({ address: addressTwo })),
+    socket: (port) => on(one)(NetstackSocket.make({ host: addressTwo, port })),
+    serverDatagrams: datagrams(two, addressTwo),
+    clientDatagrams: datagrams(one, addressOne),
+    httpServer: Layer.orDie(Layer.provide(NetstackHttpServer.layerServer({ port: 0 }), server)),
+    httpClients: {
+      undici: Layer.provide(NetstackHttpClient.layerUndici(), client),
+      "node:http": Layer.provide(NetstackHttpClient.layerNodeHttp(), client)
+    },
+    webSockets: Layer.provide(NetstackHttpClient.layerWebSocketConstructor(), client)
+  }
+})
+
+/** Each world by its name, made afresh for each test. */
+export const environments: Readonly<Record<string, Effect.Effect<Environment, never, Scope.Scope>>> = {
+  "Node's network": Effect.succeed(kernel),
+  "the stack": stacks
+}
+
+export const portOf = (address: NetAddress.SocketAddress): number =>
+  NetAddress.isInetAddress(address) ? address.port : 0
