@@ -220,6 +220,19 @@ export const table = {
     limits: "Connections in TIME-WAIT",
     atLimit: { evicts: "the connection longest in TIME-WAIT" }
   },
+  tcpFastOpens: {
+    default: 256,
+    unit: "entries",
+    limits:
+      "Half-open connections whose SYN brought data that was taken (RFC 7413 §4.2); data of further SYNs waits for the handshake",
+    atLimit: { fails: "the data of the SYN is not taken, and comes again after the handshake" }
+  },
+  tcpFastOpenCookies: {
+    default: 1024,
+    unit: "entries",
+    limits: "Servers of which a Fast Open cookie, or a failure of it, is remembered (RFC 7413 §4.1.3)",
+    atLimit: { evicts: "what was learnt first" }
+  },
   tcpOutOfOrderRanges: {
     default: 256,
     unit: "entries",

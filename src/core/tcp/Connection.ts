@@ -20,6 +20,7 @@ import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
 import type { Ecn } from "./Ecn.ts"
+import type { Phase as FastOpenPhase } from "./FastOpen.ts"
 import type { StateName } from "./Info.ts"
 import type { MtuProbe } from "./MtuProbe.ts"
 import type { Parked } from "./Parked.ts"
@@ -133,6 +134,7 @@ export interface Connection {
   /** The listener that it came from, 0 for an active opener. */
   readonly listener: number
   readonly agreed: Agreed
+  readonly fastOpen: FastOpenPhase
   readonly snd: Snd
   readonly rcv: Rcv
   readonly stamps: Timestamps

@@ -77,6 +77,40 @@ const recalled = (config: Config, segment: Segment.Segment, offset: number): Agr
   }
 }
 
+/** The half-open record that would have been kept. */
+const recordOf = (
+  ctx: Context,
+  state: State,
+  listener: Listener,
+  segment: Segment.Segment,
+  tuple: Tuple,
+  path: Path,
+  mss: number
+): HalfOpen => {
+  const offset = InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
+  return {
+    _tag: "HalfOpen",
+    id: ctx.nextId(),
+    next: Lookup.firstOf(state, tuple.hash),
+    tuple,
+    path,
+    listener: listener.id,
+    irs: Sequence.add(segment.seq, -1),
+    iss: Sequence.add(segment.ack, -1),
+    agreed: recalled(listener.config, segment, offset),
+    window: segment.window,
+    peerMss: mss,
+    offset,
+    recent: segment.options.timestampValue ?? 0,
+    startedAt: ctx.at,
+    // When the SYN/ACK left is forgotten, so without timestamps no round trip can be measured.
+    retransmissions: 1,
+    cookie: "no",
+    offered: Math.min(listener.config.receiveBuffer, 0xffff),
+    timer: Alarm.idle
+  }
+}
+
 /** The half-open record that an ACK proves, in its place among the entries; `undefined` if the ACK proves nothing. */
 export const recall = (
   ctx: Context,
@@ -88,33 +122,12 @@ export const recall = (
   const { packet } = segment
   const tuple = Lookup.tupleOf(ctx, packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
   const irs = Sequence.add(segment.seq, -1)
-  const iss = Sequence.add(segment.ack, -1)
-  const mss = SynCookies.check(ctx.keys.cookie, ctx.at, tuple, irs, iss)
+  const mss = SynCookies.check(ctx.keys.cookie, ctx.at, tuple, irs, Sequence.add(segment.ack, -1))
   if (mss === undefined || !Lookup.hasRoom(ctx, state, tuple.hash)) return undefined
   const path = ctx.ip.path(ctx, packet.source, packet.destination, listener.link)
   if ("_tag" in path) return undefined
   ctx.count(Counter.index.tcpSynCookiesAccepted)
-  const offset = InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
-  const record: HalfOpen = {
-    _tag: "HalfOpen",
-    id: ctx.nextId(),
-    next: Lookup.firstOf(state, tuple.hash),
-    tuple,
-    path,
-    listener: listener.id,
-    irs,
-    iss,
-    agreed: recalled(listener.config, segment, offset),
-    window: segment.window,
-    peerMss: mss,
-    offset,
-    recent: segment.options.timestampValue ?? 0,
-    startedAt: ctx.at,
-    // When the SYN/ACK left is forgotten, so without timestamps no round trip can be measured.
-    retransmissions: 1,
-    offered: Math.min(listener.config.receiveBuffer, 0xffff),
-    timer: Alarm.idle
-  }
+  const record = recordOf(ctx, state, listener, segment, tuple, path, mss)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)
   return record

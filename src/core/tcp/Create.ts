@@ -108,6 +108,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     holder: from.holder,
     listener: from.listener,
     agreed: from.agreed,
+    fastOpen: "no",
     snd: send(from),
     rcv: receive(ctx, from),
     stamps: Timestamps.make(from.offset),

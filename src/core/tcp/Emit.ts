@@ -193,6 +193,20 @@ export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, hea
   send(ctx, tuple, path, config, head, { pieces: noPieces, length: 0, mss: 1, credit: undefined, trafficClass })
 }
 
+/** A SYN with text (RFC 7413 §4.2.2). */
+export const early = (
+  ctx: Context,
+  tuple: Tuple,
+  path: Path,
+  config: Config,
+  head: Head,
+  pieces: ReadonlyArray<Piece>,
+  length: number
+): void => {
+  const trafficClass = config.trafficClass & 0xfc
+  send(ctx, tuple, path, config, head, { pieces, length, mss: length, credit: undefined, trafficClass })
+}
+
 /** RST for a connection that this side gives up (RFC 9293 §3.10.5); with an ACK, as deployed stacks have it. */
 export const abort = (ctx: Context, self: Connection): void => {
   ctx.count(Counter.index.tcpResetsSent)

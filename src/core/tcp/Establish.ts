@@ -13,6 +13,8 @@ import * as Listener from "./Listener.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Parked from "./Parked.ts"
 import * as Recovery from "./Recovery.ts"
+import * as Scoreboard from "./Scoreboard.ts"
+import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
 
@@ -32,18 +34,37 @@ const answerConnect = (ctx: Context, self: Connection): Connection => {
   return { ...self, holder, parked: Parked.withWaiters(self.parked, left) }
 }
 
+/** A connect gets its answer; what came to a listener goes to its queue, unless it was there from its SYN on. */
+const handedOut = (ctx: Context, state: State, self: Connection): Connection => {
+  const answered = answerConnect(ctx, self)
+  if (self.fastOpen === "accepted") {
+    ctx.set(state.fastOpens, state.fastOpens.value - 1)
+    return { ...answered, fastOpen: "no" }
+  }
+  return self.listener === 0 ? answered : Listener.enqueue(ctx, state, answered)
+}
+
+/** What of our text the SYN took along and the peer has acknowledged; the rest counts as not sent. */
+const withEarlyText = (ctx: Context, self: Connection, una: Sequence.Sequence): Connection => {
+  if (self.fastOpen !== "sent") return self
+  const queue = SendQueue.acknowledge(self.queue, Sequence.earlier(una, self.queue.end))
+  if (queue.held < self.queue.held) ctx.discharge("tcpSend", self.queue.held - queue.held)
+  const acked = Sequence.distance(Sequence.add(self.snd.iss, 1), una)
+  return { ...self, queue, board: Scoreboard.make(una), snd: { ...self.snd, nxt: una, acked: self.snd.acked + acked } }
+}
+
 /** Our SYN is acknowledged up to `una` (RFC 9293 §3.10.7.3, §3.10.7.4 fifth check). A close that came before is carried out now. */
 export const enter = (ctx: Context, state: State, self: Connection, una: Sequence.Sequence): Connection => {
   const isActive = self.listener === 0
   if (isActive) ctx.count(Counter.index.tcpActiveOpens)
+  const begun = withEarlyText(ctx, self, una)
   const open: Connection = {
-    ...self,
-    snd: { ...self.snd, una: Sequence.later(una, Sequence.add(self.snd.iss, 1)), lastAt: Time.instantOf(0) },
+    ...begun,
+    snd: { ...begun.snd, una: Sequence.later(una, Sequence.add(self.snd.iss, 1)), lastAt: Time.instantOf(0) },
     recovery: Recovery.initial,
     deadlines: Deadlines.none,
     error: undefined
   }
   const named = Lifecycle.become(ctx, open, self.snd.fin ? "FIN-WAIT-1" : "ESTABLISHED")
-  const held = isActive ? answerConnect(ctx, named) : Listener.enqueue(ctx, state, answerConnect(ctx, named))
-  return MtuProbe.start(KeepAlive.start(ctx, held))
+  return MtuProbe.start(KeepAlive.start(ctx, handedOut(ctx, state, named)))
 }

@@ -10,6 +10,7 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Options from "./Options.ts"
 import * as Rtt from "./Rtt.ts"
@@ -25,7 +26,11 @@ export const syn = (ctx: Context, self: Connection): void =>
     ack: 0,
     flags: Tcp.SYN | (self.recovery.timeouts < 2 ? Ecn.ofSyn(self.config) : 0),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
-    options: Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at))
+    options: {
+      ...Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at)),
+      // rfc: 7413 §4.2.1 RECOMMENDED: not again in a SYN that is sent again.
+      ...(self.fastOpen === "asks" && self.recovery.timeouts === 0 ? FastOpen.asking : {})
+    }
   })
 
 /** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> of a simultaneous open. */
@@ -62,9 +67,11 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
     return undefined
   }
   ctx.count(Counter.index.tcpSegmentsRetransmitted)
-  if (self.state === "SYN-SENT") syn(ctx, self)
-  else synAck(ctx, self)
-  return retryAt(ctx, self, sent + 1)
+  if (self.fastOpen === "sent") FastOpen.disable(ctx, state, self.tuple)
+  const next = retryAt(ctx, self, sent + 1)
+  if (self.state === "SYN-SENT") syn(ctx, next)
+  else synAck(ctx, next)
+  return next
 }
 
 /** The round trip of the handshake: by its timestamp, else if the SYN went out once (Karn's rule, RFC 6298 §3). */

@@ -125,6 +125,7 @@ const remains = (ctx: Context, self: Connection, reason: Reason.Reason | undefin
 export const end = (ctx: Context, state: State, self: Connection, reason: Reason.Reason | undefined): void => {
   endParked(ctx, self, reason)
   leaveQueue(ctx, state, self)
+  if (self.fastOpen === "accepted") ctx.set(state.fastOpens, state.fastOpens.value - 1)
   if (self.holder === "program") {
     Lookup.unlink(ctx, state, self)
     ctx.put(state.entries, self.id, remains(ctx, become(ctx, self, "CLOSED"), reason))

@@ -24,6 +24,7 @@ import * as Cookies from "./Cookies.ts"
 import * as Create from "./Create.ts"
 import * as Ecn from "./Ecn.ts"
 import * as Emit from "./Emit.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as InitialSequence from "./InitialSequence.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Lookup from "./Lookup.ts"
@@ -54,7 +55,13 @@ export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
     ack: Sequence.add(self.irs, 1),
     flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn),
     window: self.offered,
-    options: Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent)
+    options: {
+      ...Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent),
+      // rfc: 7413 §4.2.1 RECOMMENDED: not again in a SYN/ACK that is sent again.
+      ...(self.cookie === "no" || self.retransmissions > 0
+        ? {}
+        : FastOpen.given(ctx, self.tuple.remote, self.cookie === "experimental"))
+    }
   })
 }
 
@@ -65,7 +72,8 @@ const halfOpen = (
   listener: Listener,
   segment: Segment.Segment,
   tuple: Tuple,
-  path: Path
+  path: Path,
+  wantsFastOpen: boolean
 ): HalfOpen => {
   const id = ctx.nextId()
   const agreed = Options.agree(listener.config, segment.options, Ecn.agreesTo(listener.config, segment))
@@ -86,10 +94,21 @@ const halfOpen = (
     recent: segment.options.timestampValue ?? 0,
     startedAt: ctx.at,
     retransmissions: 0,
+    cookie: !wantsFastOpen ? "no" : segment.options.fastOpenExperimental ? "experimental" : "standard",
     offered: Math.min(listener.config.receiveBuffer, largestWindow),
     timer: Alarm.arm(ctx, { _tag: "Tcp", key: id }, Alarm.idle, at)
   }
 }
+
+/** Takes a SYN whose cookie is valid, with its text (`EarlyData.ts`). */
+export type Accept = (
+  ctx: Context,
+  state: State,
+  listener: Listener,
+  segment: Segment.Segment,
+  tuple: Tuple,
+  path: Path
+) => void
 
 /** Whether the SYN is to be answered without being remembered. */
 const wantsCookie = (ctx: Context, state: State, listener: Listener): boolean => {
@@ -105,7 +124,13 @@ const wantsCookie = (ctx: Context, state: State, listener: Listener): boolean =>
 
 /** A SYN for a listener (RFC 9293 §3.10.7.2, third check). */
 // rfc: 9293 §3.10.7.2
-export const syn = (ctx: Context, state: State, listener: Listener, segment: Segment.Segment): void => {
+export const syn = (
+  ctx: Context,
+  state: State,
+  listener: Listener,
+  segment: Segment.Segment,
+  accept: Accept
+): void => {
   const { packet } = segment
   const isCookie = wantsCookie(ctx, state, listener)
   if (isFull(listener) || (!isCookie && state.halfOpen.value >= ctx.config.limits.tcpHalfOpen)) {
@@ -116,7 +141,9 @@ export const syn = (ctx: Context, state: State, listener: Listener, segment: Seg
   const path = ctx.ip.path(ctx, packet.source, packet.destination, linkOf(listener, segment))
   if ("_tag" in path) return ctx.drop("IpNoRoute", packet.link)
   if (isCookie) return Cookies.send(ctx, state, listener, segment, tuple, path)
-  remember(ctx, state, listener, segment, tuple, path)
+  const wish = FastOpen.wishOf(ctx, state, listener.config, segment)
+  if (wish === "accept") return accept(ctx, state, listener, segment, tuple, path)
+  remember(ctx, state, listener, segment, tuple, path, wish === "cookie")
 }
 
 /** Keeps a SYN in a compact record, and answers it. */
@@ -126,9 +153,10 @@ const remember = (
   listener: Listener,
   segment: Segment.Segment,
   tuple: Tuple,
-  path: Path
+  path: Path,
+  wantsFastOpen: boolean
 ): void => {
-  const record = halfOpen(ctx, state, listener, segment, tuple, path)
+  const record = halfOpen(ctx, state, listener, segment, tuple, path, wantsFastOpen)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)
   ctx.notice({

@@ -12,6 +12,7 @@ import type { Connection, Tuple } from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as Create from "./Create.ts"
 import * as Emit from "./Emit.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as Handshake from "./Handshake.ts"
 import * as InitialSequence from "./InitialSequence.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -101,32 +102,38 @@ const opened = (ctx: Context, state: State, request: TcpConnect): Connection | R
     peerMss: 0,
     offset: InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
   })
-  return { ...connection, snd: { ...connection.snd, lastAt: ctx.at } }
+  const fastOpen = FastOpen.phaseOf(ctx, state, config, tuple)
+  return {
+    ...connection,
+    fastOpen,
+    // A connection that waits for its first write is the program's at once.
+    holder: fastOpen === "waits" ? "program" : connection.holder,
+    snd: { ...connection.snd, lastAt: ctx.at }
+  }
 }
 
 /** Active OPEN (RFC 9293 §3.10.1): a SYN leaves, and the ticket waits for the end of the handshake. */
 export const connect = (ctx: Context, state: State, ticket: Ticket, request: TcpConnect): void => {
   const connection = opened(ctx, state, request)
   if (connection._tag !== "Connection") return ctx.fail(ticket, connection)
-  if (request.block && !ctx.park(ticket, { owner: "Tcp", id: connection.id })) {
+  const blocks = connection.holder === "opening"
+  if (blocks && !ctx.park(ticket, { owner: "Tcp", id: connection.id })) {
     return ctx.fail(ticket, Reason.limitReached("parkedRequests"))
   }
-  const waiting: Connection = request.block
-    ? {
-      ...connection,
-      parked: Parked.withWaiters(connection.parked, Fifo.push(Fifo.empty(), { ticket, until: "connect" }))
-    }
-    : connection
-  const timed = Deadlines.withSlow(
-    Handshake.retryAt(ctx, waiting, 0),
-    "user",
-    Time.plus(ctx.at, connection.config.connectTimeout)
-  )
+  const waiter: Parked.Waiter = { ticket, until: "connect" }
+  const waiters = Fifo.push(Fifo.empty<Parked.Waiter>(), waiter)
+  const waiting = blocks ? { ...connection, parked: Parked.withWaiters(connection.parked, waiters) } : connection
   ctx.set(state.connections, state.connections.value + 1)
   ctx.notice({ _tag: "ConnectionState", connection: connection.id, from: "CLOSED", to: "SYN-SENT" })
-  Handshake.syn(ctx, connection)
-  Lookup.add(ctx, state, Deadlines.arm(ctx, timed))
-  if (!request.block) ctx.reply(ticket, Listener.endpointOf(connection))
+  Lookup.add(ctx, state, connection.fastOpen === "waits" ? waiting : launched(ctx, waiting))
+  if (!blocks) ctx.reply(ticket, Listener.endpointOf(connection))
+}
+
+/** Sends the SYN and sets its timers. */
+const launched = (ctx: Context, self: Connection): Connection => {
+  Handshake.syn(ctx, self)
+  const limit = Time.plus(ctx.at, self.config.connectTimeout)
+  return Deadlines.arm(ctx, Deadlines.withSlow(Handshake.retryAt(ctx, self, 0), "user", limit))
 }
 
 /** A port for a listener that wants any: one that no listener has. */

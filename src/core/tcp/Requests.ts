@@ -14,9 +14,11 @@ import * as Calls from "./Calls.ts"
 import * as Close from "./Close.ts"
 import type { Options } from "./Config.ts"
 import type { Connection } from "./Connection.ts"
+import * as EarlyData from "./EarlyData.ts"
 import * as Info from "./Info.ts"
 import * as Open from "./Open.ts"
 import type { State } from "./State.ts"
+import * as Deadlines from "./Timer.ts"
 
 /** A connection as a program holds it: its id, and both ends. */
 export interface Endpoint {
@@ -177,6 +179,18 @@ const held = (
   return undefined
 }
 
+/** Requests that do not make a connection send the SYN that it has kept for its first text. */
+const isPatient = (request: TcpRequest): boolean =>
+  request._tag === "TcpSetOptions" || request._tag === "TcpGetInfo" || request._tag === "TcpClose" ||
+  request._tag === "TcpAbort"
+
+/** Sends the SYN that has waited for something to take along (RFC 7413 §4.2.2). */
+const launch = (ctx: Context, state: State, id: number): void => {
+  const self = state.entries.get(id)
+  if (self?._tag !== "Connection" || self.fastOpen !== "waits") return
+  ctx.put(state.entries, id, Deadlines.arm(ctx, EarlyData.launch(ctx, state, self)))
+}
+
 /** The requests about one connection that a program holds. */
 const onConnection = (
   ctx: Context,
@@ -232,7 +246,9 @@ export const handle = (ctx: Context, state: State, ticket: Ticket, request: TcpR
     case "TcpSetOptions":
     case "TcpGetInfo": {
       const self = held(ctx, state, ticket, request)
-      return self === undefined ? undefined : onConnection(ctx, state, ticket, self, request)
+      if (self === undefined) return undefined
+      onConnection(ctx, state, ticket, self, request)
+      return isPatient(request) ? undefined : launch(ctx, state, request.connection)
     }
   }
 }

@@ -18,6 +18,7 @@ import * as Time from "../Time.ts"
 import type { Armed } from "../Timer.ts"
 import type { Config, Options } from "./Config.ts"
 import type { Agreed, Connection, Tuple } from "./Connection.ts"
+import type { Memory } from "./FastOpen.ts"
 
 /** A passive open that waits for the last ACK of its handshake: all that an unanswered SYN costs. */
 export interface HalfOpen {
@@ -40,6 +41,8 @@ export interface HalfOpen {
   /** When the first SYN/ACK left. */
   readonly startedAt: Time.Instant
   readonly retransmissions: number
+  /** The SYN asked for a cookie, in this form. */
+  readonly cookie: "no" | "standard" | "experimental"
   /** The SYN/ACK's window, from which the connection's right edge follows. */
   readonly offered: number
   readonly timer: Armed
@@ -100,6 +103,11 @@ export interface State {
   readonly newestTimeWait: Cell<number>
   /** Until when an ACK may bring a SYN cookie back. */
   readonly cookiesUntil: Cell<Time.Instant>
+  /** Connections in SYN-RECEIVED whose text was taken with their SYN (RFC 7413 §4.2, PendingFastOpenRequests). */
+  readonly fastOpens: Cell<number>
+  /** What is known of servers' cookies, and in which order it was learnt. */
+  readonly fastOpenMemory: Table<string, Memory>
+  readonly fastOpenOrder: Cell<Fifo.Fifo<string>>
   /** Challenge ACKs left (RFC 5961 §7). */
   readonly challenges: Cell<TokenBucket.TokenBucket>
   /** Advances with each ephemeral port (RFC 6056 §3.3.4). */
@@ -117,6 +125,9 @@ export const make = (config: StackConfig): State => ({
   oldestTimeWait: new Cell("tcp.oldestTimeWait", 0),
   newestTimeWait: new Cell("tcp.newestTimeWait", 0),
   cookiesUntil: new Cell("tcp.cookiesUntil", Time.instantOf(-Infinity)),
+  fastOpens: new Cell("tcp.fastOpens", 0),
+  fastOpenMemory: new Table("tcp.fastOpenMemory"),
+  fastOpenOrder: new Cell("tcp.fastOpenOrder", Fifo.empty()),
   challenges: new Cell("tcp.challenges", TokenBucket.make(challengeRate(config))),
   portSalt: new Cell("tcp.portSalt", 0)
 })

@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import type * as Bounds from "../../../src/core/Bounds.ts"
 import * as Demux from "../../../src/core/Demux.ts"
+import * as FastOpen from "../../../src/core/tcp/FastOpen.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import { ACK, established, FIN, host, listen, local, Peer, remote, SYN, text } from "../tcp/Peer.ts"
@@ -93,6 +94,31 @@ export const tcp = {
     assert.deepStrictEqual(closed.map((id) => self.state.tcp.entries.has(id)), [false, true, true])
     self.advance(Time.seconds(100))
     assert.strictEqual(self.state.tcp.entries.size, 0)
+  },
+  tcpFastOpens: () => {
+    const self = host({ limits: { tcpFastOpens: 1 } })
+    listen(self, 80, 16, { fastOpen: "server" })
+    const bytes = FastOpen.cookieFor(self.state.keys.cookie, remote)
+    const acks = [1, 2].map((port) => {
+      const peer = new Peer(self, 80, port)
+      const fastOpenCookie = { bytes, start: 0, end: bytes.length }
+      peer.send({ seq: 1000, flags: SYN, text: text(5), options: { fastOpenCookie } })
+      return peer.one().ack
+    })
+    assert.deepStrictEqual(acks, [1006, 1001])
+  },
+  tcpFastOpenCookies: () => {
+    const self = host({ limits: { tcpFastOpenCookies: 2 } })
+    for (const remotePort of [1, 2, 3]) {
+      const asked = { remote, remotePort, local: undefined, localPort: 5000, link: undefined, block: true } as const
+      self.request({ _tag: "TcpConnect", options: { fastOpen: "client" }, ...asked })
+      const peer = new Peer(self, 5000, remotePort)
+      const fastOpenCookie = { bytes: new Uint8Array(8), start: 0, end: 8 }
+      peer.send({ seq: 1, ack: peer.one().seq + 1, flags: SYN | ACK, options: { fastOpenCookie } })
+      peer.take()
+    }
+    const known = Array.from(self.state.tcp.fastOpenMemory.entries(), ([key]) => key.split(":").at(-1))
+    assert.deepStrictEqual(known.toSorted(), ["2", "3"])
   },
   tcpOutOfOrderRanges: () => {
     const self = host({ limits: { tcpOutOfOrderRanges: 3 } })

@@ -5,6 +5,7 @@ import * as Address from "../../../wire/Address.ts"
 import * as Tcp from "../../../wire/Tcp.ts"
 import type { Context } from "../../Context.ts"
 import * as Cookies from "../Cookies.ts"
+import * as EarlyData from "../EarlyData.ts"
 import * as Emit from "../Emit.ts"
 import * as Listener from "../Listener.ts"
 import * as Segment from "../Segment.ts"
@@ -37,5 +38,5 @@ export const arrives = (
   // Third: a SYN begins a connection.
   if (!Segment.has(segment, Tcp.SYN)) return ctx.drop("TcpNoAck", link)
   if (!isBetweenHosts(segment)) return ctx.drop("TcpBadSource", link)
-  Listener.syn(ctx, state, listener, segment)
+  Listener.syn(ctx, state, listener, segment, EarlyData.accept)
 }

@@ -14,6 +14,7 @@ import * as Control from "../Control.ts"
 import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Establish from "../Establish.ts"
+import * as FastOpen from "../FastOpen.ts"
 import * as Finish from "../Finish.ts"
 import * as Handshake from "../Handshake.ts"
 import * as Lifecycle from "../Lifecycle.ts"
@@ -95,6 +96,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
 /** A SYN that acknowledges ours: established. Its text, if any, is processed from the sixth check on. */
 const established = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): void => {
   const rtt = Handshake.measured(ctx, self, segment)
+  FastOpen.answered(ctx, state, self, segment)
   const acknowledged: Connection = { ...self, rtt, ack: AckPolicy.now(self.ack) }
   const open = Establish.enter(ctx, state, acknowledged, segment.ack)
   const rest = Segment.trimBack(Segment.trimFront(segment, open.rcv.nxt), open.rcv.edge)

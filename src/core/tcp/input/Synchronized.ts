@@ -17,6 +17,7 @@ import * as Challenge from "../Challenge.ts"
 import type { Connection } from "../Connection.ts"
 import * as Emit from "../Emit.ts"
 import * as Finish from "../Finish.ts"
+import * as Handshake from "../Handshake.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
@@ -79,7 +80,7 @@ const checkSequence = (
 
 /** What the user hears of a reset, by the state in which it came. */
 const resetReason = (self: Connection): Reason.Reason | undefined => {
-  if (self.state === "SYN-RECEIVED") return Reason.connectionRefused
+  if (self.state === "SYN-RECEIVED" && self.listener === 0) return Reason.connectionRefused
   return self.state === "CLOSING" || self.state === "LAST-ACK" || self.state === "TIME-WAIT"
     ? undefined
     : Reason.connectionReset
@@ -122,6 +123,11 @@ const checkSyn = (
 const isSimultaneous = (self: Connection, segment: Segment.Segment): boolean =>
   self.state === "SYN-RECEIVED" && segment.seq === self.rcv.irs && Segment.has(segment, Tcp.SYN) &&
   Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST) && segment.ack === self.snd.nxt
+
+/** The peer's SYN again, while ours waits to be acknowledged. */
+const isRepeatedSyn = (self: Connection, segment: Segment.Segment): boolean =>
+  self.state === "SYN-RECEIVED" && segment.seq === self.rcv.irs && Segment.has(segment, Tcp.SYN) &&
+  !Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST)
 
 /** The segment without what lies outside of the window, and the connection that knows of it. */
 const trimmed = (self: Connection, segment: Segment.Segment): Segment.Segment =>
@@ -196,6 +202,12 @@ export const arrives = (ctx: Context, state: State, connection: Connection, segm
   if (connection.state === "TIME-WAIT") return inTimeWait(ctx, state, connection, segment)
   if (isSimultaneous(connection, segment)) {
     accepted(ctx, state, connection, segment)
+    return false
+  }
+  if (isRepeatedSyn(connection, segment)) {
+    // Our SYN/ACK was lost: it goes out again.
+    Handshake.synAck(ctx, connection)
+    refuse(ctx, state, connection, segment, "TcpUnexpectedSyn")
     return false
   }
   let self = checkSequence(ctx, state, connection, segment)
