@@ -125,6 +125,14 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
     case "IP_MTU":
     case "IPV6_MTU":
       return kernel.info(self)?.pathMtu
+    case "TCP_USER_TIMEOUT":
+      return Math.round(Time.toMillis(options.userTimeout ?? Time.zero))
+    case "TCP_KEEPCNT":
+      return options.keepAliveCount
+    case "TCP_KEEPIDLE":
+      return options.keepAliveIdle === undefined ? undefined : options.keepAliveIdle / 1e6
+    case "TCP_KEEPINTVL":
+      return options.keepAliveInterval === undefined ? undefined : options.keepAliveInterval / 1e6
     default:
       return undefined
   }

@@ -139,6 +139,10 @@ const parseOption = (scanner: Scanner): TcpOption => {
       return parseFastOpen(scanner, word.toLowerCase() === "foexp")
     case "ecn":
       return parseAccurateEcn(scanner)
+    // A signature (RFC 2385), whatever it is.
+    case "md5":
+      scanner.take(/[0-9a-fA-F]{32}/y)
+      return { _tag: "Raw", kind: 19, value: new Uint8Array(16) }
     case "raw":
     case "gen":
       return {

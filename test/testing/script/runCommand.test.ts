@@ -60,6 +60,8 @@ describe("runCommand", () => {
   it("passes over what changes nothing, and names what it does not know", () => {
     assert.deepStrictEqual(knobs("ip tcp_metrics flush all > /dev/null"), {})
     assert.deepStrictEqual(knobs("sysctl -q net.ipv4.tcp_no_metrics_save=1"), {})
+    assert.deepStrictEqual(knobs("nstat -n > /dev/null"), {})
+    assert.deepStrictEqual(runCommand("nstat -s | grep Tcp | grep -q 1").unknown, ["nstat -s | grep Tcp | grep -q 1"])
     assert.deepStrictEqual(runCommand("tc qdisc add dev tun0 root fq").unknown, ["tc qdisc add dev tun0 root fq"])
     assert.deepStrictEqual(runCommand("sysctl -q net.ipv4.tcp_magic=1 net.ipv4.tcp_sack=1").unknown, [
       "net.ipv4.tcp_magic=1"
