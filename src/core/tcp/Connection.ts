@@ -19,7 +19,7 @@ import type { AckPolicy } from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
-import type { Ecn } from "./Ecn.ts"
+import type { Ecn, Use as EcnUse } from "./Ecn.ts"
 import type { Phase as FastOpenPhase } from "./FastOpen.ts"
 import type { StateName } from "./Info.ts"
 import type { MtuProbe } from "./MtuProbe.ts"
@@ -55,7 +55,9 @@ export interface Agreed {
   readonly sendScale: number
   readonly receiveScale: number
   readonly scaling: boolean
-  readonly ecn: boolean
+  readonly ecn: EcnUse
+  /** The ECN bits that the peer's SYN came with, which an accurate SYN/ACK repeats. */
+  readonly synMarks: number
 }
 
 /** The send sequence space (RFC 9293 §3.3.1, figure 4). */

@@ -29,8 +29,10 @@ const goodFor = Time.seconds(128)
 
 /** Without timestamps there is no room for anything but the MSS. */
 const agreedOn = (config: Config, segment: Segment.Segment): Agreed => {
-  const agreed = Options.agree(config, segment.options, Ecn.agreesTo(config, segment))
-  return agreed.timestamps ? agreed : Options.nothingAgreed
+  const agreed = Options.agree(config, segment)
+  // One bit is kept of marks, so only classic ones can be agreed on.
+  const ecn = agreed.ecn === "off" ? "off" : "classic"
+  return agreed.timestamps ? { ...agreed, ecn } : Options.nothingAgreed
 }
 
 /** Answers a SYN and forgets it. */
@@ -48,14 +50,14 @@ export const send = (
   const stamp = SynCookies.timestamp(Timestamps.value(0, ctx.at), {
     windowScale: agreed.scaling ? agreed.sendScale : undefined,
     sack: agreed.sack,
-    ecn: agreed.ecn
+    ecn: agreed.ecn !== "off"
   })
   ctx.count(Counter.index.tcpSynCookiesSent)
   ctx.set(state.cookiesUntil, Time.plus(ctx.at, goodFor))
   Emit.bare(ctx, tuple, path, config, {
     seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, Options.peerMss(path, segment.options)),
     ack: Sequence.add(segment.seq, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(agreed.ecn),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(agreed.ecn, 0),
     window: Math.min(config.receiveBuffer, 0xffff),
     options: Options.accept(ctx, path, config, agreed, (stamp + offset) | 0, segment.options.timestampValue ?? 0)
   })
@@ -73,7 +75,8 @@ const recalled = (config: Config, segment: Segment.Segment, offset: number): Agr
     scaling,
     sendScale: scaling ? kept.windowScale! : 0,
     receiveScale: scaling ? Options.receiveShift(config) : 0,
-    ecn: kept.ecn
+    ecn: kept.ecn ? "classic" : "off",
+    synMarks: 0
   }
 }
 

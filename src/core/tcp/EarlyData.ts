@@ -36,7 +36,7 @@ const opened = (
   path: Path
 ): Connection => {
   const { config } = listener
-  const agreed = Options.agree(config, segment.options, Ecn.agreesTo(config, segment))
+  const agreed = Options.agree(config, segment)
   const peerMss = Options.peerMss(path, segment.options)
   const made = Create.connection(ctx, {
     id: ctx.nextId(),

@@ -137,7 +137,7 @@ export const largestText = (self: Connection, mss: number): number => {
   const { path } = self
   const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
   const room = path.maxSegmentBytes - headers
-  return room < 2 * mss ? mss : room - room % mss
+  return room < 2 * mss || !Ecn.mayBeCut(self) ? mss : room - room % mss
 }
 
 /**
@@ -179,7 +179,8 @@ const afterSend = (self: Connection, window: number, length: number, mss: number
     },
     rcv: edge === rcv.edge ? rcv : { ...rcv, edge },
     stamps: stamps.lastAck === rcv.nxt ? stamps : { ...stamps, lastAck: rcv.nxt },
-    ack: AckPolicy.sent(ack)
+    ack: AckPolicy.sent(ack),
+    ecn: Ecn.toldBy(self.ecn)
   }
 }
 

@@ -38,7 +38,7 @@ export const synAck = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: self.rcv.nxt,
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: Options.accept(
       ctx,

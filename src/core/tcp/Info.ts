@@ -118,7 +118,7 @@ const identity = (ctx: Context, self: Connection) => ({
   timestamps: self.agreed.timestamps,
   sack: self.agreed.sack,
   windowScaling: self.agreed.scaling,
-  ecn: self.agreed.ecn,
+  ecn: self.agreed.ecn !== "off",
   sendScale: self.agreed.sendScale,
   receiveScale: self.agreed.receiveScale,
   sendMss: self.snd.mss,

@@ -53,7 +53,7 @@ export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
   Emit.bare(ctx, self.tuple, self.path, config, {
     seq: self.iss,
     ack: Sequence.add(self.irs, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks),
     window: self.offered,
     options: {
       ...Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent),
@@ -76,7 +76,7 @@ const halfOpen = (
   wantsFastOpen: boolean
 ): HalfOpen => {
   const id = ctx.nextId()
-  const agreed = Options.agree(listener.config, segment.options, Ecn.agreesTo(listener.config, segment))
+  const agreed = Options.agree(listener.config, segment)
   const at = Time.plus(ctx.at, patience(listener.config, 0))
   return {
     _tag: "HalfOpen",

@@ -8,6 +8,8 @@ import * as Family from "../Family.ts"
 import type { Path } from "../Ip.ts"
 import type { Config } from "./Config.ts"
 import type { Agreed } from "./Connection.ts"
+import * as Ecn from "./Ecn.ts"
+import type * as Segment from "./Segment.ts"
 
 /** RFC 7323 §2.3: a shift above 14 counts as 14. */
 const largestShift = 14
@@ -50,8 +52,9 @@ export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config
 export const peerMss = (path: Path, options: TcpOptions.Options): number =>
   options.maximumSegmentSize || (path.version === 4 ? Family.v4 : Family.v6).defaultMss
 
-/** What both SYNs offer. `options` are the peer's, `config` is ours; `ecn` is what their flags have agreed on. */
-export const agree = (config: Config, options: TcpOptions.Options, ecn: boolean): Agreed => {
+/** What both SYNs offer: ours by its `config`, and the peer's SYN or SYN/ACK. */
+export const agree = (config: Config, segment: Segment.Segment): Agreed => {
+  const { options } = segment
   const scaling = config.windowScaling && options.windowScale !== undefined
   return {
     timestamps: config.timestamps && options.timestampValue !== undefined,
@@ -59,7 +62,8 @@ export const agree = (config: Config, options: TcpOptions.Options, ecn: boolean)
     scaling,
     sendScale: scaling ? Math.min(options.windowScale!, largestShift) : 0,
     receiveScale: scaling ? receiveShift(config) : 0,
-    ecn
+    ecn: Ecn.useOf(config, segment),
+    synMarks: Ecn.marksOf(segment)
   }
 }
 
@@ -70,7 +74,8 @@ export const nothingAgreed: Agreed = Object.freeze({
   scaling: false,
   sendScale: 0,
   receiveScale: 0,
-  ecn: false
+  ecn: "off",
+  synMarks: 0
 })
 
 /** The options of our SYN. */

@@ -269,3 +269,82 @@ describe("Explicit congestion notification (RFC 3168)", () => {
     assert.strictEqual(self.call({ _tag: "TcpGetInfo", connection: outcome.value.connection }).ecn, true)
   })
 })
+
+describe("Accurate ECN (RFC 9768)", () => {
+  const AE = 0x100
+  const CWR = 0x80
+  const ECE = 0x40
+  const all = AE | CWR | ECE
+  const ace = (flags: number): number => (flags & all) >>> 6
+  const server = (marks = 0) => {
+    const self = host()
+    const { listener } = self.call({
+      _tag: "TcpListen",
+      local: undefined,
+      version: undefined,
+      port: 80,
+      backlog: 4,
+      options: { noDelay: true, ecn: "accurate" },
+      link: undefined
+    })
+    const peer = new Peer(self, 80)
+    peer.send({ seq: 1000, flags: SYN | all, options: { maximumSegmentSize: 1000 }, trafficClass: marks })
+    return { self, listener, peer, answer: peer.one() }
+  }
+  it("a server says in its SYN/ACK how the SYN came (rfc: 9768 §3.1.1)", () => {
+    assert.deepStrictEqual([0, 1, 2, 3].map((marks) => ace(server(marks).answer.flags)), [0b010, 0b011, 0b100, 0b110])
+  })
+  it("counts marked packets in three bits, from five on, and tells every second at once (rfc: 9768 §3.2.1, §3.2.2)", () => {
+    const { answer, listener, peer, self } = server()
+    peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK | CWR })
+    self.call({ _tag: "TcpAccept", listener, block: false })
+    const counts: Array<number> = []
+    for (let i = 0; i < 10; i++) {
+      peer.send({
+        seq: 1001 + i * 10,
+        ack: answer.seq + 1,
+        flags: ACK | AE | ECE,
+        text: text(10),
+        trafficClass: i % 2 === 0 ? 3 : 2
+      })
+      counts.push(ace(peer.one().flags))
+    }
+    assert.deepStrictEqual(counts, [6, 6, 7, 7, 0, 0, 1, 1, 2, 2])
+  })
+  it("a sender's window answers to a count that has gone up, once a round trip", () => {
+    const { answer, listener, peer, self } = server()
+    peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK | CWR })
+    const { connection } = self.call({ _tag: "TcpAccept", listener, block: false })
+    const window = () => self.call({ _tag: "TcpGetInfo", connection }).congestionWindow
+    write(self, connection, text(10_000))
+    const sent = peer.take()
+    assert.isTrue(sent.every((got) => (got.trafficClass & 3) === 2 && ace(got.flags) === 5))
+    const before = window()
+    peer.send({ seq: 1001, ack: answer.seq + 1001, flags: ACK | AE | ECE })
+    assert.isAtLeast(window(), before)
+    peer.send({ seq: 1001, ack: answer.seq + 2001, flags: ACK | AE | CWR })
+    const after = window()
+    assert.isBelow(after, before)
+    peer.send({ seq: 1001, ack: answer.seq + 3001, flags: ACK | AE | CWR | ECE })
+    assert.isAtLeast(window(), after)
+  })
+  it("a client asks for it, says how the SYN/ACK came, and falls back to what the server knows", () => {
+    const client = (flags: number, marks = 0) => {
+      const self = host()
+      const asked = self.request({ ...connectRequest({ ecn: "accurate" }), remote, remotePort: 80, localPort: 5000 })
+      const peer = new Peer(self, 5000, 80)
+      const syn = peer.one()
+      assert.strictEqual(ace(syn.flags), 7)
+      peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK | flags, trafficClass: marks })
+      const last = peer.one()
+      const outcome = asked.outcome()
+      if (outcome._tag !== "Done") throw new Error("not connected")
+      return [ace(last.flags), self.call({ _tag: "TcpGetInfo", connection: outcome.value.connection }).ecn]
+    }
+    assert.deepStrictEqual(client(CWR), [0b010, true])
+    assert.deepStrictEqual(client(CWR, 3), [0b110, true])
+    assert.deepStrictEqual(client(ECE), [0, true])
+    assert.deepStrictEqual(client(0), [0, false])
+    assert.deepStrictEqual(client(all), [0, false])
+  })
+})

@@ -36,7 +36,8 @@ const checkHandshake = (
   if (Sequence.after(segment.ack, self.snd.iss) && !Sequence.after(segment.ack, self.snd.nxt)) {
     const wnd = segment.window << self.agreed.sendScale
     const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
-    return Establish.enter(ctx, state, { ...self, snd }, segment.ack)
+    const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment)
+    return Establish.enter(ctx, state, { ...self, snd, ecn }, segment.ack)
   }
   Emit.reset(ctx, segment)
   ctx.drop(Sequence.after(segment.ack, self.snd.nxt) ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
@@ -120,7 +121,7 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   const isNew = una !== snd.una
   const sent = advanced(self, segment, una)
   const queue = isNew ? released(ctx, self, una) : self.queue
-  if (isNew && !self.agreed.ecn && Feedback.isCalm(self, segment)) {
+  if (isNew && self.agreed.ecn === "off" && Feedback.isCalm(self, segment)) {
     return progress(ctx, Feedback.onCalmAck(ctx, self, segment, sent, queue))
   }
   const moved: Connection = { ...self, snd: sent, queue }

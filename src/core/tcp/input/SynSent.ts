@@ -52,13 +52,9 @@ const checkReset = (ctx: Context, state: State, self: Connection, segment: Segme
   return false
 }
 
-/** What the flags of both SYNs agree on: a SYN/ACK answers our wish, a SYN alone has one of its own. */
-const ecnOf = (self: Connection, segment: Segment.Segment): boolean =>
-  Segment.has(segment, Tcp.ACK) ? Ecn.isAgreed(self.config, segment) : Ecn.agreesTo(self.config, segment)
-
 /** What the peer's SYN tells: its numbers, its window, its options. */
 const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
-  const agreed = Options.agree(self.config, segment.options, ecnOf(self, segment))
+  const agreed = Options.agree(self.config, segment)
   const peerMss = Options.peerMss(self.path, segment.options)
   const mss = Options.sendMss(self.path, peerMss, agreed.timestamps, self.config)
   const nxt = Sequence.add(segment.seq, 1)
@@ -67,6 +63,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
   return {
     ...self,
     agreed,
+    ecn: Ecn.introduced(self.ecn, agreed.ecn, segment),
     snd: {
       ...self.snd,
       peerMss,

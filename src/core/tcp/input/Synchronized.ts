@@ -15,6 +15,7 @@ import * as Time from "../../Time.ts"
 import * as AckPolicy from "../AckPolicy.ts"
 import * as Challenge from "../Challenge.ts"
 import type { Connection } from "../Connection.ts"
+import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Finish from "../Finish.ts"
 import * as Handshake from "../Handshake.ts"
@@ -159,7 +160,7 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 /** From the fifth check on, for a segment whose numbers are good. */
 export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
   const kept = trimmed(connection, segment)
-  let self: Connection | undefined = afterTrim(heard(ctx, connection, kept), segment, kept)
+  let self: Connection | undefined = Ecn.received(afterTrim(heard(ctx, connection, kept), segment, kept), kept)
   if (!Segment.has(kept, Tcp.ACK)) {
     refuse(ctx, state, self, kept, "TcpNoAck")
     return

@@ -11,7 +11,6 @@ import * as Reason from "../../Reason.ts"
 import * as AckPolicy from "../AckPolicy.ts"
 import type { Connection } from "../Connection.ts"
 import * as ConnectionOf from "../Connection.ts"
-import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import * as Receive from "../Receive.ts"
@@ -40,7 +39,7 @@ const checkText = (
     Lifecycle.end(ctx, state, self, Reason.connectionAborted)
     return undefined
   }
-  return Receive.text(ctx, Ecn.received(self, segment), segment)
+  return Receive.text(ctx, self, segment)
 }
 
 /** Where the FIN stands, if it is RCV.NXT's turn now. */
