@@ -25,6 +25,7 @@ export interface Sent {
   readonly sourcePort?: number
   readonly destinationPort?: number
   readonly trafficClass?: number
+  readonly destination?: number
 }
 
 export interface Got {
@@ -84,7 +85,7 @@ export class Peer {
         moreFragments: false,
         fragmentOffset: 0,
         source: this.address,
-        destination: local,
+        destination: sent.destination ?? local,
         hopLimit: 64,
         trafficClass: sent.trafficClass ?? 0,
         protocol: 6,
@@ -95,7 +96,7 @@ export class Peer {
       14
     )
     const end = Tcp.emit(
-      { ...fields, checksum: Checksum.fold(Checksum.pseudo(this.address, local, 6, size)) },
+      { ...fields, checksum: Checksum.fold(Checksum.pseudo(this.address, sent.destination ?? local, 6, size)) },
       bytes,
       34
     )
