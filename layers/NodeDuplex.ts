@@ -360,8 +360,12 @@ export const dialer: Effect.Effect<Dial, never, Netstack | Scope.Scope> = Effect
     const surroundings = environment(context)
     const owner = Context.get(context, Scope.Scope)
     return Effect.succeed<Dial>((to, options = {}) => {
-      const duplex = hold(owner, surroundings.fork, new NodeDuplex(surroundings, options))
-      duplex.dial(Effect.provideContext(opening(to, options), context), peerOf(to))
+      const duplex = new NodeDuplex(surroundings, options)
+      const peer = peerOf(to)
+      // Who dials when all is over hears of it; otherwise he would wait for a stream that does nothing.
+      if (owner.state._tag === "Closed") return duplex.destroy(SystemError.make("ECANCELED", "connect", peer))
+      hold(owner, surroundings.fork, duplex)
+      duplex.dial(Effect.provideContext(opening(to, options), context), peer)
       return duplex
     })
   }
