@@ -42,7 +42,7 @@ export interface Config {
 
   // Opening
 
-  /** Retransmissions of a SYN before a connect fails (RFC 9293 §3.8.3 MUST-23: at least 3 minutes; deployed stacks give up after 127 s). Default 6. */
+  /** Retransmissions of a SYN before a connect fails (rfc: 9293 §3.8.3 MUST-22 MUST-23: at least 3 minutes). Default 7, which is four minutes. */
   readonly synRetries: number
   /** Retransmissions of a SYN/ACK before a half-open connection is forgotten. Default 5. */
   readonly synAckRetries: number
@@ -108,9 +108,9 @@ export interface Config {
   readonly mtuProbing: "off" | "blackHole" | "always"
   /** A hard ICMP error ends a connect (RFC 5461 §4.1); errors never end established connections. Default on. */
   readonly icmpMayAbort: boolean
-  /** Hop limit of segments; 0 for the stack's (RFC 9293 §3.9.1.1). Default 0. */
+  /** Hop limit of segments; 0 for the stack's (rfc: 9293 §3.9.2 MUST-49). Default 0. */
   readonly hopLimit: number
-  /** DSCP of segments in its place in the traffic class (the two ECN bits belong to TCP). Default 0. */
+  /** rfc: 9293 §3.9.2 MUST-48 SHLD-21 SHLD-22. DSCP of segments in its place in the traffic class (the two ECN bits belong to TCP). Default 0. */
   readonly trafficClass: number
 
   // Closing
@@ -124,9 +124,9 @@ export interface Config {
 
   // Watching
 
-  /** Probe silent peers (RFC 9293 §3.8.4 MUST-25: off by default). */
+  /** Probe silent peers (rfc: 9293 §3.8.4 MUST-25: off by default). */
   readonly keepAlive: boolean
-  /** Silence before the first probe (MUST-28: at least 2 h by default). Default 2 h. */
+  /** Silence before the first probe (rfc: 9293 §3.8.4 MUST-27 MUST-28: at least 2 h by default). Default 2 h. */
   readonly keepAliveIdle: Time.Span
   /** Between probes. Default 75 s. */
   readonly keepAliveInterval: Time.Span
@@ -204,7 +204,7 @@ export const defaults: Config = Object.freeze({
   sendBufferLimit: 4 * 1024 * 1024,
   notSentLowWater: Infinity,
   transmitCreditBytes: 256 * 1024,
-  synRetries: 6,
+  synRetries: 7,
   synAckRetries: 5,
   connectTimeout: Infinity as Time.Span,
   firstEphemeralPort: 49152,

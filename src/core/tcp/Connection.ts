@@ -103,6 +103,9 @@ export interface Rcv {
   /** Where a FIN that came ahead of a gap stands, once {@link hasFinAhead}. */
   readonly finAhead: Sequence.Sequence
   readonly hasFinAhead: boolean
+  /** Behind the last byte of urgent data that was announced, once {@link hasUrgent} (RCV.UP, RFC 9293 §3.8.5). */
+  readonly up: Sequence.Sequence
+  readonly hasUrgent: boolean
   /** The program wants no more text; it is acknowledged and dropped. */
   readonly discards: boolean
   /** The largest text seen in one packet: what the peer's full segments are like. */
@@ -133,7 +136,7 @@ export interface Connection {
   readonly config: Config
   readonly state: StateName
   readonly holder: Holder
-  /** The listener that it came from, 0 for an active opener. */
+  /** The listener that it came from, 0 for an active opener (rfc: 9293 §3.5.1 MUST-11). */
   readonly listener: number
   readonly agreed: Agreed
   readonly fastOpen: FastOpenPhase

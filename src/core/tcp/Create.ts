@@ -83,6 +83,8 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     ended: false,
     finAhead: 0,
     hasFinAhead: false,
+    up: nxt,
+    hasUrgent: false,
     discards: false,
     mss: smallestFull,
     lastAt: ctx.at,

@@ -74,7 +74,7 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
   return next
 }
 
-/** The round trip of the handshake: by its timestamp, else if the SYN went out once (Karn's rule, RFC 6298 §3). */
+/** The round trip of the handshake: by its timestamp, else if the SYN went out once (Karn's rule, rfc: 9293 §3.8.1 MUST-18, RFC 6298 §3). */
 export const measured = (ctx: Context, self: Connection, segment: Segment.Segment): Rtt.Rtt => {
   const echo = segment.options.timestampEcho
   const rtt = self.agreed.timestamps && echo !== undefined && echo !== 0

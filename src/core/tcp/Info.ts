@@ -2,6 +2,7 @@
  * What a program may know about a connection (RFC 9293 §3.9.1 STATUS), by the names of Linux's `TCP_INFO` in words.
  */
 import type * as Address from "../../wire/Address.ts"
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import type { Span } from "../Time.ts"
 import * as Time from "../Time.ts"
@@ -71,6 +72,8 @@ export interface Info {
   readonly inFlight: number
   readonly unsent: number
   readonly unread: number
+  /** Of what is to come or unread: up to the end of announced urgent data (RFC 9293 §3.8.5). */
+  readonly urgent: number
   /** Of what is in flight: selectively acknowledged, taken for lost, and thought to be in the network (pipe). */
   readonly sacked: number
   readonly lost: number
@@ -148,6 +151,7 @@ const sizes = (self: Connection) => ({
   inFlight: Connections.inFlight(self),
   unsent: Connections.unsent(self),
   unread: ReceiveBuffer.ready(self.buffer),
+  urgent: self.rcv.hasUrgent ? Math.max(0, Sequence.distance(self.buffer.read, self.rcv.up)) : 0,
   sacked: Scoreboard.sackedBytes(self.board),
   lost: Scoreboard.lostBytes(self.board),
   pipe: Recovery.pipe(self),

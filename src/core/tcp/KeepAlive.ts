@@ -37,11 +37,12 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
   const { config } = self
   const idleAt = Time.plus(self.rcv.lastAt, config.keepAliveIdle)
   if (idleAt > ctx.at) return Deadlines.withSlow(self, "keepAlive", idleAt)
-  // Retransmissions and window probes ask the same question (RFC 9293 §3.8.4: only when nothing is outstanding).
+  // Retransmissions and window probes ask the same question. rfc: 9293 §3.8.4 MUST-26
   if (Connections.inFlight(self) > 0 || self.deadlines.loss !== Time.never) {
     return Deadlines.withSlow(self, "keepAlive", Time.plus(ctx.at, config.keepAliveIdle))
   }
   const due = probeNumber(self, Time.between(self.rcv.lastAt, ctx.at))
+  // rfc: 9293 §3.8.4 MUST-29: one lost answer is not the end.
   if (due > config.keepAliveCount) {
     Emit.abort(ctx, self)
     Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("keepAlive"))
@@ -51,6 +52,6 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
   return Deadlines.withSlow(probe(ctx, self), "keepAlive", Time.plus(ctx.at, config.keepAliveInterval))
 }
 
-/** An old number without text, which the peer must answer with an ACK (RFC 9293 §3.8.4). */
+/** An old number without text, which the peer must answer with an ACK (rfc: 9293 §3.8.4 SHLD-12). */
 export const probe = (ctx: Context, self: Connection): Connection =>
   Emit.segment(ctx, self, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss, false)

@@ -119,7 +119,7 @@ const remains = (ctx: Context, self: Connection, reason: Reason.Reason | undefin
 }
 
 /**
- * Enters CLOSED (RFC 9293 §3.10.7): everybody who waits is told, with `reason` unless the end was an orderly one. A reset flushes what
+ * Enters CLOSED (RFC 9293 §3.10.7): everybody who waits is told, with `reason` unless the end was an orderly one (rfc: 9293 §3.6 MUST-12). A reset flushes what
  * nobody has read (§3.10.7.4, second check).
  */
 export const end = (ctx: Context, state: State, self: Connection, reason: Reason.Reason | undefined): void => {
@@ -135,7 +135,7 @@ export const end = (ctx: Context, state: State, self: Connection, reason: Reason
   }
 }
 
-/** Enters TIME-WAIT: all other timers stop (RFC 9293 §3.10.7.4, eighth check), and nothing more is written or read here but what is left. */
+/** Enters TIME-WAIT (rfc: 9293 §3.6.1 MUST-13): all other timers stop (RFC 9293 §3.10.7.4, eighth check), and nothing more is written or read here but what is left. */
 export const enterTimeWait = (ctx: Context, state: State, self: Connection): void => {
   ctx.count(Counter.index.tcpTimeWaits)
   endParked(ctx, self, undefined)

@@ -29,7 +29,7 @@ import * as Deadlines from "./Timer.ts"
 const invalid = (request: TcpConnect): Reason.Reason | undefined => {
   const { local, localPort, options, remote, remotePort } = request
   if (Address.isUnspecified(remote) || Address.isMulticast(remote) || remote === Address.broadcastV4) {
-    // rfc: 9293 §3.9.2.3 MUST-56, RFC 1122 §4.2.3.10
+    // rfc: 9293 §3.9.2.3 MUST-46
     return Reason.invalidArgument("TCP connects to a single host")
   }
   if (!isPort(remotePort) || remotePort === 0 || !isPort(localPort)) return Reason.invalidArgument("port")
@@ -73,7 +73,8 @@ const chooseTuple = (
   return Lookup.tupleOf(ctx, local, choice.port, remote, remotePort)
 }
 
-/** The record of an active opener before its SYN. */
+/** The record of an active opener before its SYN; the source is the program's, or IP's choice for the destination. */
+// rfc: 9293 §3.9.1.1 MUST-43 MUST-44 MUST-45
 const opened = (ctx: Context, state: State, request: TcpConnect): Connection | Reason.Reason => {
   const wrong = invalid(request)
   if (wrong !== undefined) return wrong
@@ -160,7 +161,8 @@ const invalidListen = (ctx: Context, state: State, request: TcpListen): Reason.R
   return invalidOptions(request.options)
 }
 
-/** Passive OPEN (RFC 9293 §3.10.1). */
+/** Passive OPEN (RFC 9293 §3.10.1); listeners of other ends, or of other ports, are no matter to it. */
+// rfc: 9293 §3.9.1.1 MUST-41 MUST-42
 export const listen = (ctx: Context, state: State, ticket: Ticket, request: TcpListen): void => {
   const wrong = invalidListen(ctx, state, request)
   if (wrong !== undefined) return ctx.fail(ticket, wrong)

@@ -41,7 +41,7 @@ export const receiveMss = (ctx: Context, path: Path, config: Config): number => 
 }
 
 /** Text bytes of the segments we send: the least of what the peer takes, the path carries and the program allows, less the options of each segment. */
-// rfc: 9293 §3.7.1 MUST-16
+// rfc: 9293 §3.7.1 MUST-16 SHLD-6
 export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config: Config): number => {
   const carried = Math.min(peerMss, path.mtu - headersOf(path))
   const allowed = config.maxSegment > 0 ? Math.min(carried, config.maxSegment) : carried
@@ -78,7 +78,8 @@ export const nothingAgreed: Agreed = Object.freeze({
   synMarks: 0
 })
 
-/** The options of our SYN. */
+/** The options of our SYN; the MSS is in every SYN and in nothing else. */
+// rfc: 9293 §3.7.1 SHLD-5 MAY-3 MUST-65
 export const offer = (ctx: Context, path: Path, config: Config, tsval: number): TcpOptions.Options => ({
   ...TcpOptions.none,
   maximumSegmentSize: receiveMss(ctx, path, config),

@@ -31,10 +31,19 @@ const giveUp = (ctx: Context, state: State, self: Connection): undefined => {
   Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("retransmission"))
 }
 
+/**
+ * The peer has taken its window back below what is on its way, and goes on answering: that is its right, and no reason to give it up (rfc: 9293 §3.8.6
+ * MUST-34 SHLD-16 SHLD-17 MAY-7).
+ */
+const isShutOut = (ctx: Context, self: Connection): boolean =>
+  self.snd.wnd < Math.min(self.snd.mss, Connections.inFlight(self)) &&
+  Time.between(self.rcv.lastAt, ctx.at) <= self.config.maxRto
+
 /** The RTO: the oldest goes again, by a way that is looked up anew (RFC 1122 §3.3.1.4 asks for that: the next hop may be what failed). */
 const retransmit = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (Connections.inFlight(self) === 0) return self
-  if (self.recovery.timeouts >= self.config.retries) return giveUp(ctx, state, self)
+  // rfc: 9293 §3.8.3 MUST-20 MUST-21: R1 is every timeout, at which the way is looked up anew; R2 is the knob.
+  if (self.recovery.timeouts >= self.config.retries && !isShutOut(ctx, self)) return giveUp(ctx, state, self)
   return LossTimer.restart(ctx, Spurious.onTimeout(ctx, MtuProbe.onTimeout(PathMtu.refreshed(ctx, self))))
 }
 
@@ -56,7 +65,7 @@ const lookAgain = (ctx: Context, self: Connection): Connection => {
 }
 
 /**
- * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-36): an old number without text, which must be answered by an ACK with the window.
+ * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-36): an old number without text, which must be answered by an ACK with the window (MUST-35 as well).
  * The peer may keep it closed for ever as long as it answers (MUST-37). A window that is open by a little is used instead: the count of timeouts lets a
  * short segment leave (RFC 9293 §3.8.6.2.1, the override timeout).
  */

@@ -66,7 +66,7 @@ const presentAhead = (self: Connection, segment: Segment.Segment): { left: numbe
   return { left: segment.seq, right: Sequence.earlier(range.end, Segment.textEnd(segment)) }
 }
 
-/** Text ahead of a gap is kept for later, while there is room for one more range (rfc: 9293 §3.10.7.4 SHLD-31). */
+/** Text ahead of a gap is kept for later, while there is room for one more range (rfc: 9293 §3.10.7.4 SHLD-31 MAY-13). */
 const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   ctx.count(Counter.index.tcpOutOfOrder)
   const present = presentAhead(self, segment)

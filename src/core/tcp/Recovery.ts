@@ -183,7 +183,7 @@ export const afterIdle = (ctx: Context, self: Connection): Connection => {
   return { ...self, control: Control.moved(self.control, controller.onIdle(state, { now: ctx.at, idleFor, rto })) }
 }
 
-/** Something counts as lost that did not before: fast recovery begins (RFC 5681 §3.2 step 2, RFC 6675 §5, RFC 6937 §3). */
+/** Something counts as lost that did not before: fast recovery begins (rfc: 9293 §3.8.2 MUST-19, RFC 5681 §3.2 step 2, RFC 6675 §5, RFC 6937 §3). */
 const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })

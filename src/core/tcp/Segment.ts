@@ -18,6 +18,8 @@ export interface Segment {
   /** As it stands in the header, not scaled. */
   readonly window: number
   readonly options: Options
+  /** The urgent pointer, from SEG.SEQ on; of use with URG only. */
+  readonly urgent: number
   /** The text: `packet.bytes[start..end)`, borrowed. */
   readonly start: number
   readonly end: number
@@ -32,6 +34,7 @@ export const make = (header: Tcp.Header, packet: Packet): Segment => ({
   flags: header.flags,
   window: header.window,
   options: header.options,
+  urgent: header.urgentPointer,
   start: header.payloadStart,
   end: header.payloadEnd,
   packet
@@ -62,7 +65,7 @@ export const textEnd = (self: Segment): Sequence.Sequence => Sequence.add(textSt
  *       [=======)                  [====)   neither: not acceptable
  *
  * A segment that begins on the right edge is taken too, and all its text cut off later: so the ACKs and windows of a peer that has filled the window
- * are heard (the special allowance of RFC 9293 §3.10.7.4 for a zero window, which deployed stacks extend to this).
+ * are heard (the special allowance of rfc: 9293 §3.10.7.4 MUST-66 for a zero window, which deployed stacks extend to this).
  */
 export const isAcceptable = (self: Segment, nxt: Sequence.Sequence, edge: Sequence.Sequence): boolean => {
   const seq = self.seq
@@ -79,7 +82,8 @@ export const trimFront = (self: Segment, nxt: Sequence.Sequence): Segment => {
   if (old <= 0) return self
   const syn = (self.flags & Tcp.SYN) >>> 1
   const start = Math.min(self.end, self.start + old - syn)
-  return { ...self, seq: nxt, flags: self.flags & ~Tcp.SYN, start }
+  const urgent = Math.max(0, self.urgent - old)
+  return { ...self, seq: nxt, flags: self.flags & ~Tcp.SYN, urgent, start }
 }
 
 /** The same without what lies at or behind `edge`; a FIN there goes too. */

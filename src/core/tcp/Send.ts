@@ -52,7 +52,7 @@ const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: num
   return isIdle && length >= self.snd.maxWnd / 2
 }
 
-/** The length of the next segment's text; 0 when it has to wait. */
+/** The length of the next segment's text; 0 when it has to wait (rfc: 9293 §3.9.1.2 SHLD-27 SHLD-28: as long as may be). */
 const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number): number => {
   const allowed = Math.min(
     windowLeft(self),

@@ -92,7 +92,7 @@ const acknowledge = (ctx: Context, self: TimeWait): void => {
  * Whether a SYN is from a connection later than this one: a newer timestamp, or without timestamps a number behind all that was received (RFC 6191
  * §2, RFC 1122 §4.2.2.13).
  */
-// rfc: 9293 §3.6.1 MAY-2, 6191 §2 SHOULD
+// rfc: 9293 §3.6.1 MAY-2 SHLD-4, 6191 §2 SHOULD
 export const isNewer = (
   segment: Segment.Segment,
   timestamps: boolean,

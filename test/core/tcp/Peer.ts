@@ -26,6 +26,7 @@ export interface Sent {
   readonly destinationPort?: number
   readonly trafficClass?: number
   readonly destination?: number
+  readonly urgentPointer?: number
 }
 
 export interface Got {
@@ -71,7 +72,7 @@ export class Peer {
       flags: sent.flags,
       window: sent.window ?? 65535,
       checksum: 0,
-      urgentPointer: 0,
+      urgentPointer: sent.urgentPointer ?? 0,
       options: TcpOptions.make(sent.options ?? {})
     }
     const size = Tcp.size(fields) + text.length

@@ -196,6 +196,23 @@ describe("The window that is offered (RFC 9293 §3.8.6)", () => {
   })
 })
 
+describe("Urgent data (RFC 9293 §3.8.5, RFC 6093)", () => {
+  it("stays in line, is announced once, and how much is left can be asked (MUST-31 MUST-32 MUST-33)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self)
+    self.notices()
+    const URG = 0x20
+    peer.send({ seq, ack, flags: ACK | URG, text: text(10), urgentPointer: 30 })
+    peer.send({ seq: seq + 10, ack, flags: ACK | URG, text: text(10, 10), urgentPointer: 40 })
+    const events = self.notices().filter((change) => change._tag === "ConnectionEvent" && change.event === "urgent")
+    assert.strictEqual(events.length, 1)
+    assert.strictEqual(info(self, connection).urgent, 50)
+    const got = read(self, connection).outcome()
+    assert.strictEqual(got._tag === "Done" ? got.value.length : 0, 20)
+    assert.strictEqual(info(self, connection).urgent, 30)
+  })
+})
+
 describe("Sending (RFC 9293 §3.7.4, §3.8.6.2.1)", () => {
   it("Nagle's algorithm holds a short segment while another is on its way (rfc: 9293 §3.7.4 SHLD-7)", () => {
     const self = host()
@@ -309,6 +326,20 @@ describe("A window that the peer has closed (RFC 9293 §3.8.6.1)", () => {
     self.advance(seconds(3000))
     assert.deepStrictEqual(waiting.outcome(), { _tag: "Failed", reason: { _tag: "TimedOut", what: "retransmission" } })
     assert.strictEqual(peer.take().at(-1)!.flags & RST, RST)
+  })
+  it("that is taken back below what is on its way gives nobody up who answers (rfc: 9293 §3.8.6 MUST-34 SHLD-17)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { window: 3000 })
+    write(self, connection, text(3000))
+    peer.take()
+    peer.send({ seq, ack, flags: ACK, window: 0 })
+    for (let i = 0; i < 400; i++) {
+      self.advance(seconds(10))
+      if (peer.take().length > 0) peer.send({ seq, ack, flags: ACK, window: 0 })
+    }
+    assert.strictEqual(info(self, connection).state, "ESTABLISHED")
+    peer.send({ seq, ack: ack + 3000, flags: ACK, window: 3000 })
+    assert.strictEqual(info(self, connection).inFlight, 0)
   })
   it("that opens by too little for a segment is used after the override timeout", () => {
     const { ack, peer, self, seq } = closed()

@@ -43,7 +43,7 @@ describe("Connecting (RFC 9293 §3.10.1)", () => {
     const got = drain(hosts.server, accepted.connection)
     assert.deepStrictEqual([got.bytes.length, got.end], [10, true])
   })
-  it("fails for groups, the unspecified address, mixed versions and wrong ports (rfc: 9293 §3.9.2.3 MUST-56)", () => {
+  it("fails for groups, the unspecified address, mixed versions and wrong ports (rfc: 9293 §3.9.2.3 MUST-46)", () => {
     const self = host()
     const asked = (over: object) => self.request({ ...connectRequest(), ...over }).outcome()
     for (

@@ -45,7 +45,7 @@ const checkHandshake = (
   return undefined
 }
 
-/** An ACK of what was never sent, or far below what is outstanding, may be an attack (rfc: 5961 §5.2 MUST). */
+/** An ACK of what was never sent, or far below what is outstanding, may be an attack (rfc: 5961 §5.2 MUST, 9293 §3.10.7.4 MAY-12). */
 const checkRange = (
   ctx: Context,
   state: State,
@@ -60,7 +60,7 @@ const checkRange = (
   return undefined
 }
 
-/** Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4; rfc: 9293 §3.8.6 MUST-34 by MAY). */
+/** Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). */
 const tellsWindow = (self: Connection, segment: Segment.Segment): boolean =>
   Sequence.before(self.snd.wl1, segment.seq) ||
   (self.snd.wl1 === segment.seq && !Sequence.after(self.snd.wl2, segment.ack))

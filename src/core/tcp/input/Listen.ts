@@ -12,7 +12,7 @@ import * as Segment from "../Segment.ts"
 import type * as State from "../State.ts"
 import * as SynReceived from "./SynReceived.ts"
 
-/** A SYN is only taken from one host, to one host (rfc: 9293 §3.9.2.3 MUST-57, RFC 1122 §4.2.3.10 MUST-63). */
+/** A SYN is only taken from one host, to one host (rfc: 9293 §3.9.2.3 MUST-57 MUST-63). */
 const isBetweenHosts = (segment: Segment.Segment): boolean => {
   const { packet } = segment
   return !packet.isGroup && !Address.isMulticast(packet.source) && !Address.isUnspecified(packet.source) &&

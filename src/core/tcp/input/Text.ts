@@ -1,8 +1,8 @@
 /**
  * The sixth to eighth check of a segment (RFC 9293 §3.10.7.4): URG, text and FIN.
  *
- * Nothing is done for URG: urgent data is text like any other and stays in line, as RFC 6093 §6 advises, since the pointer means different bytes to
- * different stacks. Delivering it meets `rfc: 9293 §3.8.5 MUST-30`.
+ * Urgent data is text like any other and stays in line, as RFC 6093 §6 advises, since the pointer means different bytes to different stacks. Where it ends
+ * is told by a notice, and by `Info.urgent`.
  */
 import * as Sequence from "../../../wire/Sequence.ts"
 import * as Tcp from "../../../wire/Tcp.ts"
@@ -16,6 +16,23 @@ import * as Lifecycle from "../Lifecycle.ts"
 import * as Receive from "../Receive.ts"
 import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
+
+/**
+ * Sixth check: the peer announces urgent data up to its pointer, which the program hears of once while it lasts.
+ */
+// rfc: 9293 §3.8.5 MUST-30 MUST-31 MUST-32 MUST-33 MUST-62
+const checkUrgent = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  if (!Segment.has(segment, Tcp.URG) || !ConnectionOf.canReceive(self.state)) return self
+  const { buffer, rcv } = self
+  const up = Sequence.add(segment.seq, segment.urgent)
+  if (!Sequence.after(up, buffer.read) || (rcv.hasUrgent && !Sequence.after(up, rcv.up))) return self
+  const isUrgent = rcv.hasUrgent && Sequence.after(rcv.up, buffer.read)
+  if (!isUrgent) {
+    const detail = Sequence.distance(buffer.read, up)
+    ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "urgent", detail })
+  }
+  return { ...self, rcv: { ...rcv, up, hasUrgent: true } }
+}
 
 /** Text that nobody will ever read: the program has let go (RFC 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
 const isUnwanted = (self: Connection, segment: Segment.Segment): boolean =>
@@ -99,6 +116,6 @@ export const check = (
   connection: Connection,
   segment: Segment.Segment
 ): Connection | undefined => {
-  const self = checkText(ctx, state, connection, segment)
+  const self = checkText(ctx, state, checkUrgent(ctx, connection, segment), segment)
   return self === undefined ? undefined : checkFin(ctx, state, self, segment)
 }
