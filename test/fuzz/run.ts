@@ -1,12 +1,13 @@
 /**
  * Throws mutated and random frames at a running stack for as long as is asked.
  *
- *     node --expose-gc test/fuzz/run.ts [--frames N | --seconds N] [--seed S] [--round R]
+ *     node --expose-gc test/fuzz/run.ts [--frames N | --seconds N] [--seed S] [--from R | --round R]
  *
  * The frames come in rounds, each with a fresh stack and a seed of its own made from S and the round's number; the eighth and every
  * eighth after it go through the real workers, the others through the core and the synchronous parts of the shell. Whatever goes
  * wrong ends the run: the frames of that round up to then are written to `test-artifacts/` as a capture, and the command
- * is printed that runs this round again. A run by frames is the same every time; a run by seconds only ends elsewhere.
+ * is printed that runs this round again. A run by frames is the same every time; a run by seconds only ends elsewhere. A long run
+ * can be cut in pieces: `--from` begins at a later round, `--round` runs one alone.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -30,6 +31,7 @@ const { values: flags } = parseArgs({
     frames: { type: "string" },
     seconds: { type: "string" },
     seed: { type: "string" },
+    from: { type: "string" },
     round: { type: "string" }
   }
 })
@@ -44,6 +46,7 @@ const whole = (name: string, text: string | undefined, otherwise: number): numbe
 const seed = whole("seed", flags.seed, Math.floor(Math.random() * 2 ** 31))
 const seconds = flags.seconds === undefined ? Infinity : whole("seconds", flags.seconds, 0)
 const frames = whole("frames", flags.frames, seconds === Infinity ? 1_000_000 : Number.MAX_SAFE_INTEGER)
+const from = whole("from", flags.from, 0)
 const only = flags.round === undefined ? undefined : whole("round", flags.round, 0)
 const begin = performance.now()
 const inTime = () => performance.now() - begin < seconds * 1000
@@ -116,7 +119,7 @@ const runRound = async (round: number, most: number): Promise<void> => {
 /** Rounds until the frames or the time are used up; the heap may not grow from one to the next. */
 const runAll = async (): Promise<void> => {
   let first: number | undefined = undefined
-  for (let round = 0; done < frames && inTime(); round++) {
+  for (let round = from; done < frames && inTime(); round++) {
     // oxlint-disable-next-line no-await-in-loop -- One round after the other.
     await runRound(round, frames - done)
     const heap = usedHeap()
