@@ -5,6 +5,12 @@ import * as Cause from "effect/Cause"
 import * as CliError from "effect/cli/CliError"
 import * as Exit from "effect/Exit"
 import type * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+
+/** What a command could not do, as the line that it ends with. */
+export class CommandFailure
+  extends Schema.TaggedError<CommandFailure>()("CommandFailure", { message: Schema.String })
+{}
 
 const failureStatus = 1
 const usageStatus = 2

@@ -11,6 +11,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as HttpGet from "../src/services/HttpGet.ts"
 import * as Arguments from "./arguments.ts"
+import * as Exit from "./exit.ts"
 import * as TapHost from "./tapHost.ts"
 
 const parseUrl = (text: string): URL => {
@@ -28,7 +29,7 @@ const fetch = (url: URL, output: Option.Option<string>) =>
     const file = Option.isSome(output) ? (yield* FileSystem.FileSystem).sink(output.value) : undefined
     const stdio = yield* Stdio.Stdio
     yield* Stream.run(response.body, file ?? stdio.stdout())
-    if (response.status >= 400) yield* Effect.fail(new Error(`answered ${response.status}`))
+    if (response.status >= 400) return yield* new Exit.CommandFailure({ message: `answered ${response.status}` })
   })
 
 export const command = Command.make("get", {
@@ -45,7 +46,7 @@ export const command = Command.make("get", {
   )
 }, (input) =>
   Effect.scoped(fetch(input.url, input.output)).pipe(
-    Effect.mapError((error) => new Error(`${input.url.host}: ${error.message}`)),
+    Effect.mapError((error) => new Exit.CommandFailure({ message: `${input.url.host}: ${error.message}` })),
     Effect.provide(TapHost.layer(input))
   )).pipe(
     Command.withDescription(

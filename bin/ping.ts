@@ -84,7 +84,7 @@ const main = (destination: NetAddress.IpAddress, options: Options): Effect.Effec
       Effect.ensuring(Effect.suspend(() => Console.log(summary(tally)))),
       Effect.andThen(
         Effect.suspend(() =>
-          tally.times.length > 0 ? Effect.void : Effect.fail(new Error(`${destination} does not answer`))
+          tally.times.length > 0 ? Effect.void : new Exit.CommandFailure({ message: `${destination} does not answer` })
         )
       )
     )

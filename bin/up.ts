@@ -40,11 +40,11 @@ const run = ({ port, service }: Placed) =>
   serve(service, port, Console.log(`${service.name} on port ${port}, ${protocolsOf(service)}`))
 
 /** The device was removed, or failed: there is nothing left to be on. */
-const watch = (name: string): Effect.Effect<never, Error, Netstack> =>
+const watch = (name: string): Effect.Effect<never, Exit.CommandFailure, Netstack> =>
   Network.changes.pipe(
     Stream.filter((change) => change._tag === "LinkDetached" && change.name === name),
     Stream.runHead,
-    Effect.andThen(Effect.fail(new Error(`${name} is gone`)))
+    Effect.andThen(new Exit.CommandFailure({ message: `${name} is gone` }))
   )
 
 /** Tells addresses that come to be used after the start, and those that go. */

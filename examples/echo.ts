@@ -13,7 +13,7 @@ const [near, far] = Links.layerMemory()
 /** Sends back in capitals what it reads, connection by connection. */
 const server = Effect.gen(function*() {
   const listener = yield* Tcp.listen({ port: 7 })
-  yield* listener.serve((connection) =>
+  return yield* listener.serve((connection) =>
     connection.stream.pipe(
       Stream.decodeText,
       Stream.map((text) => text.toUpperCase()),
@@ -39,4 +39,4 @@ const Server = Layer.effectDiscard(Effect.forkScoped(server, { startImmediately:
 )
 const Client = Netstack.layer({ ipv4: "10.0.0.1/24" }).pipe(Layer.provide(near))
 
-client.pipe(Effect.provide(Client), Effect.provide(Server), NodeRuntime.runMain)
+client.pipe(Effect.provide([Client, Server]), NodeRuntime.runMain)

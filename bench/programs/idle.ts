@@ -36,7 +36,7 @@ const program = Effect.gen(function*() {
     report()
   })
   process.stdout.write("ready\n")
-  yield* listener.serve(() =>
+  return yield* listener.serve(() =>
     Effect.suspend(() => {
       connections += 1
       report()

@@ -19,7 +19,9 @@ import { rawProtocol } from "./Scene.ts"
 import type { Subject } from "./Subject.ts"
 
 /** Something that must not be. */
-export class Fault extends Error {}
+export class Fault extends Error {
+  readonly _tag = "Fault"
+}
 
 const fail = (message: string): never => {
   throw new Fault(message)

@@ -31,13 +31,10 @@ export const errorCode = (emitter: EventEmitter): Effect.Effect<string | undefin
 
 /** All that a stream gives, to its end. */
 export const readToEnd = (readable: Readable): Effect.Effect<Uint8Array, unknown> =>
-  Effect.tryPromise({
-    try: async () => {
-      const chunks: Array<Buffer> = []
-      for await (const chunk of readable) chunks.push(chunk as Buffer)
-      return new Uint8Array(Buffer.concat(chunks))
-    },
-    catch: (error) => error
+  Effect.tryPromise(async () => {
+    const chunks: Array<Buffer> = []
+    for await (const chunk of readable) chunks.push(chunk as Buffer)
+    return new Uint8Array(Buffer.concat(chunks))
   })
 
 /** Writes, and waits until the stream has passed it on. */

@@ -55,8 +55,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
       assert.strictEqual(String(server.address), "0.0.0.0:80")
       const response = HttpClient.get(`http://${addressTwo}/hello`).pipe(
         Effect.map(({ headers }) => headers["x-peer"]),
-        Effect.provide(NetstackHttpClient.layer()),
-        Effect.provide(of(one))
+        Effect.provide(Layer.provideMerge(NetstackHttpClient.layer(), of(one)))
       )
       assert.include(yield* response, addressOne)
     }))
@@ -67,7 +66,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
         const { cert, key } = Certificate.make("netstack.test", addressTwo)
         const { one } = yield* serving({ tls: { key, cert }, port: 443 })
         const ask = (options: NetstackHttpClient.ConnectOptions) =>
-          getText(`https://${addressTwo}/hello`).pipe(Effect.provide(client(options)), Effect.provide(of(one)))
+          getText(`https://${addressTwo}/hello`).pipe(Effect.provide(Layer.provideMerge(client(options), of(one))))
         assert.strictEqual(yield* ask({ tls: { ca: cert } }), "hello")
         const { reason } = yield* Effect.flip(ask({}))
         assert.strictEqual(reason._tag, "TransportError")
@@ -79,8 +78,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
         yield* on(two)(Tcp.listen({ port: 443 }))
         const asking = yield* getText(`https://${addressTwo}/`).pipe(
           Effect.flip,
-          Effect.provide(client({ connectTimeout: "3 seconds" })),
-          Effect.provide(of(one)),
+          Effect.provide(Layer.provideMerge(client({ connectTimeout: "3 seconds" }), of(one))),
           Effect.forkChild
         )
         while (asking.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
@@ -98,7 +96,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
           { discard: true }
         )
         const used = Effect.andThen(asking, on(two)(Network.connections))
-        const connections = yield* used.pipe(Effect.provide(client()), Effect.provide(of(one)))
+        const connections = yield* used.pipe(Effect.provide(Layer.provideMerge(client(), of(one))))
         // undici opens another one while the first is not yet known to be free.
         assert.isAtMost(connections.length, 5)
       }))
@@ -115,8 +113,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
         yield* write("hello")
         return (yield* pull)[0]
       })).pipe(
-        Effect.provide(NetstackHttpClient.layerWebSocketConstructor({ tls: { ca: cert } })),
-        Effect.provide(of(one))
+        Effect.provide(Layer.provideMerge(NetstackHttpClient.layerWebSocketConstructor({ tls: { ca: cert } }), of(one)))
       )
       assert.strictEqual(answer, "HELLO")
     }))

@@ -17,7 +17,7 @@ const connected = Effect.gen(function*() {
   return { near, far: yield* listener.accept, ...(yield* WebStreams.make(near)) }
 })
 
-const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: (error) => error as Error })
+const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise(run)
 
 const readAll = (readable: WebStreams.WebStreams["readable"]) =>
   attempt(async () => {
@@ -92,7 +92,7 @@ describe("WebStreams", () => {
       const second = yield* connected
       yield* second.far.abort
       const error = yield* Effect.flip(readAll(second.readable))
-      assert.strictEqual((error as NodeJS.ErrnoException).code, "ECONNRESET")
+      assert.strictEqual((error.cause as NodeJS.ErrnoException).code, "ECONNRESET")
     }))
 
   it.live("end what waits with their scope", () =>
@@ -103,6 +103,6 @@ describe("WebStreams", () => {
       const reading = yield* Effect.forkChild(Effect.flip(readAll(readable)), { startImmediately: true })
       yield* Effect.yieldNow
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(((yield* Fiber.join(reading)) as NodeJS.ErrnoException).code, "ECONNABORTED")
+      assert.strictEqual(((yield* Fiber.join(reading)).cause as NodeJS.ErrnoException).code, "ECONNABORTED")
     }))
 })

@@ -198,7 +198,7 @@ describe("VirtualTime", () => {
       let released = 0
       const endless = Effect.gen(function*() {
         yield* Effect.addFinalizer(() => Effect.sync(() => released++))
-        yield* Effect.forever(Effect.sleep("1 second"))
+        return yield* Effect.forever(Effect.sleep("1 second"))
       })
       const fiber = yield* Effect.forkChild(VirtualTime.run(Effect.scoped(endless), { turns: 1 }))
       yield* Effect.yieldNow

@@ -91,5 +91,5 @@ const handle = (connection: TcpConnection) =>
 run(Effect.gen(function*() {
   const listener = yield* Tcp.listen({ port, closePolicy: "orderly" })
   process.stdout.write("ready\n")
-  yield* listener.serve(handle)
+  return yield* listener.serve(handle)
 }))
