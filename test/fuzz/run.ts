@@ -53,7 +53,9 @@ const inTime = () => performance.now() - begin < seconds * 1000
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
+/** The first collection only begins to free the memory of array buffers, beside the program; the second waits until it is done. */
 const usedHeap = (): number => {
+  globalThis.gc?.()
   globalThis.gc?.()
   const { arrayBuffers, heapUsed } = process.memoryUsage()
   return heapUsed + arrayBuffers
