@@ -42,6 +42,7 @@ export const configOf = (settings: Settings): Config.Config => {
       ? defaults.reassemblyTimeout
       : Edge.spanOf(settings.reassemblyTimeout),
     addressProbing: settings.addressProbing ?? defaults.addressProbing,
+    telemetry: defaults.telemetry,
     wallOffset: defaults.wallOffset
   }
 }

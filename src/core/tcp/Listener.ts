@@ -29,6 +29,7 @@ import * as InitialSequence from "./InitialSequence.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Options from "./Options.ts"
+import * as Progress from "./Progress.ts"
 import type { Endpoint } from "./Requests.ts"
 import * as Rtt from "./Rtt.ts"
 import type * as Segment from "./Segment.ts"
@@ -171,6 +172,7 @@ const remember = (
 
 /** A half-open connection is forgotten: its peer is back at a listener (RFC 9293 §3.10.7.4, second and fourth check). */
 export const forget = (ctx: Context, state: State, self: HalfOpen): void => {
+  if (ctx.config.telemetry) Progress.forgotten(ctx, self)
   Lookup.unlink(ctx, state, self)
   ctx.remove(state.entries, self.id)
   ctx.set(state.halfOpen, state.halfOpen.value - 1)
