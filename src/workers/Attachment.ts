@@ -43,6 +43,8 @@ export interface Attachment {
   readonly close: Effect.Effect<void>
   /** Frames that found the ring full. */
   readonly overflowed: () => number
+  /** Frames that wait for the core, and packets that wait for the link. */
+  readonly depths: () => { readonly receive: number; readonly transmit: number }
 }
 
 export interface Options {
@@ -174,6 +176,10 @@ class QueuedAttachment implements Attachment {
 
   overflowed(): number {
     return this.lost
+  }
+
+  depths(): ReturnType<Attachment["depths"]> {
+    return { receive: Queue.sizeUnsafe(this.ring), transmit: Queue.sizeUnsafe(this.outgoing) }
   }
 }
 

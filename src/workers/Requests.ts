@@ -57,10 +57,12 @@ export interface Requests {
   /**
    * The same for a caller that must not lose the answer, such as a connection that somebody has to close: it runs
    * uninterruptibly and gives its `restore`, and only the wait can be interrupted.
+   * `ticketed` hears of the ticket before the core does.
    */
   readonly askWithin: <Tag extends Request["_tag"]>(
     restore: Restore,
-    request: Asked<Tag>
+    request: Asked<Tag>,
+    ticketed?: (ticket: Ticket) => void
   ) => Effect.Effect<Answered<Tag>, Reason.Reason>
   /** Tells the core something that has no answer. */
   readonly tell: (request: Request) => Effect.Effect<void>
@@ -99,7 +101,8 @@ class Desk implements Requests {
 
   readonly askWithin = <Tag extends Request["_tag"]>(
     restore: Restore,
-    request: Asked<Tag>
+    request: Asked<Tag>,
+    ticketed?: (ticket: Ticket) => void
   ): Effect.Effect<Answered<Tag>, Reason.Reason> => {
     return Effect.suspend(() => {
       const waiter: Waiter = {
@@ -109,6 +112,7 @@ class Desk implements Requests {
         answer: undefined,
         isGone: false
       }
+      ticketed?.(waiter.ticket)
       return Effect.onInterrupt(restore(this.wait(waiter)), () => this.giveUp(waiter))
     }) as Effect.Effect<Answered<Tag>, Reason.Reason>
   }

@@ -38,6 +38,7 @@ import * as Attachment from "./Attachment.ts"
 import * as Core from "./Core.ts"
 import { EntropySource, type Generator, seedBytes } from "./EntropySource.ts"
 import * as Ledger from "./Ledger.ts"
+import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
 import * as Requests from "./Requests.ts"
 import * as Timers from "./Timers.ts"
@@ -65,6 +66,8 @@ export interface LinkStatus {
   readonly overflowed: number
   /** Frames that the link itself lost, by its own reasons. */
   readonly lost: Readonly<Record<string, number>>
+  /** Frames that wait for the core, and packets that wait for the link. */
+  readonly depths: { readonly receive: number; readonly transmit: number }
 }
 
 export interface Stack {
@@ -74,15 +77,29 @@ export interface Stack {
   readonly askWithin: Requests.Requests["askWithin"]
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
+  /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */
+  readonly peek: <A>(select: (state: State.State) => A) => A
   /** Opens a link and makes it an interface of the stack until the scope closes. */
   readonly attach: (link: Link) => Effect.Effect<LinkId, LinkError | Reason, Scope.Scope>
   /** The news from now on, until the scope or the stack closes. */
   readonly watch: Effect.Effect<Queue.Dequeue<News, Cause.Done>, never, Scope.Scope>
   readonly links: Effect.Effect<ReadonlyArray<LinkStatus>>
+  /** {@link links} and callers that wait, for who can't. */
+  readonly peekQueues: () => Queues
+  /** Looks into this stack, if something does. */
+  readonly probe: Probe.Attached | undefined
   /** Fails when a worker does; never succeeds. */
   readonly failure: Effect.Effect<never, StackFailed>
   /** What is alive in this stack: for tests and for display. */
   readonly census: Effect.Effect<Census>
+}
+
+/** What waits in the shell. */
+export interface Queues {
+  readonly links: ReadonlyArray<LinkStatus>
+  /** Callers that wait for an answer. */
+  readonly waiting: number
+  readonly alarms: number
 }
 
 export interface Census {
@@ -121,6 +138,7 @@ interface Parts {
   readonly generate: Generator
   readonly recorder: Recorder | undefined
   readonly observer: Core.Observer | undefined
+  readonly probe: Probe.Attached | undefined
 }
 
 /** The parts of a stack, which share one outbox. */
@@ -133,6 +151,8 @@ class Workshop {
   readonly timers: Timers.Timers
   readonly core: Core.Core
   readonly generate: Generator
+  readonly probe: Probe.Attached | undefined
+  readonly state: State.State
   nextLink: LinkId = loopback
   /** Links that have something to send since the last flush. */
   private waiting: Array<Attachment.Attachment> = []
@@ -141,6 +161,8 @@ class Workshop {
     this.requests = parts.requests
     this.timers = parts.timers
     this.generate = parts.generate
+    this.probe = parts.probe
+    this.state = parts.state
     this.core = Core.make({
       ...parts,
       pending: this.ledger.take,
@@ -280,17 +302,20 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
     id: attachment.id,
     name: attachment.link.name,
     overflowed: attachment.overflowed(),
-    lost: counters.get(attachment.id)?.() ?? {}
+    lost: counters.get(attachment.id)?.() ?? {},
+    depths: attachment.depths()
   }))
 
 /** The first state and the parts around it. */
-const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
+const makeWorkshop = (options: Options): Effect.Effect<Workshop, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const generate = yield* EntropySource
     const seed = generate(seedBytes)
     const wallOffset = clock.currentTimeMillisUnsafe() * 1000 - Core.instantOf(clock)
-    const config = { ...options.config, wallOffset }
+    const source = yield* Probe.Probe
+    const config = { ...options.config, wallOffset, telemetry: options.config.telemetry || source !== undefined }
+    const probe = source === undefined ? undefined : yield* source.attach(config)
     return new Workshop({
       clock,
       generate,
@@ -298,7 +323,8 @@ const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
       requests: yield* Requests.make,
       timers: yield* Timers.make(clock),
       recorder: options.recorder?.(config, seed),
-      observer: options.observer
+      observer: Probe.both(options.observer, probe?.observe),
+      probe
     })
   })
 
@@ -339,9 +365,12 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
       ask: requests.ask,
       askWithin: requests.askWithin,
       read: core.read,
+      peek: (select) => select(shop.state),
       attach: attachTo,
       watch: watch(shop),
       links: Effect.sync(() => statusOf(shop)),
+      peekQueues: () => ({ links: statusOf(shop), waiting: requests.waiting(), alarms: timers.size() }),
+      probe: shop.probe,
       failure: Deferred.await(failed),
       census: Effect.map(FiberSet.size(workers), (size) => ({
         workers: size,
