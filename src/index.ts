@@ -36,6 +36,7 @@ export * as Link from "./link/Link.ts"
 export * as Links from "./link/Links.ts"
 export * as MemoryLink from "./link/MemoryLink.ts"
 export * as Switch from "./link/Switch.ts"
+export * as Vlan from "./link/Vlan.ts"
 
 // Programs that need only sockets
 export * as classic from "./services/classic.ts"
