@@ -18,6 +18,7 @@ import type { StateName } from "../core/tcp/Info.ts"
 import * as Time from "../core/Time.ts"
 import { describePacket } from "./describePacket.ts"
 import type { Host } from "./Host.ts"
+import { isLike, mismatch, type PacketPattern, show } from "./Like.ts"
 import * as Packet from "./Packet.ts"
 import type { Simulation } from "./Simulator.ts"
 import { type Entry, Trace } from "./Trace.ts"
@@ -29,54 +30,10 @@ export class Unmet extends Data.TaggedError("Unmet")<{ readonly expected: string
   }
 }
 
-/**
- * What is expected of a value: a value like it, a test, a regular expression for text, or for a record, of any of its parts.
- */
-export type Pattern<A> =
-  | ((value: A) => boolean)
-  | (A extends string ? A | RegExp
-    : A extends Uint8Array ? A :
-    A extends object ? { readonly [K in keyof A]?: Pattern<A[K]> }
-    : A)
-
-export type PacketPattern = Pattern<Packet.Packet>
+export type { PacketPattern, Pattern } from "./Like.ts"
 
 /** Frames, a trace, or entries of one. */
 export type Frames = Trace | ReadonlyArray<Uint8Array | Entry>
-
-const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
-
-/** Where a value is not as expected: the path to the part; `undefined` if it is. */
-const mismatch = (value: unknown, pattern: unknown, path: string): string | undefined => {
-  if (typeof pattern === "function") return pattern(value) === true ? undefined : `${path} is ${show(value)}`
-  if (pattern instanceof RegExp) return pattern.test(String(value)) ? undefined : `${path} is ${show(value)}`
-  if (pattern instanceof Uint8Array) {
-    return value instanceof Uint8Array && equalBytes(value, pattern) ? undefined : `${path} is ${show(value)}`
-  }
-  if (typeof pattern !== "object" || pattern === null) {
-    return Object.is(value, pattern) ? undefined : `${path} is ${show(value)}`
-  }
-  if (typeof value !== "object" || value === null) return `${path} is ${show(value)}`
-  for (const [key, part] of Object.entries(pattern)) {
-    const wrong = mismatch((value as Record<string, unknown>)[key], part, path === "" ? key : `${path}.${key}`)
-    if (wrong !== undefined) return wrong
-  }
-  return undefined
-}
-
-const show = (value: unknown): string =>
-  value === undefined
-    ? "absent"
-    : value instanceof Uint8Array
-    ? `${value.length} bytes`
-    : typeof value === "function"
-    ? "as a test tells"
-    : value instanceof RegExp
-    ? String(value)
-    : typeof value === "object" && value !== null
-    ? `{ ${Object.entries(value).map(([key, part]) => `${key}: ${show(part)}`).join(", ")} }`
-    : JSON.stringify(value)
 
 /** A frame with its packet, and how it was introduced. */
 interface Seen {
@@ -117,7 +74,7 @@ const among = (all: ReadonlyArray<Seen>, pattern: PacketPattern): string =>
     ? "but there was none"
     : `among\n${listed(all, ({ packet }) => `   (${mismatch(packet, pattern, "")})`)}`
 
-const matches = (pattern: PacketPattern) => ({ packet }: Seen): boolean => mismatch(packet, pattern, "") === undefined
+const matches = (pattern: PacketPattern) => ({ packet }: Seen): boolean => isLike(packet, pattern)
 
 /** Expects a frame that is like the pattern; answers the first one. */
 export const frame = (frames: Frames, pattern: PacketPattern): Packet.Packet => {

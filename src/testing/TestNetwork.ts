@@ -32,6 +32,7 @@ import * as EntropySource from "../workers/EntropySource.ts"
 import type { Stack } from "../workers/Stack.ts"
 import { type Intercepted, interceptLink, type Interceptor } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
+import { settingsOf } from "./settingsOf.ts"
 import * as Topology from "./Topology.ts"
 import { type Detail, Trace, type Way } from "./Trace.ts"
 import * as VirtualTime from "./VirtualTime.ts"
@@ -52,7 +53,7 @@ export interface Options {
 /** A link of a running network. */
 export interface TestLink {
   /** Replaces the faults of one direction, or of both, from the next frame on. */
-  readonly set: (faults: Faults.Settings, direction?: Topology.Direction) => Effect.Effect<void>
+  readonly set: (faults: Topology.Faults, direction?: Topology.Direction) => Effect.Effect<void>
   /** From now on every frame is lost, of one direction or of both. Frames under way arrive. */
   readonly partition: (direction?: Topology.Direction) => Effect.Effect<void>
   /** Every frame is lost, and the host at the first end is told that its link is down. */
@@ -132,7 +133,7 @@ const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switc
   const { ends: [first, second], faults, mtu, name } = planned
   const faulty = (link: Link, sendsForth: boolean) => {
     const [send, receive] = sendsForth ? [faults.forth, faults.back] : [faults.back, faults.forth]
-    const made = Faults.make({ ...link, name }, { seed, send, receive })
+    const made = Faults.make({ ...link, name }, { seed, send: settingsOf(send), receive: settingsOf(receive) })
     const { intercept, link: intercepted } = interceptLink(made.link)
     return { faults: made, intercept, sendsForth, joined: undefined, link: intercepted }
   }
@@ -149,11 +150,19 @@ const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switc
   return { ...made, plugs: second._tag === "Port" ? [own] : [own, [second, there]] }
 }
 
+const directions: ReadonlyArray<Topology.Direction> = ["forth", "back"]
+
 const testLinkOf = ({ faults, intercept, sendsForth }: Cable): TestLink => {
   const sideOf = (direction: Topology.Direction): Faults.Direction =>
     (direction === "forth") === sendsForth ? "send" : "receive"
   return {
-    set: (settings, direction) => faults.set(settings, direction && sideOf(direction)),
+    // Each direction counts for itself.
+    set: (given, direction) =>
+      Effect.forEach(
+        direction === undefined ? directions : [direction],
+        (each) => faults.set(settingsOf(given), sideOf(each)),
+        { discard: true }
+      ),
     partition: (direction) => direction === undefined ? faults.partition : faults.block(sideOf(direction), true),
     down: faults.down,
     heal: (direction) => direction === undefined ? faults.heal : faults.block(sideOf(direction), false),
