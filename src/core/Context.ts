@@ -79,6 +79,10 @@ export type ErrorKind =
   | "protocolUnreachable"
   | "reassemblyTimeout"
   | "hopLimitExceeded"
+  | "noRoute"
+  | "hostUnreachable"
+  /** The source means nothing where the packet would go (RFC 4443 §3.1; IPv6 only). */
+  | "beyondScope"
   | {
     readonly _tag: "parameterProblem"
     readonly code: number

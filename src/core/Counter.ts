@@ -33,6 +33,9 @@ export const names = [
   "icmpSent",
   "icmpErrorsSent",
   "icmpEchoAnswered",
+  "redirectsSent",
+  "redirectsObeyed",
+  "routerAdvertisementsSent",
   // udp
   "udpReceived",
   "udpSent",

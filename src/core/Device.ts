@@ -3,7 +3,7 @@
  * The state machines of addresses (RFC 5227, RFC 4862) live in `device/`; every protocol may read this record.
  */
 import * as Address from "../wire/Address.ts"
-import type { GsoKind } from "../wire/Frame.ts"
+import type { Frame, GsoKind } from "../wire/Frame.ts"
 import type { Mac } from "../wire/Mac.ts"
 import type { Instant } from "./Time.ts"
 
@@ -47,12 +47,20 @@ export interface Interface {
   readonly maxSegmentBytes: number
   readonly up: boolean
   readonly addresses: ReadonlyArray<InterfaceAddress>
+  /** Whether packets for others that come in here are forwarded; absent for what the stack does (`Config.forwarding`). */
+  readonly forwarding?: boolean
 }
+
+/** Whether the host is a router for who sends to this interface. */
+export const forwards = (config: { readonly forwarding: boolean }, self: Interface): boolean =>
+  self.medium !== "loopback" && (self.forwarding ?? config.forwarding)
 
 /** What a frame carried, behind its link-layer header. The bytes are borrowed. */
 export interface Inbound {
   readonly link: LinkId
   readonly interface: Interface
+  /** As the link gave it, for whoever passes it on. */
+  readonly frame: Frame
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number

@@ -4,10 +4,12 @@
 import * as Address from "../wire/Address.ts"
 import type { Context } from "./Context.ts"
 import * as Counter from "./Counter.ts"
-import { type AddressOrigin, find, type Interface, type InterfaceAddress, type LinkId } from "./Device.ts"
+import { type AddressOrigin, find, forwards, type Interface, type InterfaceAddress, type LinkId } from "./Device.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
+import * as IcmpErrors from "./icmp/Errors.ts"
 import type * as Icmpv6 from "./icmp/Icmpv6.ts"
+import type { Packet } from "./Ip.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
 import type { AddressLifetimes } from "./ipv6/AddressLifetimes.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
@@ -15,13 +17,15 @@ import * as Detections from "./ipv6/Detections.ts"
 import * as InterfaceId from "./ipv6/InterfaceId.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as Ndp from "./ipv6/Ndp.ts"
+import * as NdpSend from "./ipv6/NdpSend.ts"
 import type { Detection } from "./ipv6/State.ts"
 import * as Filter from "./multicast/Filter.ts"
 import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import { macOf } from "./neighbor/Neighbor.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
-import { linkLocalPrefix, solicitedNode } from "./WellKnown.ts"
+import { allRouters, linkLocalPrefix, solicitedNode } from "./WellKnown.ts"
 
 /** What becomes of an address that was being detected. */
 export const detectionHooks = (state: State, effects: Effects): Detections.Hooks => ({
@@ -100,7 +104,7 @@ const give = (
   return true
 }
 
-export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
+export const ipv6Hooks = (state: State): Pick<Ipv6.Hooks, "reassemble" | "isListened"> => ({
   reassemble: (ctx, packet, fragment) => Reassembly.receiveV6(ctx, state.ip, packet, fragment),
   isListened: (self, group) => ListenerDiscovery.isListened(state.multicast, self, group)
 })
@@ -163,6 +167,43 @@ export const onAdded = (ctx: Context, state: State, self: Interface, { address }
   const isTaken = ListenerDiscovery.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
   // The packets come all the same where nothing filters them.
   if (!isTaken) ctx.drop("NdpLimit", self.id, "multicastGroups")
+  onForwarding(ctx, state, self.id)
+}
+
+/** rfc: 4291 §2.8 MUST: a router listens to the group of all routers, once it speaks IPv6 on the link. */
+export const onForwarding = (ctx: Context, state: State, link: LinkId): void => {
+  const self = state.device.interfaces.get(link)
+  if (self === undefined || self.medium !== "ethernet") return
+  const isRouter = forwards(ctx.config, self) && self.addresses.some(({ address }) => !Address.isV4(address))
+  if (isRouter === state.ipv6.routers.has(link)) return
+  if (isRouter) ctx.put(state.ipv6.routers, link, true)
+  else ctx.remove(state.ipv6.routers, link)
+  const [before, after] = isRouter ? [undefined, Filter.everything] : [Filter.everything, undefined]
+  ListenerDiscovery.listen(ctx, state.multicast, self, allRouters, before, after)
+}
+
+/** The link is gone, and what was remembered of it. */
+export const onDetached = (ctx: Context, state: State, link: LinkId): void => {
+  if (state.ipv6.routers.has(link)) ctx.remove(state.ipv6.routers, link)
+}
+
+/** Tells a neighbour of a better first hop; routers are named by their link-local addresses only (rfc: 4861 §8.2 MUST). */
+export const redirect = (
+  ctx: Context,
+  state: State,
+  self: Interface,
+  packet: Packet,
+  target: Address.Ipv6
+): void => {
+  const { destination, source } = packet
+  if (Address.isV4(destination) || Address.isV4(source)) return
+  if (!Address.isLinkLocal(target) && !Address.equals(target, destination)) return
+  if (!IcmpErrors.mayTell(ctx, state.icmp, self.id)) return
+  const known = Neighbors.find(ctx, state.neighbor, self.id, target)
+  const mac = known === undefined ? undefined : macOf(known.neighbor)
+  if (NdpSend.redirect(ctx, self, packet, source, { target, destination, mac })) {
+    ctx.count(Counter.index.redirectsSent)
+  }
 }
 
 /** It has it no more. */
@@ -171,8 +212,10 @@ export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, i
   const self = state.device.interfaces.get(link)
   if (Address.isV4(address) || self === undefined || self.medium !== "ethernet") return
   const group = solicitedNode(address)
-  if (!ListenerDiscovery.isListened(state.multicast, self, group)) return
-  ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
+  if (ListenerDiscovery.isListened(state.multicast, self, group)) {
+    ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
+  }
+  onForwarding(ctx, state, link)
 }
 
 /** Reports that were sent from no address are sent again from the one that there is now (rfc: 3810 §5.2.13). */

@@ -16,6 +16,7 @@ import type { Event } from "./Event.ts"
 import * as Family from "./Family.ts"
 import type { Head } from "./Ip.ts"
 import { type Cell, Journal, type Table, type Tally } from "./Journal.ts"
+import * as Layers from "./Layers.ts"
 import type { Change } from "./Notice.ts"
 import type { Output } from "./Output.ts"
 import * as Protocols from "./Protocols.ts"
@@ -60,7 +61,7 @@ export class Step implements Context {
     this.state = state
     this.config = state.config
     this.keys = state.keys
-    const layers = Protocols.bind(state)
+    const layers = Layers.bind(state)
     this.ip = layers.ip
     this.links = layers.links
     this.routes = layers.routes

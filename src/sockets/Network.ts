@@ -246,6 +246,13 @@ export const setAutoconfiguration = (link: LinkId, isOn: boolean): Effect.Effect
     yield* during("setAutoconfiguration")(stack.ask({ _tag: "SetAutoconfiguration", link, isOn }))
   })
 
+/** Makes the stack a router for who sends to an interface, or not, whatever it was made with (`forwarding`). */
+export const setForwarding = (link: LinkId, isOn: boolean): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    yield* during("setForwarding")(stack.ask({ _tag: "SetForwarding", link, isOn }))
+  })
+
 const neighborOf = ({ address, isRouter, link, mac, parked, state }: CoreNeighbor): Neighbor => ({
   link,
   address: Edge.ipOf(address),

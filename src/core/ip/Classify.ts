@@ -3,7 +3,7 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
-import { find, type Interface, isBroadcast, isUsable } from "../Device.ts"
+import { find, forwards, type Interface, isBroadcast, isUsable } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
 
 /** Whom a destination means, as seen from the interface at which the packet came in. */
@@ -27,6 +27,8 @@ export const destinationV4 = (ctx: Context, self: Interface, address: Address.Ip
     if (isLoopback) return "martian"
     const entry = find(self, address)
     if (entry !== undefined) return isUsable(entry) ? "ours" : "foreign"
+    // rfc: 1812 §5.2.3 MUST: a router is meant by any of its addresses
+    if (forwards(ctx.config, self) && ctx.ip.isOurs(address)) return "ours"
   }
   if (isBroadcast(self, address)) return "broadcast"
   if (Address.isMulticast(address)) return address === allHosts ? "multicast" : "foreign"

@@ -28,9 +28,12 @@ export interface State {
   readonly hosts: Table<LinkId, Host>
   /** By the id of the address. */
   readonly detections: Table<number, Detection>
+  /** Links on which this host is a router and listens to the group of all routers (RFC 4291 §2.8). */
+  readonly routers: Table<LinkId, true>
 }
 
 export const make = (): State => ({
   hosts: new Table("ipv6.hosts"),
-  detections: new Table("ipv6.detections")
+  detections: new Table("ipv6.detections"),
+  routers: new Table("ipv6.routers")
 })

@@ -1,0 +1,159 @@
+/**
+ * How protocols reach each other: the layers that handlers see in their context, and what an event of one protocol means for the others, as functions
+ * bound to the state of one stack.
+ */
+import * as Address from "../wire/Address.ts"
+import type { IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
+import * as Addresses from "./device/Addresses.ts"
+import type { Effects } from "./device/Effects.ts"
+import * as IcmpErrors from "./icmp/Errors.ts"
+import * as Icmpv4 from "./icmp/Icmpv4.ts"
+import * as Icmpv6 from "./icmp/Icmpv6.ts"
+import * as Reports from "./icmp/Reports.ts"
+import * as Forward from "./ip/Forward.ts"
+import * as IpOutput from "./ip/Output.ts"
+import * as Path from "./ip/Path.ts"
+import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
+import * as Detections from "./ipv6/Detections.ts"
+import type * as Ipv6 from "./ipv6/Ipv6.ts"
+import * as NdpSend from "./ipv6/NdpSend.ts"
+import * as Ipv6Bindings from "./Ipv6Bindings.ts"
+import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Arp from "./neighbor/Arp.ts"
+import * as Neighbors from "./neighbor/Neighbors.ts"
+import * as Ping from "./ping/Ping.ts"
+import * as Raw from "./raw/Raw.ts"
+import * as RouteRequests from "./route/Requests.ts"
+import * as Routes from "./route/Routes.ts"
+import type { State } from "./State.ts"
+import * as TcpOrphans from "./tcp/Orphans.ts"
+import * as Tcp from "./tcp/Tcp.ts"
+import * as UdpBind from "./udp/Bind.ts"
+import * as Udp from "./udp/Udp.ts"
+
+/** The layers of one stack, bound to its state. */
+export interface Layers {
+  readonly ip: IpLayer
+  readonly links: LinkLayer
+  readonly routes: RouteLayer
+  readonly transports: Transports
+}
+
+/** How each family asks for a neighbour's address. */
+export const neighborHooks: Neighbors.Hooks = {
+  solicit: (ctx, self, address, to) => {
+    if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
+    else NdpSend.solicit(ctx, self, address, to)
+  },
+  unreachable: Reports.unreachable
+}
+
+const linkLayer = (state: State): LinkLayer => ({
+  get: (link) => state.device.interfaces.get(link),
+  all: () => state.device.interfaces.values(),
+  linkOf: (address) => Addresses.linkOf(state.device, address),
+  send: (ctx, link, nextHop, packet, credit) =>
+    Neighbors.send(ctx, state.neighbor, neighborHooks, link, nextHop, packet, credit),
+  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, neighborHooks, link, nextHop)
+})
+
+const ipLayer = (state: State): IpLayer => ({
+  path: (ctx, destination, source, link) => Path.find(ctx, state.ip, destination, source, link),
+  send: (ctx, send) => IpOutput.send(ctx, state.ip, send),
+  learnMtu: (ctx, path, mtu) => IpOutput.learnMtu(ctx, state.ip, path, mtu),
+  error: (ctx, error, packet) => IcmpErrors.send(ctx, state.icmp, error, packet),
+  isOurs: (address) => Addresses.linkOf(state.device, address) !== undefined
+})
+
+const routeLayer = (state: State): RouteLayer => ({
+  lookup: (destination, link) =>
+    Routes.lookup(
+      state.route,
+      state.keys,
+      destination,
+      link,
+      (candidate) => state.device.interfaces.get(candidate)?.up === true
+    )
+})
+
+/** Echo requests of this host's programs: ICMP carries them, ping owns them. */
+const echoes = (state: State): Icmpv4.Echoes => ({
+  answered: (ctx, packet, echo) => Ping.answered(ctx, state.ping, packet, echo),
+  failed: (ctx, error, identifier, sequence) => Ping.failed(ctx, state.ping, error, identifier, sequence)
+})
+
+/** The transports by protocol number. */
+const transports = (state: State): Transports => {
+  const table: Array<Transport | undefined> = new Array(256).fill(undefined)
+  const add = (transport: Transport): void => {
+    table[transport.protocol] = transport
+  }
+  add(Icmpv4.transport(echoes(state)))
+  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
+  add(Icmpv6.transport({ ...echoes(state), ...concerns }))
+  add(Udp.transport(state.udp))
+  add(Tcp.transport(state.tcp))
+  return {
+    get: (protocol) => table[protocol],
+    raw: (ctx, packet) => Raw.receive(ctx, state.raw, packet)
+  }
+}
+
+export const bind = (state: State): Layers => ({
+  ip: ipLayer(state),
+  links: linkLayer(state),
+  routes: routeLayer(state),
+  transports: transports(state)
+})
+
+/** What interfaces and their addresses mean for the others. */
+export const deviceEffects = (state: State): Effects => ({
+  probe: (ctx, self, address) => {
+    if (Address.isV4(address)) Arp.probe(ctx, self, address)
+  },
+  announce: (ctx, self, address) => {
+    if (Address.isV4(address)) Arp.announce(ctx, self, address)
+  },
+  detect: (ctx, self, entry, address) =>
+    Detections.begin(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), self, entry, address),
+  linkLocalOf: Ipv6Bindings.linkLocalOf,
+  added: (ctx, self, entry) => Ipv6Bindings.onAdded(ctx, state, self, entry),
+  removed: (ctx, link, entry) => Ipv6Bindings.onRemoved(ctx, state, link, entry),
+  assigned: (ctx, link, entry) => {
+    RouteRequests.onAssigned(ctx, state.route, link, entry)
+    Ipv6Bindings.onAssigned(ctx, state, link, entry)
+  },
+  unassigned: (ctx, link, entry) => {
+    RouteRequests.onUnassigned(ctx, state.route, link, entry)
+    if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
+  },
+  changed: (ctx, self) => {
+    if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
+    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
+  },
+  forwarding: (ctx, self) => Ipv6Bindings.onForwarding(ctx, state, self.id),
+  attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
+  detached: (ctx, link) => {
+    Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
+    Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
+    Routes.removeLink(ctx, state.route, link)
+    UdpBind.onDetached(ctx, state.udp, link)
+    Raw.onDetached(ctx, state.raw, link)
+    ListenerDiscovery.forget(ctx, state.multicast, link)
+    Ipv6Bindings.onDetached(ctx, state, link)
+    ctx.remove(state.queued, link)
+  }
+})
+
+/** How a router tells senders of better first hops. */
+export const forwardHooks = (state: State): Forward.Hooks => ({
+  redirect: (ctx, self, packet, target) => {
+    if (Address.isV4(target)) return IcmpErrors.redirect(ctx, state.icmp, target, packet)
+    Ipv6Bindings.redirect(ctx, state, self, packet, target)
+  }
+})
+
+export const ipv6Hooks = (state: State): Ipv6.Hooks => ({
+  ...Ipv6Bindings.ipv6Hooks(state),
+  forward: (ctx, inbound, packet) => Forward.forward(ctx, forwardHooks(state), { inbound, packet, mayCut: false })
+})
