@@ -22,6 +22,7 @@ import * as MemoryLink from "./link/MemoryLink.ts"
 import * as Failure from "./sockets/Failure.ts"
 import { Netstack } from "./sockets/Netstack.ts"
 import * as Network from "./sockets/Network.ts"
+import * as NetworkMetrics from "./sockets/NetworkMetrics.ts"
 import { drain } from "./workers/drain.ts"
 import * as Settings from "./workers/Settings.ts"
 import * as Stack from "./workers/Stack.ts"
@@ -123,6 +124,7 @@ export const make = (
       }
       for (const route of options.routes ?? []) yield* Network.addRoute(route)
     })
+    if (stack.probe?.wantsMetrics === true) yield* NetworkMetrics.registerStack(stack)
     yield* Effect.provideService(setUp, Netstack, stack)
     yield* Effect.addFinalizer(() => drain(stack, options.closeTimeout ?? Duration.seconds(2)))
     return stack

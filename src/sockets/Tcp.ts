@@ -26,6 +26,7 @@ import { Netstack } from "./Netstack.ts"
 import * as TcpConnection from "./TcpConnection.ts"
 import { because, during, TcpError } from "./TcpError.ts"
 import * as TcpListener from "./TcpListener.ts"
+import * as Traced from "./Traced.ts"
 
 export { TcpError } from "./TcpError.ts"
 
@@ -85,7 +86,7 @@ const connectTo = (
     } as const
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        during("connect")(stack.askWithin(restore, request)),
+        during("connect")(Traced.opening(stack, (ticketed) => stack.askWithin(restore, request, ticketed))),
         (endpoint) => TcpConnection.make(stack, endpoint, options.closePolicy ?? "byExit")
       )
     )
@@ -110,10 +111,12 @@ export const connect: (
   function*(to: Destination.Input, options: ConnectOptions = {}) {
     const stack = yield* Netstack
     const [first, ...others] = yield* because("connect")(Destination.resolve(to))
-    return yield* others.reduce(
+    const connection = yield* others.reduce(
       (attempt, destination) => Effect.catch(attempt, () => connectTo(stack, destination, options)),
       connectTo(stack, first, options)
     )
+    yield* Traced.annotated(stack, () => Traced.ends(connection.local, connection.remote, "client"))
+    return connection
   }
 )
 
@@ -144,11 +147,13 @@ export const listen: (
       options: Edge.tcpOptionsOf(options.options ?? {}),
       link: options.link
     } as const
-    return yield* Effect.uninterruptibleMask((restore) =>
+    const listener = yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         during("listen")(stack.askWithin(restore, request)),
         (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
       )
     )
+    yield* Traced.annotated(stack, () => Traced.listening(listener.address))
+    return listener
   }
 )

@@ -17,6 +17,7 @@ import * as Edge from "../workers/Edge.ts"
 import type { Stack } from "../workers/Stack.ts"
 import * as TcpConnection from "./TcpConnection.ts"
 import * as TcpError from "./TcpError.ts"
+import * as Traced from "./Traced.ts"
 
 export interface ServeOptions {
   /** Connections that are handled at once; further ones wait in the backlog. Unlimited if absent. */
@@ -85,7 +86,7 @@ class Listener implements TcpListener {
   private take(block: boolean) {
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block }),
+        Traced.accepting(this.stack, this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block })),
         (endpoint) => TcpConnection.make(this.stack, endpoint, this.policy)
       )
     )
@@ -125,7 +126,8 @@ class Listener implements TcpListener {
             Effect.andThen(Scope.close(scope, exit), places.release(1))
           const accepted = restore(Scope.provide(this.accept, scope))
           const connection = yield* Effect.onError(accepted, (cause) => release(Exit.failCause(cause)))
-          const handled = Effect.onExit(Scope.provide(handler(connection), scope), release)
+          const traced = Traced.within(this.stack, connection.id, handler(connection))
+          const handled = Effect.onExit(Scope.provide(traced, scope), release)
           // It starts at once, so nothing can come between the connection and the release.
           yield* FiberSet.run(fibers, Effect.catchCause(handled, logFailure))
         })

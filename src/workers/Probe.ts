@@ -30,6 +30,8 @@ export interface Attached {
   readonly disclaim: (ticket: Ticket) => void
   /** The span of a connection that lives. */
   readonly spanOf: (connection: number) => Tracer.Span | undefined
+  /** Whether the stack's metrics go into the program's registry. */
+  readonly wantsMetrics: boolean
   /** Events of each batch, and how long it took in seconds. */
   readonly batchSizes: () => Classes
   readonly stepTimes: () => Classes
