@@ -60,8 +60,12 @@ const checkRange = (
   return undefined
 }
 
-/** Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). */
+/**
+ * Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). One that acknowledges more was sent later, though a
+ * retransmission has an old number; and a window kept from before would reach further now that SND.UNA moves.
+ */
 const tellsWindow = (self: Connection, segment: Segment.Segment): boolean =>
+  Sequence.after(segment.ack, self.snd.una) ||
   Sequence.before(self.snd.wl1, segment.seq) ||
   (self.snd.wl1 === segment.seq && !Sequence.after(self.snd.wl2, segment.ack))
 
