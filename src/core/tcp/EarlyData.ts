@@ -109,12 +109,12 @@ export const launch = (ctx: Context, state: State, self: Connection): Connection
   const head = {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN | Ecn.ofSyn(self.config),
+    flags: Tcp.SYN | Ecn.ofSyn(self.config, 0),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options
   }
   Emit.early(ctx, self.tuple, self.path, self.config, head, pieces, length)
   const nxt = Sequence.add(self.snd.iss, 1 + length)
   const sent: Connection = { ...self, fastOpen: "sent", queue, snd: { ...self.snd, nxt, lastAt: ctx.at } }
-  return Handshake.retryAt(ctx, sent, 0)
+  return Handshake.begun(ctx, sent)
 }

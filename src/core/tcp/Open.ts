@@ -6,7 +6,6 @@ import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
-import * as Time from "../Time.ts"
 import * as Config from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
 import * as Control from "./Control.ts"
@@ -133,8 +132,7 @@ export const connect = (ctx: Context, state: State, ticket: Ticket, request: Tcp
 /** Sends the SYN and sets its timers. */
 const launched = (ctx: Context, self: Connection): Connection => {
   Handshake.syn(ctx, self)
-  const limit = Time.plus(ctx.at, self.config.connectTimeout)
-  return Deadlines.arm(ctx, Deadlines.withSlow(Handshake.retryAt(ctx, self, 0), "user", limit))
+  return Deadlines.arm(ctx, Handshake.begun(ctx, self))
 }
 
 /** A port for a listener that wants any: one that no listener has. */

@@ -68,7 +68,7 @@ export const lost = (ctx: Context, connection: Connection): Connection => {
   let self = connection
   const mss = Emit.segmentSize(self)
   while (!Pace.isHeld(ctx, self)) {
-    const allowed = Math.min(Recovery.allowance(self), self.config.transmitCreditBytes - self.snd.credit)
+    const allowed = Math.min(Recovery.allowance(self), Connections.creditLeft(self, mss))
     if (allowed <= 0) return self
     const range = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
     // A part of a segment is not worth an exception: the next ACKs make the allowance whole.

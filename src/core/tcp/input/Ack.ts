@@ -36,7 +36,7 @@ const checkHandshake = (
   if (Sequence.after(segment.ack, self.snd.iss) && !Sequence.after(segment.ack, self.snd.nxt)) {
     const wnd = segment.window << self.agreed.sendScale
     const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
-    const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment)
+    const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment, self.recovery.timeouts)
     return Establish.enter(ctx, state, { ...self, snd, ecn }, segment.ack)
   }
   Emit.reset(ctx, segment)
@@ -132,7 +132,8 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   // Nothing is on its way, so only a report of duplicates can still say something of what was.
   const isOver = !isNew && Connections.inFlight(self) === 0
   if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(moved, before)
-  const judged = Feedback.onAck(ctx, Ecn.acknowledged(ctx, moved, segment), segment, una, duplicate)
+  const marked = Ecn.acknowledged(ctx, moved, segment, isNew)
+  const judged = Feedback.onAck(ctx, marked, segment, una, duplicate, Ecn.tells(moved, segment))
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
 
