@@ -30,6 +30,7 @@ export * as Udp from "./sockets/Udp.ts"
 export * as UdpSocket from "./sockets/UdpSocket.ts"
 
 // What carries frames
+export * as Bridge from "./link/Bridge.ts"
 export * as Capture from "./link/Capture.ts"
 export * as Faults from "./link/Faults.ts"
 export * as Link from "./link/Link.ts"

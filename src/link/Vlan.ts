@@ -142,7 +142,7 @@ class Splitter implements Sink {
   readonly changed = (change: LinkChange): void => {
     if (change._tag === "MtuChanged") this.mtu = change
     else this.state = change
-    for (const taker of [...this.takers.values()]) taker.changed(change)
+    for (const taker of this.takers.values()) taker.changed(change)
   }
 
   /** Tells a new taker where the link stands. */

@@ -11,7 +11,7 @@ import * as golden from "../wire/golden.ts"
 import * as Collector from "./Collector.ts"
 
 const addresses = "02000000000102000000000a"
-const request = "0001080006040001" + "02000000000a0a000001" + "0000000000000a000002"
+const request = "000108000604000102000000000a0a0000010000000000000a000002"
 const bare = addresses + "0806" + request
 /** The same as `tcpdump -e` shows it: VLAN 10 priority 0, VLAN 20 priority 5, VLAN 0 priority 3 and not to be kept. */
 const inVlan10 = addresses + "8100000a0806" + request
@@ -142,7 +142,7 @@ describe("Vlan (IEEE 802.1Q-2018 §9.6)", () => {
       assert.deepInclude(inner, { name: "eth0.10.20", headroom: 8 })
       const port = yield* inner.open(sink)
       port.send([roomy(bare, 8)], 0)
-      assert.strictEqual(hex(seen.received[0]!), addresses + "8100000a" + "810000140806" + request)
+      assert.strictEqual(hex(seen.received[0]!), addresses + "8100000a810000140806" + request)
       peer.send([seen.received[0]!], 0)
       assert.deepStrictEqual(sink.received.map(hex), [bare])
     }))
