@@ -116,6 +116,10 @@ export const close = (ctx: Context, state: State, ticket: Ticket, connection: Co
       return Lifecycle.remove(ctx, state, self)
     case "LISTEN":
     case "SYN-SENT":
+      // What has left with the SYN was written to a connection that seemed to be open (RFC 7413 §4.2.2): it is delivered to the end.
+      if (self.fastOpen === "sent" && linger !== 0) {
+        return Finish.event(ctx, state, lingering(ctx, withFin(ctx, self), ticket, linger))
+      }
       ctx.reply(ticket, undefined)
       return Lifecycle.end(ctx, state, self, Reason.closed)
     case "TIME-WAIT":

@@ -87,8 +87,7 @@ export const accept = (
   })
   Lookup.add(ctx, state, self)
   const text = Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
-  // A FIN is left for its repetition: this handshake is not over yet.
-  const taken = Receive.text(ctx, self, { ...text, flags: text.flags & ~Tcp.FIN })
+  const taken = Receive.text(ctx, self, text)
   const told: Connection = { ...taken, ack: self.ack, stamps: { ...taken.stamps, lastAck: taken.rcv.nxt } }
   Handshake.synAck(ctx, told)
   Finish.event(ctx, state, Listener.enqueue(ctx, state, Handshake.retryAt(ctx, told, 0)))
