@@ -29,6 +29,7 @@ import * as Gather from "../wire/Gather.ts"
 import * as Alarms from "../workers/Alarms.ts"
 import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
+import * as Cut from "./Cut.ts"
 import { interfaceOf, type InterfaceOptions, type Options, seedBytes } from "./HostOptions.ts"
 
 export { type InterfaceOptions, macOf, type Options } from "./HostOptions.ts"
@@ -289,20 +290,14 @@ export class Host {
     const { credit, link, packet, size } = transmit
     const events: Array<Event> = []
     if (link === loopback) events.push({ _tag: "Frame", link, frame: joined(packet), receivedAt: this.time })
-    else this.port(link).frames.push(...this.cut(link, packet))
+    else this.port(link).frames.push(...Cut.frames(packet, this.isEthernet(link)))
     const credits = credit === undefined ? [] : [credit]
     events.push({ _tag: "Request", ticket: noTicket, request: { _tag: "Sent", link, bytes: size, credits } })
     this.run(events)
   }
 
-  private cut(link: LinkId, packet: Gather.Outgoing): Array<Frame.Frame> {
-    const headerLength = this.state.device.interfaces.get(link)?.medium === "ethernet" ? 14 : 0
-    const bytes = new Uint8Array(Gather.segmentsSize(packet, 0))
-    const bounds: Array<number> = []
-    Gather.segments(packet, headerLength, 0, { bytes, at: 0, end: bytes.length, gap: 0 }, true, bounds)
-    const frames: Array<Frame.Frame> = []
-    for (let i = 0; i < bounds.length; i += 2) frames.push(Frame.plain(bytes, bounds[i], bounds[i + 1]))
-    return frames
+  private isEthernet(link: LinkId): boolean {
+    return this.state.device.interfaces.get(link)?.medium === "ethernet"
   }
 
   private answer(reply: Extract<Output, { readonly _tag: "Reply" }>): void {
