@@ -19,6 +19,16 @@ const isBetweenHosts = (segment: Segment.Segment): boolean => {
     packet.source !== Address.broadcastV4
 }
 
+/**
+ * The ACK that brought a cookie back. When there is no room for the connection nothing is kept of it, as of its SYN: the peer sends the cookie again
+ * with its text.
+ */
+const establish = (ctx: Context, state: State.State, recalled: State.HalfOpen, segment: Segment.Segment): void => {
+  SynReceived.arrives(ctx, state, recalled, segment)
+  const left = state.entries.get(recalled.id)
+  if (left?._tag === "HalfOpen") Listener.forget(ctx, state, left)
+}
+
 export const arrives = (
   ctx: Context,
   state: State.State,
@@ -31,7 +41,7 @@ export const arrives = (
   // Second: whatever it acknowledges, nothing has been sent, unless it was a cookie.
   if (Segment.has(segment, Tcp.ACK)) {
     const recalled = Segment.has(segment, Tcp.SYN) ? undefined : Cookies.recall(ctx, state, listener, segment)
-    if (recalled !== undefined) return SynReceived.arrives(ctx, state, recalled, segment)
+    if (recalled !== undefined) return establish(ctx, state, recalled, segment)
     Emit.reset(ctx, segment)
     return ctx.drop("TcpNoListener", link)
   }
