@@ -52,9 +52,9 @@ const mostFields = 6
 const mostItems = 8
 
 /** Fields of any record that hold an address, a link-layer address or a sequence number. */
-const addressField = /^(address|local|remote|source|target|gateway|prefix|nextHop)$/
+const addressField = /^(address|local|remote|source|target|destination|gateway|prefix|nextHop)$/
 const macField = /^mac$/
-const sequenceField = /^(iss|irs|una|nxt|wl1|wl2|edge|fack|border|start|end|read|recover|endSeq|lastAck|from)$/
+const sequenceField = /^(iss|irs|una|nxt|wl1|wl2|edge|fack|border|start|end|read|recover|endSeq|lastAck)$/
 
 const numberText = (value: number, name: string): string => {
   if (addressField.test(name)) return Address.format(value)
