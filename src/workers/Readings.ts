@@ -7,11 +7,23 @@ import * as Drop from "../core/Drop.ts"
 import { pools, type State } from "../core/State.ts"
 import type { StateName } from "../core/tcp/Info.ts"
 import { roundTripBounds } from "../core/tcp/State.ts"
+import type * as Address from "../wire/Address.ts"
 import type { Classes } from "./Probe.ts"
 
 /** The interfaces by their number. Records are immutable, so they may leave. */
 export const interfaces = (state: State): ReadonlyArray<Interface> =>
   Array.from(state.device.interfaces.values()).toSorted((a, b) => a.id - b.id)
+
+/** Name servers and search domains that IPv6 routers have told (RFC 8106), of all interfaces. */
+export const advertisedResolvers = (
+  state: State
+): { readonly servers: ReadonlyArray<Address.Address>; readonly domains: ReadonlyArray<string> } => {
+  const told = Array.from(state.ipv6.hosts.values(), ({ machine }) => machine.nameServers)
+  return {
+    servers: told.flatMap(({ servers }) => servers.map(({ value }) => value)),
+    domains: told.flatMap(({ domains }) => domains.map(({ value }) => value))
+  }
+}
 
 /** Every counter by its name. */
 export const counters = (state: State): Record<Counter.Name, number> =>

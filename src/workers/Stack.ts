@@ -22,6 +22,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Config } from "../core/Config.ts"
 import { type Interface, type LinkId, loopback } from "../core/Device.ts"
 import type { Drop } from "../core/Drop.ts"
@@ -37,6 +38,7 @@ import * as Mac from "../wire/Mac.ts"
 import * as Attachment from "./Attachment.ts"
 import * as Core from "./Core.ts"
 import { EntropySource, type Generator, seedBytes } from "./EntropySource.ts"
+import type { Lease } from "./Lease.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
@@ -62,6 +64,8 @@ export const newsCapacity = 4096
 export interface LinkStatus {
   readonly id: LinkId
   readonly name: string
+  /** Largest IP packet in bytes that the link itself carries. */
+  readonly mtu: number
   /** Frames that found the stack's ring full. */
   readonly overflowed: number
   /** Frames that the link itself lost, by its own reasons. */
@@ -84,6 +88,8 @@ export interface Stack {
   /** The news from now on, until the scope or the stack closes. */
   readonly watch: Effect.Effect<Queue.Dequeue<News, Cause.Done>, never, Scope.Scope>
   readonly links: Effect.Effect<ReadonlyArray<LinkStatus>>
+  /** What DHCP servers have granted, by interface. The core does not need to know: it has the address and the routes. */
+  readonly leases: SubscriptionRef.SubscriptionRef<ReadonlyMap<LinkId, Lease>>
   /** {@link links} and callers that wait, for who can't. */
   readonly peekQueues: () => Queues
   /** Looks into this stack, if something does. */
@@ -301,6 +307,7 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
   Array.from(attachments.values(), (attachment) => ({
     id: attachment.id,
     name: attachment.link.name,
+    mtu: attachment.link.mtu,
     overflowed: attachment.overflowed(),
     lost: counters.get(attachment.id)?.() ?? {},
     depths: attachment.depths()
@@ -369,6 +376,7 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
       attach: attachTo,
       watch: watch(shop),
       links: Effect.sync(() => statusOf(shop)),
+      leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),
       peekQueues: () => ({ links: statusOf(shop), waiting: requests.waiting(), alarms: timers.size() }),
       probe: shop.probe,
       failure: Deferred.await(failed),

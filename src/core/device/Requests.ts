@@ -23,6 +23,8 @@ export interface AddAddress extends Answers<void> {
   readonly preferredUntil?: Time.Instant
   /** After this, it is gone; never if absent. */
   readonly validUntil?: Time.Instant
+  /** Probes an IPv4 address before it is used (RFC 5227 §2.1); as `Config.addressProbing` says if absent. */
+  readonly probe?: boolean
 }
 
 /** Takes an address away. What was bound to it can't send any more. */
@@ -95,7 +97,7 @@ const add = (
     preferredUntil,
     validUntil
   }
-  Addresses.assign(ctx, state, effects, current, entry)
+  Addresses.assign(ctx, state, effects, current, entry, request.probe ?? ctx.config.addressProbing)
   ctx.reply(ticket, undefined)
 }
 
