@@ -12,6 +12,7 @@ import type * as Icmpv6 from "./icmp/Icmpv6.ts"
 import type { Packet } from "./Ip.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
 import type { AddressLifetimes } from "./ipv6/AddressLifetimes.ts"
+import * as Advertising from "./ipv6/Advertising.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as InterfaceId from "./ipv6/InterfaceId.ts"
@@ -127,7 +128,12 @@ const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects
   },
   advertised: (ctx, self, router, message) => {
     const hooks = autoconfigurationHooks(state, effects)
-    if (!Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)) ctx.drop("NdpNotForUs", self.id)
+    const isCompared = Advertising.heard(ctx, state.ipv6, self, router, message)
+    const isTaken = Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)
+    if (!isCompared && !isTaken) ctx.drop("NdpNotForUs", self.id)
+  },
+  solicited: (ctx, self, from) => {
+    if (!Advertising.solicited(ctx, state.ipv6, self, from)) ctx.drop("NdpNotForUs", self.id)
   }
 })
 
@@ -167,11 +173,17 @@ export const onAdded = (ctx: Context, state: State, self: Interface, { address }
   const isTaken = ListenerDiscovery.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
   // The packets come all the same where nothing filters them.
   if (!isTaken) ctx.drop("NdpLimit", self.id, "multicastGroups")
-  onForwarding(ctx, state, self.id)
+  listenAsRouter(ctx, state, self.id)
+}
+
+/** The interface forwards from now on, or does not any more: its neighbours hear of it, if it advertises. */
+export const onForwarding = (ctx: Context, state: State, self: Interface): void => {
+  listenAsRouter(ctx, state, self.id)
+  Advertising.forwardingChanged(ctx, state.ipv6, self)
 }
 
 /** rfc: 4291 §2.8 MUST: a router listens to the group of all routers, once it speaks IPv6 on the link. */
-export const onForwarding = (ctx: Context, state: State, link: LinkId): void => {
+const listenAsRouter = (ctx: Context, state: State, link: LinkId): void => {
   const self = state.device.interfaces.get(link)
   if (self === undefined || self.medium !== "ethernet") return
   const isRouter = forwards(ctx.config, self) && self.addresses.some(({ address }) => !Address.isV4(address))
@@ -182,7 +194,7 @@ export const onForwarding = (ctx: Context, state: State, link: LinkId): void => 
   ListenerDiscovery.listen(ctx, state.multicast, self, allRouters, before, after)
 }
 
-/** The link is gone, and what was remembered of it. */
+/** The link is about to go, and what was remembered of it. */
 export const onDetached = (ctx: Context, state: State, link: LinkId): void => {
   if (state.ipv6.routers.has(link)) ctx.remove(state.ipv6.routers, link)
 }
@@ -215,7 +227,7 @@ export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, i
   if (ListenerDiscovery.isListened(state.multicast, self, group)) {
     ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
   }
-  onForwarding(ctx, state, link)
+  listenAsRouter(ctx, state, link)
 }
 
 /** Reports that were sent from no address are sent again from the one that there is now (rfc: 3810 §5.2.13). */
@@ -223,4 +235,5 @@ export const onAssigned = (ctx: Context, state: State, link: LinkId, { address }
   const self = state.device.interfaces.get(link)
   if (self === undefined || Address.isV4(address) || !Address.isLinkLocal(address)) return
   ListenerDiscovery.announce(ctx, state.multicast, self)
+  Advertising.changed(ctx, state.ipv6, self)
 }

@@ -13,6 +13,7 @@ import * as Reports from "./icmp/Reports.ts"
 import * as Forward from "./ip/Forward.ts"
 import * as IpOutput from "./ip/Output.ts"
 import * as Path from "./ip/Path.ts"
+import * as Advertising from "./ipv6/Advertising.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
@@ -129,10 +130,16 @@ export const deviceEffects = (state: State): Effects => ({
   },
   changed: (ctx, self) => {
     if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
+    Advertising.changed(ctx, state.ipv6, self)
     Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
   },
-  forwarding: (ctx, self) => Ipv6Bindings.onForwarding(ctx, state, self.id),
+  forwarding: (ctx, self) => Ipv6Bindings.onForwarding(ctx, state, self),
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
+  leaving: (ctx, self) => {
+    Advertising.end(ctx, state.ipv6, self.id)
+    // While its addresses are known: what waits for neighbours is this host's own, or somebody else's.
+    Neighbors.flush(ctx, state.neighbor, neighborHooks, self.id, true)
+  },
   detached: (ctx, link) => {
     Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
     Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)

@@ -100,6 +100,13 @@ export type Change =
     readonly router: Address.Address
     readonly lifetime: number
   }
+  /** Another router of the link says something else than this one; in what, by name (RFC 4861 §6.2.7). */
+  | {
+    readonly _tag: "RoutersDisagree"
+    readonly link: LinkId
+    readonly router: Address.Address
+    readonly about: ReadonlyArray<string>
+  }
   | { readonly _tag: "NameServers"; readonly link: LinkId; readonly servers: ReadonlyArray<Address.Address> }
   /** An event threw and was rolled back: a bug of the stack. */
   | { readonly _tag: "Defect"; readonly event: string; readonly cause: unknown }

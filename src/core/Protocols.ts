@@ -12,6 +12,7 @@ import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import * as Advertising from "./ipv6/Advertising.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as Ipv6 from "./ipv6/Ipv6.ts"
@@ -68,7 +69,8 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "RemoveAddress":
     case "SetForwarding":
       return DeviceRequests.handle(ctx, state.device, Layers.deviceEffects(state), ticket, request)
-    case "SetAutoconfiguration": {
+    case "SetAutoconfiguration":
+    case "SetRouterAdvertising": {
       const hooks = Ipv6Bindings.autoconfigurationHooks(state, Layers.deviceEffects(state))
       return Ipv6Requests.handle(ctx, state.ipv6, hooks, ticket, request)
     }
@@ -207,6 +209,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "RemoveAddress":
     case "SetForwarding":
     case "SetAutoconfiguration":
+    case "SetRouterAdvertising":
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -252,6 +255,8 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
       const hooks = Ipv6Bindings.autoconfigurationHooks(state, Layers.deviceEffects(state))
       return Autoconfiguration.alarm(ctx, state.ipv6, hooks, key, due)
     }
+    case "Advertising":
+      return Advertising.alarm(ctx, state.ipv6, key, due)
     case "ListenerDiscovery":
       return ListenerDiscovery.alarm(ctx, state.multicast, key, due)
     case "Reassembly":
@@ -274,6 +279,8 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
       return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, Layers.deviceEffects(state)), key)
     case "Autoconfiguration":
       return Autoconfiguration.lost(ctx, state.ipv6, key)
+    case "Advertising":
+      return Advertising.lost(ctx, state.ipv6, key)
     case "ListenerDiscovery":
       return ListenerDiscovery.lost(ctx, state.multicast, key)
     case "Reassembly":

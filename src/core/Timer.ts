@@ -21,6 +21,7 @@ export type Owner =
   | "Address"
   | "Detection"
   | "Autoconfiguration"
+  | "Advertising"
   | "ListenerDiscovery"
   | "Reassembly"
   | "Ping"

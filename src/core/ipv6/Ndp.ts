@@ -37,6 +37,8 @@ export interface Hooks {
   readonly detect: (ctx: Context, id: number, input: DuplicateDetection.Input) => void
   /** Somebody else uses an address of this interface. */
   readonly conflict: (ctx: Context, self: Interface, address: Address.Ipv6, mac: Mac) => void
+  /** Somebody asks for routers; hosts don't answer (rfc: 4861 §6.2.6 MUST). */
+  readonly solicited: (ctx: Context, self: Interface, from: Address.Ipv6) => void
   /** A router has advertised itself. */
   readonly advertised: (
     ctx: Context,
@@ -66,9 +68,12 @@ export const receive = (ctx: Context, hooks: Hooks, packet: Packet): void => {
       if (mac !== undefined) hooks.hear(ctx, self, source, { _tag: "Heard", mac }, true)
       return hooks.advertised(ctx, self, source, message)
     }
-    case "RouterSolicitation":
-      // rfc: 4861 §6.2.6 MUST: hosts don't answer
-      return ctx.drop("NdpNotForUs", link)
+    case "RouterSolicitation": {
+      const mac = message.options.sourceLinkLayer
+      // rfc: 4861 §6.2.6 SHOULD
+      if (mac !== undefined) hooks.hear(ctx, self, source, { _tag: "Heard", mac }, true)
+      return hooks.solicited(ctx, self, source)
+    }
     case "Redirect":
       return ctx.drop("IcmpRedirectIgnored", link)
   }

@@ -5,6 +5,8 @@ import type * as Address from "../../wire/Address.ts"
 import type { LinkId } from "../Device.ts"
 import { Table } from "../Journal.ts"
 import type { Armed } from "../Timer.ts"
+import type { Advertisement } from "./Advertisement.ts"
+import type { Advertiser } from "./Advertiser.ts"
 import type { DuplicateDetection } from "./DuplicateDetection.ts"
 import type { HostInterface } from "./HostInterface.ts"
 
@@ -24,16 +26,25 @@ export interface Host {
   readonly timer: Armed
 }
 
+/** A link on which this host advertises itself as a router. */
+export interface Router {
+  readonly advertisement: Advertisement
+  readonly machine: Advertiser
+  readonly timer: Armed
+}
+
 export interface State {
   readonly hosts: Table<LinkId, Host>
   /** By the id of the address. */
   readonly detections: Table<number, Detection>
   /** Links on which this host is a router and listens to the group of all routers (RFC 4291 §2.8). */
   readonly routers: Table<LinkId, true>
+  readonly advertisers: Table<LinkId, Router>
 }
 
 export const make = (): State => ({
   hosts: new Table("ipv6.hosts"),
   detections: new Table("ipv6.detections"),
-  routers: new Table("ipv6.routers")
+  routers: new Table("ipv6.routers"),
+  advertisers: new Table("ipv6.advertisers")
 })
