@@ -93,6 +93,9 @@ export const accept = (
   Finish.event(ctx, state, Listener.enqueue(ctx, state, Handshake.retryAt(ctx, told, 0)))
 }
 
+/** Room for all options that a header takes, since boxes on the way may add some to a SYN. */
+const optionSpace = 40
+
 /** The first SYN of a client that has a cookie, with as much of the written text as one packet takes (rfc: 7413 §4.2.2). */
 export const launch = (ctx: Context, state: State, self: Connection): Connection => {
   if (self.fastOpen !== "waits") return self
@@ -101,7 +104,7 @@ export const launch = (ctx: Context, state: State, self: Connection): Connection
     ...Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at)),
     ...(memory === undefined ? {} : FastOpen.brought(memory))
   }
-  const room = Options.sendMss(self.path, memory?.mss ?? 0, false, self.config) - TcpOptions.size(options)
+  const room = Options.sendMss(self.path, memory?.mss ?? 0, false, self.config) - optionSpace
   const length = Math.max(0, Math.min(room, SendQueue.length(self.queue)))
   const pieces: Array<Piece> = []
   const queue = SendQueue.read(self.queue, self.queue.start, length, pieces)
