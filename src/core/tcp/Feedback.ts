@@ -7,7 +7,7 @@ import * as Sequence from "../../wire/Sequence.ts"
 import type { SackBlock } from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Time from "../Time.ts"
-import type { Connection } from "./Connection.ts"
+import type { Connection, Snd } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
@@ -37,14 +37,14 @@ const measured = (
 }
 
 /** How many samples a window gives (RFC 7323 Appendix G). */
-const samplesPerRound = (self: Connection): number => Math.ceil(Connections.inFlight(self) / (2 * self.snd.mss))
+const samplesPerRound = (snd: Snd): number => Math.ceil(Sequence.distance(snd.una, snd.nxt) / (2 * snd.mss))
 
 /** Takes the measurement into the estimate, if there is one. */
 const withSample = (ctx: Context, self: Connection, rtt: Time.Span | undefined): Connection => {
   if (rtt === undefined) return self
   return {
     ...self,
-    rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self)),
+    rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self.snd)),
     tail: TailLossProbe.sampled(self.tail)
   }
 }
@@ -259,8 +259,7 @@ export const onCalmAck = (
   const before = Scoreboard.pipe(self.board)
   const update = Scoreboard.update(self.board, snd.una)
   const rtt = measured(ctx, self, segment, update)
-  const perRound = Math.ceil(Sequence.distance(snd.una, snd.nxt) / (2 * snd.mss))
-  const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, perRound)
+  const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(snd))
   const minRtt = Rtt.minimum(estimate)
   const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
   const control = Control.onAck(self.control, {

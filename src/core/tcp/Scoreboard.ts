@@ -188,6 +188,19 @@ interface Gathering {
   isReordered: boolean
 }
 
+const gathering = (fack: Sequence.Sequence, credible: Time.Instant, answered: Time.Instant): Gathering => ({
+  credible,
+  answered,
+  delivered: 0,
+  sacked: 0,
+  fack,
+  newest: undefined,
+  ackedOldest: Time.never,
+  sackedOldest: Time.never,
+  ackedRetransmission: false,
+  isReordered: false
+})
+
 /** RACK_sent_after (RFC 8985 §6.2 step 2). */
 const isSentAfter = (a: Runs.Run, b: Runs.Run): boolean =>
   a.stamp.sentAt > b.stamp.sentAt || (a.stamp.sentAt === b.stamp.sentAt && Sequence.after(a.end, b.end))
@@ -337,18 +350,7 @@ export const update = (
   credible: Time.Instant = Time.never,
   answered: Time.Instant = Time.never
 ): Update => {
-  const into: Gathering = {
-    credible,
-    answered,
-    delivered: 0,
-    sacked: 0,
-    fack: Sequence.later(self.fack, self.una),
-    newest: undefined,
-    ackedOldest: Time.never,
-    sackedOldest: Time.never,
-    ackedRetransmission: false,
-    isReordered: false
-  }
+  const into = gathering(Sequence.later(self.fack, self.una), credible, answered)
   const moves = Sequence.after(una, self.una) && !Sequence.after(una, self.nxt)
   let board = moves ? acknowledgeQueue(acknowledgeTree(self, una, into), una, into) : self
   let duplicate: Range | undefined = undefined
