@@ -154,13 +154,8 @@ describe("A path that swallows large packets (RFC 4821, RFC 8899)", () => {
   /** A transfer over a network that loses every IP packet above `most` bytes, in silence. */
   const transfer = (most: number, options: object) => {
     const hosts = pair({ options })
-    const network = new Network([hosts.client, hosts.server], {
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      corruption: 0,
-      delay: millis(10)
-    }, 1)
+    const faults = { loss: 0, duplication: 0, reordering: 0, corruption: 0, delay: millis(10) }
+    const network = new Network([hosts.client, hosts.server], [faults, faults], 1)
     network.passes = (frame) => frame.length - 14 <= most
     const asked = hosts.client.request(connectRequest(options))
     const accepting = hosts.server.request({ _tag: "TcpAccept", listener: hosts.listener, block: true })
