@@ -313,6 +313,16 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
     depths: attachment.depths()
   }))
 
+/** What can be seen of a stack from outside. */
+const views = (shop: Workshop): Pick<Stack, "read" | "peek" | "watch" | "links" | "peekQueues" | "probe"> => ({
+  read: shop.core.read,
+  peek: (select) => select(shop.state),
+  watch: watch(shop),
+  links: Effect.sync(() => statusOf(shop)),
+  peekQueues: () => ({ links: statusOf(shop), waiting: shop.requests.waiting(), alarms: shop.timers.size() }),
+  probe: shop.probe
+})
+
 /** The first state and the parts around it. */
 const makeWorkshop = (options: Options): Effect.Effect<Workshop, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -371,14 +381,9 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     return {
       ask: requests.ask,
       askWithin: requests.askWithin,
-      read: core.read,
-      peek: (select) => select(shop.state),
+      ...views(shop),
       attach: attachTo,
-      watch: watch(shop),
-      links: Effect.sync(() => statusOf(shop)),
       leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),
-      peekQueues: () => ({ links: statusOf(shop), waiting: requests.waiting(), alarms: timers.size() }),
-      probe: shop.probe,
       failure: Deferred.await(failed),
       census: Effect.map(FiberSet.size(workers), (size) => ({
         workers: size,

@@ -23,8 +23,9 @@ const labelsOf = (text: string): Record<string, string> => {
   while (label.lastIndex < text.length) {
     const found = label.exec(text)
     if (found === null) throw new Error(`labels {${text}}`)
-    if (found[1]! in labels) throw new Error(`twice the label ${found[1]}`)
-    labels[found[1]!] = found[2]!
+    const [, name = "", value = ""] = found
+    if (Object.hasOwn(labels, name)) throw new Error(`twice the label ${name}`)
+    labels[name] = value
   }
   return labels
 }

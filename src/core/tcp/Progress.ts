@@ -15,6 +15,7 @@ import type { Reason } from "../Reason.ts"
 import { noTicket, type Ticket } from "../Request.ts"
 import type * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
 import { type Entry, type HalfOpen, roundTripBounds, type State } from "./State.ts"
 
 /** The connect that waits for it, if one does. */
@@ -38,7 +39,7 @@ export const ended = (ctx: Context, self: Connection, reason: Reason | undefined
     connection: self.id,
     reason,
     totals: {
-      bytesAcked: self.snd.acked,
+      bytesAcked: self.snd.acked - (Connections.finAcked(self) ? 1 : 0),
       bytesReceived: self.rcv.bytes,
       segmentsRetransmitted: self.snd.retransmittedSegments,
       timeouts: self.recovery.totalTimeouts,
