@@ -252,8 +252,9 @@ class Client {
   private get next(): Effect.Effect<Input> {
     return Effect.suspend(() => {
       const seconds = Math.max(0, Math.min(longestSleepSeconds, DhcpMachine.deadline(this.machine) - this.now))
+      // Whole milliseconds, as clocks count them: one that woke a little too early would do so for ever.
       return Effect.map(
-        Effect.timeoutOption(Queue.take(this.inputs), Duration.seconds(seconds)),
+        Effect.timeoutOption(Queue.take(this.inputs), Duration.millis(Math.ceil(seconds * 1000))),
         Option.getOrElse((): Input => ({ _tag: "Alarm" }))
       )
     })

@@ -105,11 +105,10 @@ export const begin = (grant: Grant, from: number, chance: number): Lease => {
   const { rebindingSeconds, renewalSeconds, seconds } = grant
   if (seconds === Infinity) return { grant, renewAt: Infinity, rebindAt: Infinity, expiresAt: Infinity }
   // rfc: 2131 §4.4.5 MUST: T1 before T2 before the end; a server's times that are not so are as good as none.
-  const rebinding = rebindingSeconds !== undefined && rebindingSeconds > 0 && rebindingSeconds < seconds
-    ? rebindingSeconds
-    : seconds * (0.875 - fuzz * chance)
-  const renewal = renewalSeconds !== undefined && renewalSeconds > 0 && renewalSeconds < rebinding
-    ? renewalSeconds
-    : Math.min(seconds * (0.5 - fuzz * chance), rebinding / 2)
+  const within = (given: number | undefined, end: number): number | undefined =>
+    given !== undefined && given > 0 && given < end ? given : undefined
+  const rebinding = within(rebindingSeconds, seconds) ?? seconds * (0.875 - fuzz * chance)
+  const usual = within(seconds * (0.5 - fuzz * chance), rebinding) ?? rebinding / 2
+  const renewal = within(renewalSeconds, rebinding) ?? usual
   return { grant, renewAt: from + renewal, rebindAt: from + rebinding, expiresAt: from + seconds }
 }
