@@ -66,7 +66,8 @@ export const write = (ctx: Context, state: State, ticket: Ticket, self: Connecti
     return Finish.event(ctx, state, written)
   }
   if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
-  if (!isParked(ctx, self, ticket)) return
+  // A write that fails has written nothing: what was taken of it is given back.
+  if (!isParked(ctx, self, ticket)) return ctx.discharge("tcpSend", written.queue.held - self.queue.held)
   const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned })
   Finish.event(ctx, state, { ...written, parked: Parked.withWriters(written.parked, writers) })
 }
