@@ -126,7 +126,10 @@ describe("Reading and writing (RFC 9293 §3.10.2, §3.10.3)", () => {
   })
   it("a write that may not wait for room has written nothing", () => {
     const self = host({ limits: { parkedRequests: 0 } })
-    const { connection, peer } = established(self, { window: 0, listenOptions: { sendBuffer: 1000, sendBufferLimit: 1000 } })
+    const { connection, peer } = established(self, {
+      window: 0,
+      listenOptions: { sendBuffer: 1000, sendBufferLimit: 1000 }
+    })
     const refused = { _tag: "Failed", reason: { _tag: "LimitReached", bound: "parkedRequests" } }
     assert.deepStrictEqual(write(self, connection, text(3000), true).outcome(), refused)
     assert.strictEqual(self.memory(), 0)
