@@ -325,6 +325,15 @@ describe("Sending (RFC 9293 §3.7.4, §3.8.6.2.1)", () => {
     peer.send({ seq, ack: ack + 4000, flags: ACK, window: 0, text: text(100) })
     assert.deepStrictEqual(peer.take().map((got) => got.text.length), [0])
   })
+  it("takes no window from what acknowledges less, even with a newer number (RFC 9293 §3.10.7.4)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { window: 4000 })
+    write(self, connection, text(10_000))
+    assert.strictEqual(peer.take().length, 4)
+    peer.send({ seq, ack: ack + 4000, flags: ACK, window: 0 })
+    peer.send({ seq: seq + 100, ack, flags: ACK, window: 4000, text: text(100) })
+    assert.deepStrictEqual(peer.take().map((got) => got.text.length), [0])
+  })
 })
 
 describe("A window that the peer has closed (RFC 9293 §3.8.6.1)", () => {

@@ -62,12 +62,12 @@ const checkRange = (
 
 /**
  * Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). One that acknowledges more was sent later, though a
- * retransmission has an old number; and a window kept from before would reach further now that SND.UNA moves.
+ * retransmission has an old number, and one that acknowledges less was sent before: its window would reach too far from the present SND.UNA.
  */
-const tellsWindow = (self: Connection, segment: Segment.Segment): boolean =>
-  Sequence.after(segment.ack, self.snd.una) ||
-  Sequence.before(self.snd.wl1, segment.seq) ||
-  (self.snd.wl1 === segment.seq && !Sequence.after(self.snd.wl2, segment.ack))
+const tellsWindow = ({ snd }: Connection, segment: Segment.Segment): boolean =>
+  segment.ack === snd.una
+    ? Sequence.before(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !Sequence.after(snd.wl2, segment.ack))
+    : Sequence.after(segment.ack, snd.una)
 
 /** RFC 5681 §2: outstanding data, no text, no FIN, the same ACK and the same window. */
 const isDuplicate = (self: Connection, segment: Segment.Segment, wnd: number): boolean =>
