@@ -163,6 +163,8 @@ export const make = (
 ): Effect.Effect<Netstack["Service"], LinkError | Network.NetworkError, Links | Scope.Scope> =>
   Effect.gen(function*() {
     const closeTimeout = options.closeTimeout ?? Duration.seconds(2)
+    const refusal = Settings.refusal(options)
+    if (refusal !== undefined) return yield* Effect.fail(failed("tcp", refusal))
     const stack = yield* Stack.make(Settings.stackOptions(options, options.record))
     if (stack.probe?.wantsMetrics === true) yield* NetworkMetrics.registerStack(stack)
     yield* Effect.provideService(setUp(options, closeTimeout), Netstack, stack)
