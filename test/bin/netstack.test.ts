@@ -81,6 +81,9 @@ describe("netstack", () => {
       const { status, stderr, stdout } = yield* run(["up", "--tap", "a/b", "--address", "10.0.0.2/24"])
       assert.deepStrictEqual([status, lines(stderr).length, stdout], [1, 1, ""], stderr)
       assert.match(stderr, /^netstack: a\/b: open failed/)
+      const homeless = yield* run(["up", "--tap", "tap0"])
+      assert.deepStrictEqual([homeless.status, homeless.stdout], [1, ""])
+      assert.match(homeless.stderr, /^netstack: a host needs an address: --address, --dhcp or --slaac$/m)
     }))
 
   it.live("demo shows two hosts, and leaves a capture that can be read", () =>
