@@ -36,6 +36,8 @@ export const names = [
   "redirectsSent",
   "redirectsObeyed",
   "routerAdvertisementsSent",
+  "igmpReceived",
+  "igmpSent",
   // udp
   "udpReceived",
   "udpSent",

@@ -4,6 +4,7 @@
 import * as Address from "../wire/Address.ts"
 import type { Context } from "./Context.ts"
 import * as Counter from "./Counter.ts"
+import * as Filter from "./data/SourceFilter.ts"
 import { type AddressOrigin, find, forwards, type Interface, type InterfaceAddress, type LinkId } from "./Device.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
@@ -20,8 +21,8 @@ import type * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as Ndp from "./ipv6/Ndp.ts"
 import * as NdpSend from "./ipv6/NdpSend.ts"
 import type { Detection } from "./ipv6/State.ts"
-import * as Filter from "./multicast/Filter.ts"
 import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Memberships from "./multicast/Memberships.ts"
 import { macOf } from "./neighbor/Neighbor.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as Routes from "./route/Routes.ts"
@@ -107,7 +108,7 @@ const give = (
 
 export const ipv6Hooks = (state: State): Pick<Ipv6.Hooks, "reassemble" | "isListened"> => ({
   reassemble: (ctx, packet, fragment) => Reassembly.receiveV6(ctx, state.ip, packet, fragment),
-  isListened: (self, group) => ListenerDiscovery.isListened(state.multicast, self, group)
+  isListened: (self, group, source) => Memberships.accepts(state.multicast, self.id, group, source)
 })
 
 const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
@@ -144,7 +145,8 @@ export const messageHandlers = (
   effects: () => Effects
 ): Pick<Icmpv6.Handlers, "neighborDiscovery" | "listenerDiscovery"> => ({
   neighborDiscovery: (ctx, packet) => Ndp.receive(ctx, ndpHooks(state, neighborHooks, effects()), packet),
-  listenerDiscovery: (ctx, packet) => ListenerDiscovery.receive(ctx, state.multicast, packet)
+  listenerDiscovery: (ctx, packet) =>
+    ListenerDiscovery.receive(ctx, (_, self, input) => Memberships.hear(ctx, state.multicast, self, 6, input), packet)
 })
 
 /**
@@ -170,9 +172,9 @@ export const linkLocalOf = (ctx: Context, self: Interface): Address.Ipv6 | undef
 export const onAdded = (ctx: Context, state: State, self: Interface, { address }: InterfaceAddress): void => {
   if (Address.isV4(address) || self.medium !== "ethernet") return
   const group = solicitedNode(address)
-  const isTaken = ListenerDiscovery.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
+  const bound = Memberships.listen(ctx, state.multicast, self, group, undefined, Filter.everything)
   // The packets come all the same where nothing filters them.
-  if (!isTaken) ctx.drop("NdpLimit", self.id, "multicastGroups")
+  if (bound !== undefined) ctx.drop("NdpLimit", self.id, bound)
   listenAsRouter(ctx, state, self.id)
 }
 
@@ -191,7 +193,7 @@ const listenAsRouter = (ctx: Context, state: State, link: LinkId): void => {
   if (isRouter) ctx.put(state.ipv6.routers, link, true)
   else ctx.remove(state.ipv6.routers, link)
   const [before, after] = isRouter ? [undefined, Filter.everything] : [Filter.everything, undefined]
-  ListenerDiscovery.listen(ctx, state.multicast, self, allRouters, before, after)
+  Memberships.listen(ctx, state.multicast, self, allRouters, before, after)
 }
 
 /** The link is about to go, and what was remembered of it. */
@@ -224,8 +226,8 @@ export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, i
   const self = state.device.interfaces.get(link)
   if (Address.isV4(address) || self === undefined || self.medium !== "ethernet") return
   const group = solicitedNode(address)
-  if (ListenerDiscovery.isListened(state.multicast, self, group)) {
-    ListenerDiscovery.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
+  if (Memberships.isKnown(state.multicast, self.id, group)) {
+    Memberships.listen(ctx, state.multicast, self, group, Filter.everything, undefined)
   }
   listenAsRouter(ctx, state, link)
 }
@@ -234,6 +236,6 @@ export const onRemoved = (ctx: Context, state: State, link: LinkId, { address, i
 export const onAssigned = (ctx: Context, state: State, link: LinkId, { address }: InterfaceAddress): void => {
   const self = state.device.interfaces.get(link)
   if (self === undefined || Address.isV4(address) || !Address.isLinkLocal(address)) return
-  ListenerDiscovery.announce(ctx, state.multicast, self)
+  Memberships.announce(ctx, state.multicast, self, 6)
   Advertising.changed(ctx, state.ipv6, self)
 }

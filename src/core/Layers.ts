@@ -3,7 +3,7 @@
  * bound to the state of one stack.
  */
 import * as Address from "../wire/Address.ts"
-import type { IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
+import type { GroupLayer, IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
@@ -11,6 +11,7 @@ import * as Icmpv4 from "./icmp/Icmpv4.ts"
 import * as Icmpv6 from "./icmp/Icmpv6.ts"
 import * as Reports from "./icmp/Reports.ts"
 import * as Forward from "./ip/Forward.ts"
+import type * as Ipv4 from "./ip/Ipv4.ts"
 import * as IpOutput from "./ip/Output.ts"
 import * as Path from "./ip/Path.ts"
 import * as Advertising from "./ipv6/Advertising.ts"
@@ -19,11 +20,13 @@ import * as Detections from "./ipv6/Detections.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as NdpSend from "./ipv6/NdpSend.ts"
 import * as Ipv6Bindings from "./Ipv6Bindings.ts"
-import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Igmp from "./multicast/Igmp.ts"
+import * as Memberships from "./multicast/Memberships.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as Ping from "./ping/Ping.ts"
 import * as Raw from "./raw/Raw.ts"
+import * as Reason from "./Reason.ts"
 import * as RouteRequests from "./route/Requests.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
@@ -37,6 +40,7 @@ export interface Layers {
   readonly ip: IpLayer
   readonly links: LinkLayer
   readonly routes: RouteLayer
+  readonly groups: GroupLayer
   readonly transports: Transports
 }
 
@@ -63,6 +67,7 @@ const ipLayer = (state: State): IpLayer => ({
   send: (ctx, send) => IpOutput.send(ctx, state.ip, send),
   learnMtu: (ctx, path, mtu) => IpOutput.learnMtu(ctx, state.ip, path, mtu),
   error: (ctx, error, packet) => IcmpErrors.send(ctx, state.icmp, error, packet),
+  groupLink: (ctx, group) => Path.groupLink(ctx, group),
   isOurs: (address) => Addresses.linkOf(state.device, address) !== undefined
 })
 
@@ -75,6 +80,15 @@ const routeLayer = (state: State): RouteLayer => ({
       link,
       (candidate) => state.device.interfaces.get(candidate)?.up === true
     )
+})
+
+const groupLayer = (state: State): GroupLayer => ({
+  listen: (ctx, link, group, before, after) => {
+    const self = ctx.links.get(link)
+    if (self === undefined) return Reason.notFound("interface")
+    const bound = Memberships.listen(ctx, state.multicast, self, group, before, after)
+    return bound === undefined ? undefined : Reason.limitReached(bound)
+  }
 })
 
 /** Echo requests of this host's programs: ICMP carries them, ping owns them. */
@@ -92,6 +106,7 @@ const transports = (state: State): Transports => {
   add(Icmpv4.transport(echoes(state)))
   const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
   add(Icmpv6.transport({ ...echoes(state), ...concerns }))
+  add(Igmp.transport((ctx, self, input) => Memberships.hear(ctx, state.multicast, self, 4, input)))
   add(Udp.transport(state.udp))
   add(Tcp.transport(state.tcp))
   return {
@@ -104,6 +119,7 @@ export const bind = (state: State): Layers => ({
   ip: ipLayer(state),
   links: linkLayer(state),
   routes: routeLayer(state),
+  groups: groupLayer(state),
   transports: transports(state)
 })
 
@@ -129,7 +145,7 @@ export const deviceEffects = (state: State): Effects => ({
     if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
   },
   changed: (ctx, self) => {
-    if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
+    for (const version of [4, 6] as const) if (self.up) Memberships.announce(ctx, state.multicast, self, version)
     Advertising.changed(ctx, state.ipv6, self)
     Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
   },
@@ -146,18 +162,23 @@ export const deviceEffects = (state: State): Effects => ({
     Routes.removeLink(ctx, state.route, link)
     UdpBind.onDetached(ctx, state.udp, link)
     Raw.onDetached(ctx, state.raw, link)
-    ListenerDiscovery.forget(ctx, state.multicast, link)
+    Memberships.forget(ctx, state.multicast, link)
     Ipv6Bindings.onDetached(ctx, state, link)
     ctx.remove(state.queued, link)
   }
 })
 
 /** How a router tells senders of better first hops. */
-export const forwardHooks = (state: State): Forward.Hooks => ({
+const forwardHooks = (state: State): Forward.Hooks => ({
   redirect: (ctx, self, packet, target) => {
     if (Address.isV4(target)) return IcmpErrors.redirect(ctx, state.icmp, target, packet)
     Ipv6Bindings.redirect(ctx, state, self, packet, target)
   }
+})
+
+export const ipv4Hooks = (state: State): Ipv4.Hooks => ({
+  ...forwardHooks(state),
+  isListened: (self, group, source) => Memberships.accepts(state.multicast, self.id, group, source)
 })
 
 export const ipv6Hooks = (state: State): Ipv6.Hooks => ({

@@ -19,7 +19,7 @@ import * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as Ipv6Requests from "./ipv6/Requests.ts"
 import * as Ipv6Bindings from "./Ipv6Bindings.ts"
 import * as Layers from "./Layers.ts"
-import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Memberships from "./multicast/Memberships.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
@@ -42,7 +42,7 @@ import * as UdpSend from "./udp/Send.ts"
 /** A frame came in. */
 export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
   Ethernet.receive(ctx, state.device, event, {
-    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, Layers.forwardHooks(state), inbound),
+    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, Layers.ipv4Hooks(state), inbound),
     ipv6: (inbound) => Ipv6.receive(ctx, Layers.ipv6Hooks(state), inbound),
     arp: (inbound) =>
       Arp.receive(
@@ -100,6 +100,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "UdpDisconnect":
     case "UdpSend":
     case "UdpReceive":
+    case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":
     case "UdpClose":
@@ -189,6 +190,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "UdpDisconnect":
     case "UdpSend":
     case "UdpReceive":
+    case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":
     case "UdpClose":
@@ -258,7 +260,9 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
     case "Advertising":
       return Advertising.alarm(ctx, state.ipv6, key, due)
     case "ListenerDiscovery":
-      return ListenerDiscovery.alarm(ctx, state.multicast, key, due)
+      return Memberships.alarm(ctx, state.multicast, 6, key, due)
+    case "GroupMembership":
+      return Memberships.alarm(ctx, state.multicast, 4, key, due)
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -282,7 +286,9 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
     case "Advertising":
       return Advertising.lost(ctx, state.ipv6, key)
     case "ListenerDiscovery":
-      return ListenerDiscovery.lost(ctx, state.multicast, key)
+      return Memberships.lost(ctx, state.multicast, 6, key)
+    case "GroupMembership":
+      return Memberships.lost(ctx, state.multicast, 4, key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":

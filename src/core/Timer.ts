@@ -23,6 +23,7 @@ export type Owner =
   | "Autoconfiguration"
   | "Advertising"
   | "ListenerDiscovery"
+  | "GroupMembership"
   | "Reassembly"
   | "Ping"
 

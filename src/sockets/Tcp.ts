@@ -110,7 +110,7 @@ export const connect: (
 ) => Effect.Effect<TcpConnection.TcpConnection, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.connect")(
   function*(to: Destination.Input, options: ConnectOptions = {}) {
     const stack = yield* Netstack
-    const [first, ...others] = yield* because("connect")(Destination.resolve(to))
+    const [first, ...others] = yield* because("connect")(Destination.resolve(to, stack))
     const connection = yield* others.reduce(
       (attempt, destination) => Effect.catch(attempt, () => connectTo(stack, destination, options)),
       connectTo(stack, first, options)

@@ -18,7 +18,12 @@ import * as Forward from "./Forward.ts"
 import * as Reassembly from "./Reassembly.ts"
 import type { State } from "./State.ts"
 
-export const receive = (ctx: Context, state: State, hooks: Forward.Hooks, inbound: Inbound): void => {
+/** What this file needs of others; bound by `core/Layers.ts`. */
+export interface Hooks extends Forward.Hooks {
+  readonly isListened: Classify.IsListened
+}
+
+export const receive = (ctx: Context, state: State, hooks: Hooks, inbound: Inbound): void => {
   const { bytes, link } = inbound
   ctx.count(Counter.index.ipReceived)
   const header = Wire.parse(bytes, inbound.start, inbound.end)
@@ -27,7 +32,7 @@ export const receive = (ctx: Context, state: State, hooks: Forward.Hooks, inboun
   const self = inbound.interface
   const sourceFault = Classify.sourceFaultV4(ctx, self, header.source, header.destination)
   if (sourceFault !== undefined) return ctx.drop(sourceFault, link)
-  const destination = Classify.destinationV4(ctx, self, header.destination)
+  const destination = Classify.destinationV4(ctx, self, header, hooks.isListened)
   const fault = destinationFault(ctx, inbound, destination, header.destination)
   if (fault !== undefined) return ctx.drop(fault, link)
   const packet = packetOf(inbound, header, destination !== "ours" && destination !== "foreign")

@@ -137,6 +137,10 @@ const groupHop = (
   return { self, nextHop: destination, source: undefined }
 }
 
+/** The link on which a group is meant where nobody says it. */
+export const groupLink = (ctx: Context, group: Address.Address): LinkId | undefined =>
+  ctx.routes.lookup(group, undefined)?.link ?? onlyLink(ctx)
+
 const onlyLink = (ctx: Context): LinkId | undefined => {
   let only: LinkId | undefined = undefined
   for (const self of ctx.links.all()) {

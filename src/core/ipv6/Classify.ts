@@ -11,7 +11,13 @@ import * as WellKnown from "../WellKnown.ts"
 export type Destination = "ours" | "multicast" | "foreign" | "martian"
 
 /** Tells whether somebody on this host listens to a group beyond those that every node has. */
-export type IsListened = (self: Interface, group: Address.Ipv6) => boolean
+export type IsListened = (self: Interface, group: Address.Ipv6, source: Address.Ipv6) => boolean
+
+/** The two addresses of a header. */
+interface Ends {
+  readonly source: Address.Ipv6
+  readonly destination: Address.Ipv6
+}
 
 const scopeOf = (group: Address.Ipv6): number => (group.w0 >>> 16) & 0xf
 
@@ -25,20 +31,26 @@ const isOwnGroup = (ctx: Context, self: Interface, group: Address.Ipv6): boolean
   )
 }
 
-const groupOf = (ctx: Context, self: Interface, group: Address.Ipv6, isListened: IsListened): Destination => {
+const groupOf = (
+  ctx: Context,
+  self: Interface,
+  { destination: group, source }: Ends,
+  isListened: IsListened
+): Destination => {
   const scope = scopeOf(group)
   // rfc: 4291 §2.7 MUST: scope 0 is reserved; that of an interface never leaves it
   if (scope === 0 || (scope === 1 && self.medium !== "loopback")) return "martian"
-  return isOwnGroup(ctx, self, group) || isListened(self, group) ? "multicast" : "foreign"
+  return isOwnGroup(ctx, self, group) || isListened(self, group, source) ? "multicast" : "foreign"
 }
 
 export const destination = (
   ctx: Context,
   self: Interface,
-  address: Address.Ipv6,
+  ends: Ends,
   isListened: IsListened
 ): Destination => {
-  if (Address.isMulticast(address)) return groupOf(ctx, self, address, isListened)
+  const { destination: address } = ends
+  if (Address.isMulticast(address)) return groupOf(ctx, self, ends, isListened)
   if (Address.isUnspecified(address)) return "martian"
   const isLoopback = Address.isLoopback(address)
   if (self.medium === "loopback") return isLoopback || ctx.ip.isOurs(address) ? "ours" : "foreign"

@@ -45,7 +45,7 @@ export const receive = (ctx: Context, hooks: Hooks, inbound: Inbound): void => {
   const self = inbound.interface
   const sourceFault = Classify.sourceFault(self, header.source, header.destination)
   if (sourceFault !== undefined) return ctx.drop(sourceFault, link)
-  const destination = Classify.destination(ctx, self, header.destination, hooks.isListened)
+  const destination = Classify.destination(ctx, self, header, hooks.isListened)
   const isTransit = destination === "foreign" && mayForward(ctx, self, header.destination)
   const fault = isTransit ? undefined : destinationFault(inbound, destination)
   if (fault !== undefined) return ctx.drop(fault, link)

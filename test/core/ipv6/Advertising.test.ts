@@ -108,7 +108,7 @@ describe("A router", () => {
       return answer?.message._tag === "NeighborAdvertisement" && answer.message.isRouter
     }
     assert.isTrue(isRouter())
-    assert.isTrue(host.state.multicast.memberships.get(link)!.machine.groups.has(Address.key(ip6("ff02::2"))))
+    assert.isTrue(host.state.multicast.memberships[6].get(link)!.machine.groups.has(Address.key(ip6("ff02::2"))))
     host.call({ _tag: "SetForwarding", link, isOn: false })
     assert.isFalse(isRouter())
     assert.isTrue(host.state.ipv6.routers.get(2))
