@@ -74,7 +74,8 @@ const isMet = (self: Connection, until: TcpAwait["until"]): boolean => {
     case "established":
       return !Connections.isOpening(self.state)
     case "drained":
-      return Lifecycle.isDrained(self) && !Connections.isOpening(self.state)
+      // As for those who waited when it ended in good order, even if a reset came for the last FIN.
+      return self.state === "CLOSED" || (Lifecycle.isDrained(self) && !Connections.isOpening(self.state))
     case "closed":
       return self.state === "CLOSED" || self.state === "TIME-WAIT"
   }
