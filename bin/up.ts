@@ -4,22 +4,17 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Otlp from "effect/observability/Otlp"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Telemetry from "../layers/Telemetry.ts"
 import { failure, type Netstack } from "../src/Netstack.ts"
 import { serve, type Service } from "../src/services/Service.ts"
-import * as StatusSite from "../src/services/StatusSite.ts"
 import * as Network from "../src/sockets/Network.ts"
 import * as Arguments from "./arguments.ts"
 import * as Exit from "./exit.ts"
+import * as Observation from "./observation.ts"
 import type { Placed } from "./services.ts"
 import * as TapHost from "./tapHost.ts"
 
@@ -75,31 +70,14 @@ const main = (
     return yield* Effect.andThen(Effect.all(ends, { concurrency: "unbounded" }), Effect.never)
   })
 
-const otlpFlag = Flag.String("otlp").pipe(
-  Flag.withMetavar("URL"),
-  Flag.withDescription("Sends traces and metrics to a collector of OpenTelemetry, such as http://127.0.0.1:4318"),
-  Flag.optional
-)
-
-/** What looks into the stack: its own site where it has one, and a collector where there is one. */
-const observation = (services: ReadonlyArray<Placed>, otlp: Option.Option<string>): Layer.Layer<never> => {
-  if (Option.isSome(otlp)) {
-    const exporter = Otlp.layerJson({ baseUrl: otlp.value, resource: { serviceName: "netstack" } })
-    return Layer.merge(Telemetry.layer(), Layer.discard(Layer.provide(exporter, FetchHttpClient.layer)))
-  }
-  return services.some(({ service }) => service === StatusSite.service)
-    ? Telemetry.layer({ connections: false, batchSample: 0, metrics: false })
-    : Layer.empty
-}
-
 export const command = Command.make(
   "up",
-  { ...Arguments.hostFlags, service: Arguments.serviceFlag, otlp: otlpFlag },
+  { ...Arguments.hostFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
   (flags) => {
     Exit.endsByInterruption()
     return Effect.scoped(main(flags)).pipe(
       Effect.provide(TapHost.layer(flags)),
-      Effect.provide(observation(flags.service, flags.otlp))
+      Effect.provide(Observation.layer(flags.service, flags.otlp))
     )
   }
 ).pipe(
