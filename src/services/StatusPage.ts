@@ -65,10 +65,10 @@ export const live = (browser: Browser, last: Status, view: typeof StatusView.vie
       browser.fetch("/status.json").then((response) => response.json()).then((value) => {
         const after = value as Status
         draw(browser, view(before, after))
-        note(`at ${new Date(after.at).toISOString().slice(11, 19)} UTC`)
+        note(`As of ${new Date(after.at).toISOString().slice(11, 19)} UTC.`)
         next(after)
       }).catch(() => {
-        note("the stack does not answer")
+        note("The stack does not answer.")
         next(before)
       })
     }, 1000)
@@ -113,7 +113,7 @@ export const page = (status: Status): string => {
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>netstack</title>`,
     `<meta name="viewport" content="width=device-width, initial-scale=1"><style>${style}</style></head><body>`,
     `<h1>A network stack in TypeScript</h1>`,
-    `<p>The same as <a href="/status.json">JSON</a> and for <a href="/metrics">Prometheus</a>; <span id="note"></span></p>`,
+    `<p>The same as <a href="/status.json">JSON</a> and for <a href="/metrics">Prometheus</a>. <span id="note"></span></p>`,
     `<p id="headline">${escape(headline)}</p>`,
     `<div id="tables">${tables.map(tableText).join("\n")}</div>`,
     `<script>${script(status)}</script></body></html>`

@@ -48,7 +48,7 @@ export const headline = (before: Status, after: Status, seconds: number): string
     `out ${short(rate("bytesSent"), "B/s")}, ${short(rate("framesSent"))} frames/s`,
     `sent again ${short(rate("tcpSegmentsRetransmitted"))}/s`,
     ...Object.entries(states).map(([state, count]) => `${count} ${state}`)
-  ].join("   ")
+  ].join(" · ")
 }
 
 export const interfaceRow = (self: Interface): ReadonlyArray<string> => [

@@ -5,8 +5,6 @@ import * as Stream from "effect/Stream"
 import { parseHTML } from "linkedom"
 import { execFile } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { createContext, runInContext } from "node:vm"
@@ -18,6 +16,7 @@ import * as StatusSite from "../../src/services/StatusSite.ts"
 import * as StatusView from "../../src/services/StatusView.ts"
 import * as Exposition from "../sockets/Exposition.ts"
 import { addressTwo, on, pair } from "../workers/Hosts.ts"
+import { overLoopback } from "./overLoopback.ts"
 
 /** The site of the second stack, asked from the first. */
 const site = Effect.gen(function*() {
@@ -134,10 +133,8 @@ const browse = (html: string, answers: Array<() => Promise<unknown>>) => {
     setTimeout: (then: () => void) => ticks.push(then)
   })
   runInContext(document.querySelector("script")!.textContent!, context)
-  const tick = Effect.promise(async () => {
-    ticks.shift()!()
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve()
-  })
+  const turn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+  const tick = Effect.andThen(Effect.sync(() => ticks.shift()!()), turn)
   return { document, tick }
 }
 
@@ -171,7 +168,7 @@ describe("StatusPage", () => {
       assert.include(text("#tables"), "2.50 MB/s")
       assert.include(text("#note"), "22:13:22 UTC")
       yield* tick
-      assert.strictEqual(text("#note"), "the stack does not answer")
+      assert.strictEqual(text("#note"), "The stack does not answer.")
       yield* tick
       assert.include(text("#note"), "22:13:23 UTC")
       const drawn = parseHTML(StatusPage.page(later)).document.querySelector("#tables")!
@@ -182,29 +179,6 @@ describe("StatusPage", () => {
 const browserProgram = (process.env["PATH"] ?? "").split(delimiter).flatMap((folder) =>
   ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))
 ).find(existsSync)
-
-/** Serves the site of a running stack over the system's loopback, and counts how often the page asks again. */
-const overLoopback = Effect.gen(function*() {
-  const { two } = yield* pair()
-  const asked = { count: 0 }
-  const server = createServer((request, response) => {
-    const target = request.url ?? "/"
-    if (target === "/status.json") asked.count += 1
-    const answer = StatusSite.respond({ method: "GET", target, headers: new Map() })
-    Effect.runPromise(on(two)(answer)).then(({ body, contentType, status }) =>
-      response.writeHead(status, { "content-type": contentType }).end(body)
-    ).catch(() => response.destroy())
-  })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
-})
 
 /** The page as a headless browser has it after some seconds of its own time. */
 const dumped = (program: string, url: string): Effect.Effect<string> =>
@@ -237,7 +211,7 @@ describe("StatusPage in a browser", () => {
       const { asked, url } = yield* overLoopback
       const { document } = parseHTML(yield* dumped(browserProgram, url))
       assert.isAbove(asked.count, 0)
-      assert.match(document.querySelector("#note")!.textContent!, /^at \d\d:\d\d:\d\d UTC$/)
+      assert.match(document.querySelector("#note")!.textContent!, /^As of \d\d:\d\d:\d\d UTC\.$/)
       assert.include(document.querySelector("#tables")!.textContent!, `${addressTwo}/24 (preferred)`)
     })
   }, 60_000)
