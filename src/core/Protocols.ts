@@ -10,6 +10,7 @@ import * as Ethernet from "./device/Ethernet.ts"
 import * as Interfaces from "./device/Interfaces.ts"
 import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
+import * as Destinations from "./ip/Destinations.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
 import * as Advertising from "./ipv6/Advertising.ts"
@@ -83,6 +84,8 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "RemoveRoute":
     case "ListRoutes":
       return RouteRequests.handle(ctx, state.route, ticket, request)
+    case "RankDestinations":
+      return Destinations.handle(ctx, state.ip, ticket, request)
     case "Ping":
       if (isSocketTableFull(state)) return ctx.fail(ticket, Reason.limitReached("sockets"))
       return PingRequests.handle(ctx, state.ping, ticket, request)
@@ -219,6 +222,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "AddRoute":
     case "RemoveRoute":
     case "ListRoutes":
+    case "RankDestinations":
     case "Ping":
       return
   }

@@ -63,10 +63,11 @@ const ofScoped = (literal: string, port: number, interfaces: Interfaces | undefi
     return { address: Edge.addressOf(address.success), port, link: link === 0 ? undefined : link }
   })
 
-const lookUp = (
+/** The addresses of a name: of one family, or of those that the service `Dns` chooses. */
+export const lookUp = (
   name: Host.DomainName,
-  port: number
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Destination>, Failure.Any> =>
+  family?: NetAddress.IpFamily
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Address>, Failure.Any> =>
   Effect.gen(function*() {
     const dns = yield* Effect.serviceOption(Dns.Dns)
     if (Option.isNone(dns)) {
@@ -74,30 +75,44 @@ const lookUp = (
       return yield* Effect.fail(new Failure.NameNotResolved({ host: name, detail }))
     }
     const addresses = yield* Effect.mapError(
-      dns.value.lookup(name),
+      dns.value.lookup(name, { family }),
       (error) => new Failure.NameNotResolved({ host: name, detail: error.message })
     )
-    return Arr.map(addresses, (address) => ({ address: Edge.addressOf(address), port, link: undefined }))
+    return Arr.map(addresses, Edge.addressOf)
   })
 
 /** Where an address with a port leads, which needs no parsing and no look-up: the usual case for answers. */
 export const ofInetAddress = (input: Input | undefined): Destination | undefined =>
   NetAddress.isInetAddress(input) ? ofInet(input) : undefined
 
-/** Every address that the input stands for, in the order in which to try them. Zones may be names of interfaces if a stack is given. */
-export const resolve = (
-  input: Input,
-  interfaces?: Interfaces
-): Effect.Effect<Arr.NonEmptyReadonlyArray<Destination>, Failure.Any> => {
-  if (NetAddress.isInetAddress(input)) return Effect.succeed([ofInet(input)])
+/** A name with a port, whose addresses nobody has looked up yet. */
+export interface Named {
+  readonly name: Host.DomainName
+  readonly port: number
+}
+
+/** What the input says by itself. Zones may be names of interfaces if a stack is given. */
+export const parse = (input: Input, interfaces?: Interfaces): Effect.Effect<Destination | Named, Failure.Any> => {
+  if (NetAddress.isInetAddress(input)) return Effect.succeed(ofInet(input))
   const target = Host.hostPortFromInput(input)
   if (Result.isFailure(target)) return invalid(target.failure.message)
   const { host, port } = target.success
-  if (NetAddress.isIpAddress(host)) return Effect.succeed([{ address: Edge.addressOf(host), port, link: undefined }])
+  if (NetAddress.isIpAddress(host)) return Effect.succeed({ address: Edge.addressOf(host), port, link: undefined })
   return NetAddress.isScopedIpv6Literal(host)
-    ? Effect.map(ofScoped(host, port, interfaces), Arr.of)
-    : lookUp(host, port)
+    ? ofScoped(host, port, interfaces)
+    : Effect.succeed({ name: host, port })
 }
+
+/** Every address that the input stands for, in the order of the service `Dns`. */
+export const resolve = (
+  input: Input,
+  interfaces?: Interfaces
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Destination>, Failure.Any> =>
+  Effect.flatMap(parse(input, interfaces), (parsed) => {
+    if (!("name" in parsed)) return Effect.succeed(Arr.of(parsed))
+    const { name, port } = parsed
+    return Effect.map(lookUp(name), Arr.map((address) => ({ address, port, link: undefined })))
+  })
 
 /** An address without a port. */
 export const ip = (input: NetAddress.IpAddressInput): Effect.Effect<Address, Failure.Any> => {

@@ -39,6 +39,11 @@ export const durationOf = (span: Time.Span): Duration.Duration => Duration.milli
 export const instantAfter = (clock: Clock.Clock, duration: Duration.Input): Time.Instant =>
   Time.plus(Core.instantOf(clock), spanOf(duration))
 
+/** IP's version of an address. */
+export const familyOf: (address: Address.Address) => Address.Version = Address.versionOf
+
+export const isLinkLocal: (address: Address.Address) => boolean = Address.isLinkLocal
+
 /** The bits of IP's version that an address family stands for. */
 export const versionOf = (family: NetAddress.IpFamily): Address.Version => family === "IPv4" ? 4 : 6
 
