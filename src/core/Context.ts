@@ -108,6 +108,8 @@ export interface IpLayer {
   ) => Path | Reason
   /** Sends a packet, fragmenting it where that is allowed. Answers a reason when nothing could be sent. */
   readonly send: (ctx: Context, send: Send) => Reason | undefined
+  /** Of packets that nobody gave another: the stack's, or what routers of the link tell (RFC 4861 §6.3.4). */
+  readonly hopLimit: (ctx: Context, path: Pick<Path, "version" | "link">) => number
   /** Remembers a smaller path MTU (RFC 1191 §3, RFC 8201 §4) after the transport has found the error to be genuine. */
   readonly learnMtu: (ctx: Context, path: Path, mtu: number) => void
   /** Answers a packet with the ICMP error that its family has for this. Rate limited; never about errors, groups, or fragments but the first. */

@@ -5,7 +5,7 @@
 import * as Address from "../wire/Address.ts"
 import type { Frame, GsoKind } from "../wire/Frame.ts"
 import type { Mac } from "../wire/Mac.ts"
-import type { Instant } from "./Time.ts"
+import type { Instant, Span } from "./Time.ts"
 
 /** Numbers an attached link for the life of the stack; never reused. */
 export type LinkId = number
@@ -40,6 +40,10 @@ export interface Interface {
   readonly mtu: number
   /** Largest IPv6 packet, where routers want a smaller one (RFC 4861 §6.3.4). */
   readonly mtuV6?: number
+  /** Hop limit of IPv6 packets that nobody gave another, as routers tell it (RFC 4861 §6.3.4). */
+  readonly hopLimitV6?: number
+  /** The times of neighbour discovery in IPv6, as routers tell them (RFC 4861 §6.3.4). */
+  readonly discovery?: { readonly reachable: Span; readonly retransmit: Span }
   /** The link verifies and completes transport checksums. */
   readonly checksumOffload: boolean
   /** Super-segments the link takes; where it takes none the transmit worker cuts them. */

@@ -20,6 +20,8 @@ import * as InterfaceId from "./ipv6/InterfaceId.ts"
 import type * as Ipv6 from "./ipv6/Ipv6.ts"
 import * as Ndp from "./ipv6/Ndp.ts"
 import * as NdpSend from "./ipv6/NdpSend.ts"
+import * as Redirection from "./ipv6/Redirection.ts"
+import * as Redirects from "./ipv6/Redirects.ts"
 import type { Detection } from "./ipv6/State.ts"
 import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
 import * as Memberships from "./multicast/Memberships.ts"
@@ -71,9 +73,11 @@ export const autoconfigurationHooks = (state: State, effects: Effects): Autoconf
   removeRoute: (ctx, link, { length, prefix, router }) => {
     Routes.removeSelected(ctx, state.route, { prefix, length, gateway: router, link, origin: "router" })
   },
-  setMtu: (ctx, link, mtuV6) => {
+  setParameters: (ctx, link, { hopLimit, mtu, reachableTime, retransmit }) => {
     const self = state.device.interfaces.get(link)
-    if (self !== undefined) ctx.put(state.device.interfaces, link, { ...self, mtuV6 })
+    if (self === undefined) return
+    const discovery = { reachable: reachableTime, retransmit }
+    ctx.put(state.device.interfaces, link, { ...self, mtuV6: mtu, hopLimitV6: hopLimit, discovery })
   }
 })
 
@@ -111,12 +115,49 @@ export const ipv6Hooks = (state: State): Pick<Ipv6.Hooks, "reassemble" | "isList
   isListened: (self, group, source) => Memberships.accepts(state.multicast, self.id, group, source)
 })
 
+const routeOf = (link: LinkId, entry: Redirects.Entry) => ({
+  prefix: entry.destination,
+  length: 128,
+  gateway: Redirects.isOnLink(entry) ? undefined : entry.target,
+  link,
+  origin: "redirect"
+} as const)
+
+/** How redirects become routes and neighbours. */
+const redirectionHooks = (state: State, neighborHooks: Neighbors.Hooks): Redirection.Hooks => ({
+  addRoute: (ctx, link, entry) =>
+    Routes.add(ctx, state.route, { ...routeOf(link, entry), metric: 0, source: undefined }),
+  removeRoute: (ctx, link, entry) => {
+    Routes.removeSelected(ctx, state.route, routeOf(link, entry))
+  },
+  hear: (ctx, self, { options: { targetLinkLayer: mac }, target }, isRouter) => {
+    if (mac === undefined || self.medium !== "ethernet") return
+    // rfc: 4861 §8.3: to the destination itself tells nothing about whether it forwards
+    const heard = isRouter ? { _tag: "Heard", mac, isRouter } as const : { _tag: "Heard", mac } as const
+    Neighbors.hear(ctx, state.neighbor, neighborHooks, self, target, heard, true)
+  }
+})
+
+/** A neighbour does not answer any more. */
+export const onFailed = (
+  ctx: Context,
+  state: State,
+  neighborHooks: Neighbors.Hooks,
+  link: LinkId,
+  address: Address.Address
+): void => Redirection.forget(ctx, state.ipv6, redirectionHooks(state, neighborHooks), link, address)
+
+/** The link went down. */
+export const onDown = (ctx: Context, state: State, neighborHooks: Neighbors.Hooks, link: LinkId): void =>
+  Redirection.forgetAll(ctx, state.ipv6, redirectionHooks(state, neighborHooks), link)
+
 const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects): Ndp.Hooks => ({
   hear: (ctx, self, address, heard, isForUs) => {
     if (self.medium !== "ethernet") return false
     const isKnown = Neighbors.hear(ctx, state.neighbor, neighborHooks, self, address, heard, isForUs)
     if (isKnown && heard._tag === "Advertised" && heard.isRouter === false) {
       Autoconfiguration.retired(ctx, state.ipv6, autoconfigurationHooks(state, effects), self.id, address)
+      Redirection.forget(ctx, state.ipv6, redirectionHooks(state, neighborHooks), self.id, address)
     }
     return isKnown
   },
@@ -133,6 +174,8 @@ const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects
     const isTaken = Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)
     if (!isCompared && !isTaken) ctx.drop("NdpNotForUs", self.id)
   },
+  redirected: (ctx, self, from, message) =>
+    Redirection.receive(ctx, state.ipv6, redirectionHooks(state, neighborHooks), self, from, message),
   solicited: (ctx, self, from) => {
     if (!Advertising.solicited(ctx, state.ipv6, self, from)) ctx.drop("NdpNotForUs", self.id)
   }
@@ -199,6 +242,7 @@ const listenAsRouter = (ctx: Context, state: State, link: LinkId): void => {
 /** The link is about to go, and what was remembered of it. */
 export const onDetached = (ctx: Context, state: State, link: LinkId): void => {
   if (state.ipv6.routers.has(link)) ctx.remove(state.ipv6.routers, link)
+  if (state.ipv6.redirects.has(link)) ctx.remove(state.ipv6.redirects, link)
 }
 
 /** Tells a neighbour of a better first hop; routers are named by their link-local addresses only (rfc: 4861 §8.2 MUST). */

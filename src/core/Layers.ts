@@ -4,6 +4,7 @@
  */
 import * as Address from "../wire/Address.ts"
 import type { GroupLayer, IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
+import * as Detours from "./Detours.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
@@ -23,6 +24,7 @@ import * as Ipv6Bindings from "./Ipv6Bindings.ts"
 import * as Igmp from "./multicast/Igmp.ts"
 import * as Memberships from "./multicast/Memberships.ts"
 import * as Arp from "./neighbor/Arp.ts"
+import * as Neighbor from "./neighbor/Neighbor.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as Ping from "./ping/Ping.ts"
 import * as Raw from "./raw/Raw.ts"
@@ -44,27 +46,37 @@ export interface Layers {
   readonly transports: Transports
 }
 
-/** How each family asks for a neighbour's address. */
-export const neighborHooks: Neighbors.Hooks = {
+const usualTimes: Neighbors.Times = {
+  reachable: Neighbor.baseReachableTime,
+  retransmit: Neighbor.retransmitTime
+}
+
+/** How each family asks for a neighbour's address, and what becomes of packets when it does not answer. */
+export const neighborHooks = (state: State): Neighbors.Hooks => ({
   solicit: (ctx, self, address, to) => {
     if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
     else NdpSend.solicit(ctx, self, address, to)
   },
+  detour: (ctx, self, nextHop, packet) => Detours.find(ctx, state, self, nextHop, packet),
+  failed: (ctx, link, address) => Ipv6Bindings.onFailed(ctx, state, neighborHooks(state), link, address),
+  times: (self, address) => Address.isV4(address) ? usualTimes : self?.discovery ?? usualTimes,
   unreachable: Reports.unreachable
-}
+})
 
-const linkLayer = (state: State): LinkLayer => ({
+const linkLayer = (state: State, hooks: Neighbors.Hooks): LinkLayer => ({
   get: (link) => state.device.interfaces.get(link),
   all: () => state.device.interfaces.values(),
   linkOf: (address) => Addresses.linkOf(state.device, address),
   send: (ctx, link, nextHop, packet, credit) =>
-    Neighbors.send(ctx, state.neighbor, neighborHooks, link, nextHop, packet, credit),
-  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, neighborHooks, link, nextHop)
+    Neighbors.send(ctx, state.neighbor, hooks, link, nextHop, packet, credit),
+  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, hooks, link, nextHop)
 })
 
 const ipLayer = (state: State): IpLayer => ({
   path: (ctx, destination, source, link) => Path.find(ctx, state.ip, destination, source, link),
   send: (ctx, send) => IpOutput.send(ctx, state.ip, send),
+  hopLimit: (ctx, { link, version }) =>
+    (version === 6 ? state.device.interfaces.get(link)?.hopLimitV6 : undefined) ?? ctx.config.hopLimit,
   learnMtu: (ctx, path, mtu) => IpOutput.learnMtu(ctx, state.ip, path, mtu),
   error: (ctx, error, packet) => IcmpErrors.send(ctx, state.icmp, error, packet),
   groupLink: (ctx, group) => Path.groupLink(ctx, group),
@@ -104,7 +116,7 @@ const transports = (state: State): Transports => {
     table[transport.protocol] = transport
   }
   add(Icmpv4.transport(echoes(state)))
-  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
+  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks(state), () => deviceEffects(state))
   add(Icmpv6.transport({ ...echoes(state), ...concerns }))
   add(Igmp.transport((ctx, self, input) => Memberships.hear(ctx, state.multicast, self, 4, input)))
   add(Udp.transport(state.udp))
@@ -117,7 +129,7 @@ const transports = (state: State): Transports => {
 
 export const bind = (state: State): Layers => ({
   ip: ipLayer(state),
-  links: linkLayer(state),
+  links: linkLayer(state, neighborHooks(state)),
   routes: routeLayer(state),
   groups: groupLayer(state),
   transports: transports(state)
@@ -146,6 +158,7 @@ export const deviceEffects = (state: State): Effects => ({
   },
   changed: (ctx, self) => {
     for (const version of [4, 6] as const) if (self.up) Memberships.announce(ctx, state.multicast, self, version)
+    if (!self.up) Ipv6Bindings.onDown(ctx, state, neighborHooks(state), self.id)
     Advertising.changed(ctx, state.ipv6, self)
     Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
   },
@@ -154,11 +167,11 @@ export const deviceEffects = (state: State): Effects => ({
   leaving: (ctx, self) => {
     Advertising.end(ctx, state.ipv6, self.id)
     // While its addresses are known: what waits for neighbours is this host's own, or somebody else's.
-    Neighbors.flush(ctx, state.neighbor, neighborHooks, self.id, true)
+    Neighbors.flush(ctx, state.neighbor, neighborHooks(state), self.id, true)
   },
   detached: (ctx, link) => {
     Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
-    Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
+    Neighbors.flush(ctx, state.neighbor, neighborHooks(state), link, true)
     Routes.removeLink(ctx, state.route, link)
     UdpBind.onDetached(ctx, state.udp, link)
     Raw.onDetached(ctx, state.raw, link)

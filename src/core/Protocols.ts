@@ -49,7 +49,7 @@ export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag
       Arp.receive(
         ctx,
         state.neighbor,
-        Layers.neighborHooks,
+        Layers.neighborHooks(state),
         (_, link, address, mac, isProbe) =>
           Addresses.conflict(ctx, state.device, Layers.deviceEffects(state), link, address, mac, isProbe),
         inbound
@@ -79,7 +79,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "RemoveNeighbor":
     case "FlushNeighbors":
     case "ListNeighbors":
-      return NeighborRequests.handle(ctx, state.neighbor, Layers.neighborHooks, ticket, request)
+      return NeighborRequests.handle(ctx, state.neighbor, Layers.neighborHooks(state), ticket, request)
     case "AddRoute":
     case "RemoveRoute":
     case "ListRoutes":
@@ -246,7 +246,7 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
     case "Tcp":
       return Tcp.alarm(ctx, state.tcp, key, due)
     case "Neighbor":
-      return Neighbors.alarm(ctx, state.neighbor, Layers.neighborHooks, key, due)
+      return Neighbors.alarm(ctx, state.neighbor, Layers.neighborHooks(state), key, due)
     case "Address":
       return Addresses.alarm(ctx, state.device, Layers.deviceEffects(state), key, due)
     case "Detection":
@@ -280,7 +280,7 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
     case "Tcp":
       return Tcp.lost(ctx, state.tcp, key)
     case "Neighbor":
-      return Neighbors.lost(ctx, state.neighbor, Layers.neighborHooks, key)
+      return Neighbors.lost(ctx, state.neighbor, Layers.neighborHooks(state), key)
     case "Address":
       return Addresses.lost(ctx, state.device, Layers.deviceEffects(state), key)
     case "Detection":

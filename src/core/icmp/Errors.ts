@@ -64,7 +64,7 @@ const transmit = (ctx: Context, state: State, packet: Packet, write: Write): voi
     headEnd,
     pieces: noPieces,
     checksumOffset: Icmpv4.checksumOffset,
-    hopLimit: ctx.config.hopLimit,
+    hopLimit: ctx.ip.hopLimit(ctx, path),
     trafficClass: isForHere(ctx, packet) ? 0 : controlClass,
     dontFragment: false,
     gso: undefined,

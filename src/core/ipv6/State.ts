@@ -9,6 +9,7 @@ import type { Advertisement } from "./Advertisement.ts"
 import type { Advertiser } from "./Advertiser.ts"
 import type { DuplicateDetection } from "./DuplicateDetection.ts"
 import type { HostInterface } from "./HostInterface.ts"
+import type { Redirects } from "./Redirects.ts"
 
 /** The detection of one address of an interface. */
 export interface Detection {
@@ -40,11 +41,14 @@ export interface State {
   /** Links on which this host is a router and listens to the group of all routers (RFC 4291 §2.8). */
   readonly routers: Table<LinkId, true>
   readonly advertisers: Table<LinkId, Router>
+  /** What routers of a link have told of single destinations. */
+  readonly redirects: Table<LinkId, Redirects>
 }
 
 export const make = (): State => ({
   hosts: new Table("ipv6.hosts"),
   detections: new Table("ipv6.detections"),
   routers: new Table("ipv6.routers"),
-  advertisers: new Table("ipv6.advertisers")
+  advertisers: new Table("ipv6.advertisers"),
+  redirects: new Table("ipv6.redirects")
 })

@@ -87,7 +87,7 @@ const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head
     headEnd,
     pieces: load.pieces,
     checksumOffset: Tcp.checksumOffset,
-    hopLimit: config.hopLimit || ctx.config.hopLimit,
+    hopLimit: config.hopLimit || ctx.ip.hopLimit(ctx, path),
     trafficClass: load.trafficClass,
     dontFragment: config.pathMtuDiscovery,
     gso: isSuper ? cutting(path, mss, size, load.keepsCwr) : undefined,

@@ -169,7 +169,7 @@ const transmit = (
 const hopLimitOf = (ctx: Context, { options }: Socket, path: Path): number =>
   Address.isMulticast(path.destination)
     ? options.multicastHopLimit ?? options.hopLimit ?? 1
-    : options.hopLimit ?? ctx.config.hopLimit
+    : options.hopLimit ?? ctx.ip.hopLimit(ctx, path)
 
 /** What an ICMP error has left for this call (RFC 1122 §4.1.3.3); told once. */
 const takeFailure = (ctx: Context, state: State, socket: Socket, target: Target): Reason.Reason | undefined => {
