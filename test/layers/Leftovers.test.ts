@@ -161,7 +161,7 @@ const layers: Readonly<Record<string, Leftovers.Cycle>> = {
 }
 
 /** Bytes by which the heap may seem to grow over half of the cycles, since what is compiled meanwhile takes its place too. */
-const noise = 2_000_000
+const noise = 1_000_000
 
 describe("nothing is left", () => {
   for (const [name, cycle] of Object.entries(layers)) {
