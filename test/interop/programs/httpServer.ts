@@ -22,5 +22,5 @@ run(Effect.gen(function*() {
     Layer.provide(Layer.effectDiscard(HttpServer.serveEffect(app)), NetstackHttpServer.layerServer({ port: 80 }))
   )
   process.stdout.write("ready\n")
-  yield* Effect.never
+  return yield* Effect.never
 }))

@@ -60,9 +60,10 @@ const broker = async (dial: NodeDuplex.Dial, host: string): Promise<void> => {
       if (heard.length === 3) resolve()
     })
   )
-  for (const qos of [0, 1, 2] as const) {
-    await client.publishAsync(`stack/${qos}`, Buffer.alloc(10 ** (2 * qos + 1)), { qos })
-  }
+  const publish = (qos: 0 | 1 | 2) => client.publishAsync(`stack/${qos}`, Buffer.alloc(10 ** (2 * qos + 1)), { qos })
+  await publish(0)
+  await publish(1)
+  await publish(2)
   await all
   say(heard.join(", "))
   await client.endAsync()
