@@ -124,7 +124,9 @@ const byCount = (ctx: Context, self: Connection, update: Scoreboard.Update): Con
 const deliveredBy = (self: Connection, update: Scoreboard.Update, duplicates: number): number => {
   if (self.agreed.sack) return update.delivered
   const { mss } = self.snd
-  return update.acked === 0 ? mss : Math.max(0, update.acked - duplicates * mss)
+  if (update.acked === 0) return mss
+  // What fills the hole was delivered in any case; the rest may be what the duplicates stood for.
+  return Math.max(Math.min(mss, update.acked), update.acked - duplicates * mss)
 }
 
 /** What the ACK lets out in fast recovery (RFC 6937 §3). */
