@@ -215,6 +215,15 @@ const answered = (ctx: Context, self: Connection, segment: Segment.Segment): Tim
   return Timestamps.sentUntil(self.stamps, echo, ctx.at) ?? Time.never
 }
 
+/** RFC 2018 says nothing of a FIN: some receivers count it in their blocks, some do not. Where text came, the FIN of its segment came too. */
+const withFin = (self: Connection, blocks: ReadonlyArray<SackBlock>): ReadonlyArray<SackBlock> => {
+  const { board, queue, snd } = self
+  if (!snd.fin || snd.nxt === queue.end || !blocks.some(({ right }) => right === queue.end)) return blocks
+  const last = Scoreboard.lastSegment(board)
+  if (last === undefined || !Sequence.before(last.start, queue.end)) return blocks
+  return blocks.map(({ left, right }) => ({ left, right: right === queue.end ? snd.nxt : right }))
+}
+
 /** An acceptable ACK that covers up to `una`; SND.UNA and the queue are moved already. */
 export const onAck = (
   ctx: Context,
@@ -225,7 +234,7 @@ export const onAck = (
   isMarked: boolean
 ): Connection => {
   const before = Recovery.pipe(connection)
-  const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
+  const blocks = connection.agreed.sack ? withFin(connection, segment.options.sackBlocks) : noBlocks
   const isCalm = connection.board.tree === undefined && blocks.length === 0
   const update = isCalm
     ? Scoreboard.update(connection.board, una)
