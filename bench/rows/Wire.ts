@@ -6,7 +6,7 @@ import type { Figure, Row, Settings } from "../Row.ts"
 import * as Wires from "../Wires.ts"
 
 /** What is made of a client's report. */
-interface Reading {
+export interface Reading {
   readonly name: string
   readonly unit: string
   readonly of: (report: Wires.Report) => number
@@ -16,7 +16,7 @@ const megabytesPerSecond: Reading["of"] = ({ bytes, nanos }) => bytes / nanos * 
 const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
 
 /** Measures on each wire in turns, `runs` times; each turn has wires of its own, so that none inherits what another left. */
-const inTurns = (
+export const inTurns = (
   settings: Settings,
   wires: ReadonlyArray<ReturnType<typeof Wires.veth>>,
   command: Wires.Command,
