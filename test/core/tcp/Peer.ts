@@ -2,7 +2,7 @@
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import { make } from "../../../src/testing/Host.ts"
-import type { Options } from "../../../src/testing/Host.ts"
+import type { InterfaceOptions, Options } from "../../../src/testing/Host.ts"
 import type * as Address from "../../../src/wire/Address.ts"
 import * as Checksum from "../../../src/wire/Checksum.ts"
 import * as Ipv4 from "../../../src/wire/Ipv4.ts"
@@ -46,13 +46,13 @@ export interface Got {
 /** A host with one interface that knows the peer's MAC address. */
 export const host = (options: Options = {}): Host => {
   const interfaces = options.interfaces ?? [{ addresses: [[local, Family.prefixLength]] }]
-  const self = make({
-    ...options,
-    interfaces: interfaces.map((given) => ({ ...given, mtu: Family.mtuOf(given.mtu ?? 1500) }))
-  })
+  const self = make({ ...options, interfaces: interfaces.map(alike) })
   self.call({ _tag: "SetNeighbor", link: 1, address: remote, mac: peerMac })
   return self
 }
+
+/** An interface that carries segments of the same size in both families. */
+const alike = (given: InterfaceOptions): InterfaceOptions => ({ ...given, mtu: Family.mtuOf(given.mtu ?? 1500) })
 
 export class Peer {
   readonly host: Host
