@@ -13,7 +13,12 @@ import type { Netstack } from "../../src/sockets/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
 import * as Readings from "../../src/workers/Readings.ts"
-import { addressOne, addressTwo, on, pair } from "../workers/Hosts.ts"
+import * as Family from "../core/family.ts"
+import { addressOne, addressTwo, hostTwo, on, pair } from "../workers/Hosts.ts"
+
+/** Addresses of the network that no host has. */
+const nobody = Family.choose("10.0.0.77", "[2001:db8::77]")
+const nobodyElse = Family.choose("10.0.0.78", "[2001:db8::78]")
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (data: Uint8Array): string => new TextDecoder().decode(data)
@@ -26,7 +31,7 @@ const connected = (
   Effect.gen(function*() {
     const { one, two } = yield* pair()
     const listener = yield* on(two)(Tcp.listen({ port: 80, ...options }))
-    const client = yield* on(one)(Tcp.connect(`${addressTwo}:80`, options.connect ?? {}))
+    const client = yield* on(one)(Tcp.connect(`${hostTwo}:80`, options.connect ?? {}))
     const server = yield* listener.accept
     return { one, two, listener, client, server }
   })
@@ -41,8 +46,8 @@ describe("Tcp.connect and Tcp.listen", () => {
   it.effect("know both ends", () =>
     Effect.gen(function*() {
       const { client, listener, server } = yield* connected()
-      assert.strictEqual(client.remote.toString(), `${addressTwo}:80`)
-      assert.strictEqual(server.local.toString(), `${addressTwo}:80`)
+      assert.strictEqual(client.remote.toString(), `${hostTwo}:80`)
+      assert.strictEqual(server.local.toString(), `${hostTwo}:80`)
       assert.strictEqual(server.remote.toString(), client.local.toString())
       assert.strictEqual(client.local.address.toString(), addressOne)
       assert.strictEqual(listener.address.toString(), "0.0.0.0:80")
@@ -63,7 +68,7 @@ describe("Tcp.connect and Tcp.listen", () => {
   it.effect("take an address as text, as parts and as a value", () =>
     Effect.gen(function*() {
       const { client, one, listener } = yield* connected()
-      for (const to of [{ host: addressTwo, port: 80 }, client.remote, `${addressTwo}:80`]) {
+      for (const to of [{ host: addressTwo, port: 80 }, client.remote, `${hostTwo}:80`]) {
         const another = yield* on(one)(Tcp.connect(to))
         assert.strictEqual(another.remote.toString(), client.remote.toString())
         yield* listener.accept
@@ -73,7 +78,7 @@ describe("Tcp.connect and Tcp.listen", () => {
   it.effect("fail with ConnectionRefused where nobody listens", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()
-      const recovered = yield* on(one)(Tcp.connect(`${addressTwo}:81`)).pipe(
+      const recovered = yield* on(one)(Tcp.connect(`${hostTwo}:81`)).pipe(
         Effect.as("connected"),
         Effect.catchReason("TcpError", "ConnectionRefused", () => Effect.succeed("refused"))
       )
@@ -83,11 +88,11 @@ describe("Tcp.connect and Tcp.listen", () => {
   it.effect("fail with Unreachable where no neighbour answers, and with TimedOut after the time given", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()
-      const unreachable = yield* Effect.forkChild(reasonOf(on(one)(Tcp.connect("10.0.0.77:80"))))
+      const unreachable = yield* Effect.forkChild(reasonOf(on(one)(Tcp.connect(`${nobody}:80`))))
       yield* TestClock.adjust("3 minutes")
       assert.strictEqual((yield* Fiber.join(unreachable))._tag, "Unreachable")
       const impatient = yield* Effect.forkChild(
-        reasonOf(on(one)(Tcp.connect("10.0.0.78:80", { options: { connectTimeout: "500 millis" } })))
+        reasonOf(on(one)(Tcp.connect(`${nobodyElse}:80`, { options: { connectTimeout: "500 millis" } })))
       )
       yield* TestClock.adjust("500 millis")
       assert.strictEqual((yield* Fiber.join(impatient))._tag, "TimedOut")
@@ -98,8 +103,8 @@ describe("Tcp.connect and Tcp.listen", () => {
       const { one } = yield* pair()
       const failures: ReadonlyArray<Effect.Effect<unknown, Tcp.TcpError, Netstack | Scope.Scope>> = [
         Tcp.connect("no port"),
-        Tcp.connect(`${addressTwo}:80`, { localAddress: "10.0.0" }),
-        Tcp.connect(`${addressTwo}:80`, { localPort: 70_000 }),
+        Tcp.connect(`${hostTwo}:80`, { localAddress: "10.0.0" }),
+        Tcp.connect(`${hostTwo}:80`, { localPort: 70_000 }),
         Tcp.listen({ port: -1 })
       ]
       for (const failure of failures) {
@@ -234,7 +239,7 @@ const seenAfter = (exit: Exit.Exit<void, string>, closePolicy?: "orderly" | "abo
     const listener = yield* on(two)(Tcp.listen({ port: 80 }))
     const scope = yield* Scope.make()
     const options = closePolicy === undefined ? {} : { closePolicy }
-    const connecting = on(one)(Tcp.connect(`${addressTwo}:80`, options))
+    const connecting = on(one)(Tcp.connect(`${hostTwo}:80`, options))
     const client = yield* Scope.provide(connecting, scope)
     const server = yield* listener.accept
     yield* client.write(bytes("last words"))
@@ -282,8 +287,8 @@ describe("TcpListener", () => {
       const ports = yield* Effect.forkChild(
         Stream.runCollect(Stream.map(listener.connections, ({ remote }) => remote.port))
       )
-      const first = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
-      const second = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+      const first = yield* on(one)(Tcp.connect(`${hostTwo}:80`))
+      const second = yield* on(one)(Tcp.connect(`${hostTwo}:80`))
       yield* settle
       yield* listener.close
       assert.deepStrictEqual(yield* Fiber.join(ports), [first.local.port, second.local.port])
@@ -293,7 +298,7 @@ describe("TcpListener", () => {
     Effect.gen(function*() {
       const { listener, one } = yield* connected()
       assert.isTrue(Option.isNone(yield* listener.tryAccept))
-      const client = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+      const client = yield* on(one)(Tcp.connect(`${hostTwo}:80`))
       yield* settle
       const server = Option.getOrThrow(yield* listener.tryAccept)
       assert.strictEqual(server.remote.port, client.local.port)
@@ -320,7 +325,7 @@ describe("TcpListener", () => {
       )
       const ask = (question: string) =>
         Effect.scoped(Effect.gen(function*() {
-          const connection = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+          const connection = yield* on(one)(Tcp.connect(`${hostTwo}:80`))
           yield* connection.write(bytes(question))
           yield* connection.end
           return text(yield* connection.readAll)
@@ -342,7 +347,7 @@ describe("TcpListener", () => {
         })
       ))
       for (let i = 0; i < 2; i++) {
-        const connection = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+        const connection = yield* on(one)(Tcp.connect(`${hostTwo}:80`))
         yield* connection.write(bytes("x"))
         assert.strictEqual((yield* reasonOf(connection.read()))._tag, "ConnectionReset")
       }
@@ -357,7 +362,7 @@ describe("TcpListener", () => {
       const busy = yield* Ref.make(0)
       const handler = () => Effect.andThen(Ref.updateAndGet(busy, (n) => n + 1), Deferred.await(gate))
       yield* Effect.forkChild(listener.serve(handler, { concurrency: 2 }))
-      for (let i = 0; i < 5; i++) yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+      for (let i = 0; i < 5; i++) yield* on(one)(Tcp.connect(`${hostTwo}:80`))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Ref.get(busy), 2)
       yield* Deferred.succeed(gate, undefined)
@@ -371,7 +376,7 @@ describe("TcpListener", () => {
       const listener = yield* on(two)(Tcp.listen({ port: 80 }))
       const serving = yield* Effect.forkChild(listener.serve(() => Effect.never))
       const clients = []
-      for (let i = 0; i < 3; i++) clients.push(yield* on(one)(Tcp.connect(`${addressTwo}:80`)))
+      for (let i = 0; i < 3; i++) clients.push(yield* on(one)(Tcp.connect(`${hostTwo}:80`)))
       yield* TestClock.adjust("1 second")
       yield* Fiber.interrupt(serving)
       for (const client of clients) assert.strictEqual((yield* reasonOf(client.read()))._tag, "ConnectionReset")

@@ -9,14 +9,22 @@ import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Netstack from "../../src/Netstack.ts"
 import * as EntropySource from "../../src/workers/EntropySource.ts"
 import type { Stack } from "../../src/workers/Stack.ts"
+import * as Family from "../core/family.ts"
 
 export interface Hosts {
   readonly one: Stack
   readonly two: Stack
 }
 
-export const addressOne = "10.0.0.1"
-export const addressTwo = "10.0.0.2"
+export const addressOne = Family.choose("10.0.0.1", "2001:db8::1")
+export const addressTwo = Family.choose("10.0.0.2", "2001:db8::2")
+/** As they stand before a port. */
+export const hostOne = Family.choose(addressOne, `[${addressOne}]`)
+export const hostTwo = Family.choose(addressTwo, `[${addressTwo}]`)
+
+/** An interface with an address of the family of the run. */
+const interfaceOf = (address: string): Netstack.InterfaceOptions =>
+  Family.version === 4 ? { ipv4: `${address}/24` } : { addresses: [`${address}/64`] }
 
 /** One stack over these links; it does not outlive its scope by trying to deliver. */
 export const host = (
@@ -39,8 +47,8 @@ export const pair = (
   Effect.gen(function*() {
     const [first, second] = MemoryLink.pair(wire)
     return {
-      one: yield* host([first], { ipv4: `${addressOne}/24`, ...options }, seed),
-      two: yield* host([second], { ipv4: `${addressTwo}/24`, ...options }, seed + 1)
+      one: yield* host([first], { ...interfaceOf(addressOne), ...options }, seed),
+      two: yield* host([second], { ...interfaceOf(addressTwo), ...options }, seed + 1)
     }
   })
 
