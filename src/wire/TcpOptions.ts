@@ -8,7 +8,7 @@
  *
  * One flat record says what a segment carries. Of an option that is there twice the last one wins: that is what a plain
  * loop over the options gives, as in the deployed stacks, and so firewalls in between see what the endpoint sees.
- * Unknown options are skipped by their length (rfc: 9293 §3.1 MUST-6).
+ * Unknown options are skipped by their length (rfc: 9293 §3.1 MUST-6), which every other kind has (rfc: 9293 §3.1 MUST-68).
  */
 import * as Malformed from "./Malformed.ts"
 import * as Piece from "./Piece.ts"

@@ -91,7 +91,7 @@ const packetOf = (inbound: Inbound, header: Wire.Header, isGroup: boolean): Pack
   receivedAt: inbound.receivedAt
 })
 
-/** Options are read for what a host must refuse; none changes what is done with the packet (RFC 1122 §3.2.1.8). */
+/** Options are read for what a host must refuse; none changes what is done with the packet (RFC 1122 §3.2.1.8; rfc: 9293 §3.9.2 MUST-50). */
 const acceptOptions = (ctx: Context, packet: Packet, place: NonNullable<Wire.Header["options"]>): boolean => {
   const options = Options.parse(place.bytes, place.start, place.end)
   if (Malformed.isMalformed(options)) {

@@ -65,6 +65,7 @@ export interface Snd {
   readonly iss: Sequence.Sequence
   readonly una: Sequence.Sequence
   readonly nxt: Sequence.Sequence
+  /** Unscaled, of up to 30 bits (rfc: 9293 §3.1 MUST-1 REC-1). */
   readonly wnd: number
   readonly wl1: Sequence.Sequence
   readonly wl2: Sequence.Sequence

@@ -52,7 +52,7 @@ export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config
 export const peerMss = (path: Path, options: TcpOptions.Options): number =>
   options.maximumSegmentSize || (path.version === 4 ? Family.v4 : Family.v6).defaultMss
 
-/** What both SYNs offer: ours by its `config`, and the peer's SYN or SYN/ACK. */
+/** What both SYNs offer: ours by its `config`, and the peer's SYN or SYN/ACK (rfc: 7323 §1.3, 2018 §2). */
 export const agree = (config: Config, segment: Segment.Segment): Agreed => {
   const { options } = segment
   const scaling = config.windowScaling && options.windowScale !== undefined

@@ -66,7 +66,7 @@ const lookAgain = (ctx: Context, self: Connection): Connection => {
 }
 
 /**
- * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-36): an old number without text, which must be answered by an ACK with the window.
+ * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-35 MUST-36): an old number without text, which must be answered by an ACK with the window.
  * The peer may keep it closed for ever as long as it answers (rfc: 9293 §3.8.6.1 MUST-37). A window that is open by a little is used instead: the count of timeouts lets a
  * short segment leave (RFC 9293 §3.8.6.2.1, the override timeout).
  */

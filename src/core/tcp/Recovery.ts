@@ -1,5 +1,5 @@
 /**
- * The phases of a sender (RFC 5681 §3.2, RFC 6582, RFC 6675, RFC 6298 §5) and how much may leave in each.
+ * The phases of a sender (RFC 5681 §3.2 §4.3, RFC 6582, RFC 6675, RFC 6298 §5) and how much may leave in each.
  *
  *              losses found: by time, by SACKs, by the third duplicate
  *      ┌──────┐ ───────────────────────────────────▶ ┌──────┐
@@ -128,7 +128,7 @@ const nudge = Time.micros(0.001)
 export const departure = (ctx: Context, self: Connection): Time.Instant =>
   Time.latest(ctx.at, Time.plus(self.snd.lastAt, nudge))
 
-/** Takes note of text that has left for the first time, `size` bytes up to `end` in packets of `segment`; `queue` has been read for it. */
+/** Takes note of text that has left for the first time (rfc: 8985 §6.1 MUST: with its time), `size` bytes up to `end` in packets of `segment`; `queue` has been read for it. */
 export const sent = (
   ctx: Context,
   self: Connection,

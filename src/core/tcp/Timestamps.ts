@@ -48,6 +48,7 @@ export const sentUntil = (self: Timestamps, echo: number, at: Time.Instant): Tim
  * Protection against wrapped sequence numbers (rfc: 7323 §5.3 R1): whether a segment's TSval is older than TS.Recent, and TS.Recent
  * young enough to say so.
  */
+// rfc: 7323 §5.2 §5.3: compared as sequence numbers are.
 export const isOld = (self: Timestamps, options: Options, at: Time.Instant): boolean =>
   options.timestampValue !== undefined && self.recentAt !== Time.never &&
   Sequence.before(options.timestampValue, self.recent) &&

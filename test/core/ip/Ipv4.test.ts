@@ -106,7 +106,7 @@ describe("Ipv4 receive", () => {
 
   const withOptions = (...bytes: ReadonlyArray<number>) => ({ options: Piece.make(Uint8Array.from(bytes)) })
 
-  it("ignores options that ask a host for nothing (rfc: 1122 §3.2.1.8)", () => {
+  it("ignores options that ask a host for nothing (rfc: 1122 §3.2.1.8, 9293 §3.9.2 MUST-50)", () => {
     assert.deepStrictEqual(arrive(withOptions(Options.Type.noOperation, Options.Type.noOperation, 0, 0)), ["EchoReply"])
     assert.deepStrictEqual(arrive(withOptions(Options.Type.routerAlert, 4, 0, 0)), ["EchoReply"])
     assert.deepStrictEqual(arrive(withOptions(0x5e, 4, 1, 2)), ["EchoReply"])

@@ -222,7 +222,7 @@ describe("The window that is offered (RFC 9293 §3.8.6)", () => {
 })
 
 describe("Urgent data (RFC 9293 §3.8.5, RFC 6093)", () => {
-  it("stays in line, is announced once, and how much is left can be asked (MUST-31 MUST-32 MUST-33)", () => {
+  it("stays in line, is announced once, and how much is left can be asked (rfc: 9293 §3.8.5 MUST-31 MUST-32 MUST-33)", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self)
     self.notices()

@@ -21,6 +21,7 @@ import * as SlowStart from "./SlowStart.ts"
 /** C in segments per second cubed (rfc: 9438 §5.1 SHOULD). */
 const aggressiveness = 0.4
 /** rfc: 9438 §4.6 SHOULD */
+// §4.1, §4.6
 const beta = 0.7
 /** What makes an AIMD with this beta as fast as Reno (§4.3). */
 const renoAlpha = 3 * (1 - beta) / (1 + beta)
