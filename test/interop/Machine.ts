@@ -30,7 +30,7 @@ export interface Machine {
 }
 
 /** A folder that stays only if the scope ends in failure. */
-const artifacts = (title: string): Effect.Effect<string, never, Scope.Scope> => {
+export const artifacts = (title: string): Effect.Effect<string, never, Scope.Scope> => {
   const folder = join(root, "test-artifacts", title.replaceAll(/[^A-Za-z0-9]+/g, "-"))
   return Effect.acquireRelease(
     Effect.sync(() => {
@@ -85,12 +85,15 @@ export const make = (
     return machine
   })
 
+/** The arguments for Node that run `netstack`. */
+export const netstackCommand: ReadonlyArray<string> = [join(root, "bin/netstack.ts")]
+
 /** Starts `netstack` with arguments of its own. */
 export const netstack = (
   machine: Machine,
   args: ReadonlyArray<string>
 ): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
-  machine.namespace.start(process.execPath, [join(root, "bin/netstack.ts"), ...args], {
+  machine.namespace.start(process.execPath, [...netstackCommand, ...args], {
     log: join(machine.folder, "netstack.log")
   })
 
