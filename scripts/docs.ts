@@ -6,12 +6,15 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Anchors from "./anchors.ts"
 import * as Bounds from "./bounds.ts"
+import * as Coverage from "./coverage.ts"
 import * as Knobs from "./knobs.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 writeFileSync(join(root, "docs", "bounds.md"), Bounds.page)
 writeFileSync(join(root, "docs", "tcp-knobs.md"), Knobs.page)
+
+writeFileSync(join(root, Coverage.path), Coverage.page())
 
 const docs = join(root, "docs")
 const controlFlow = join(docs, "control-flow.md")
