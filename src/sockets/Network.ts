@@ -28,6 +28,7 @@ import * as Readings from "../workers/Readings.ts"
 import type * as Stack from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
 import * as Failure from "./Failure.ts"
+import * as InterfaceAddress from "./InterfaceAddress.ts"
 import { Netstack } from "./Netstack.ts"
 import * as NetworkChange from "./NetworkChange.ts"
 import * as TcpInfo from "./TcpInfo.ts"
@@ -44,12 +45,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
 /** The number of an interface; never reused in a stack. The loopback interface is 0. */
 export type LinkId = number
 
-export interface InterfaceAddress {
-  readonly interface: IpInterface.IpInterface
-  /** Only `preferred` and `deprecated` addresses are in use (RFC 4862 §2). */
-  readonly state: CoreInterface["addresses"][number]["state"]
-  readonly origin: CoreInterface["addresses"][number]["origin"]
-}
+export type { InterfaceAddress } from "./InterfaceAddress.ts"
 
 export interface NetworkInterface {
   readonly link: LinkId
@@ -59,7 +55,7 @@ export interface NetworkInterface {
   /** Largest IP packet in bytes. */
   readonly mtu: number
   readonly up: boolean
-  readonly addresses: ReadonlyArray<InterfaceAddress>
+  readonly addresses: ReadonlyArray<InterfaceAddress.InterfaceAddress>
   /** Frames lost before the stack saw them or after it sent them, by reason. */
   readonly lost: Readonly<Record<string, number>>
 }
@@ -132,28 +128,27 @@ const parsed =
         : Effect.fail(new Failure.InvalidArgument({ detail: result.failure.message }))
     )
 
-const addressOf = (entry: CoreInterface["addresses"][number]): InterfaceAddress => ({
-  interface: IpInterface.makeUnsafe(Edge.ipOf(entry.address), entry.prefixLength),
-  state: entry.state,
-  origin: entry.origin
-})
-
-const interfaceOf = (self: CoreInterface, status: Stack.LinkStatus | undefined): NetworkInterface => ({
+const interfaceOf = (
+  self: CoreInterface,
+  status: Stack.LinkStatus | undefined,
+  clock: Clock.Clock
+): NetworkInterface => ({
   link: self.id,
   name: self.name,
   medium: self.medium,
   mac: Edge.macAddressOf(self.mac),
   mtu: self.mtu,
   up: self.up,
-  addresses: self.addresses.map(addressOf),
+  addresses: self.addresses.map((entry) => InterfaceAddress.of(entry, clock)),
   lost: status === undefined ? {} : { ringFull: status.overflowed, ...status.lost }
 })
 
 /** The interfaces, by number. */
 export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface>, never, Netstack> = Effect.gen(function*() {
   const stack = yield* Netstack
+  const clock = yield* Clock.Clock
   const links = new Map((yield* stack.links).map((status) => [status.id, status]))
-  return (yield* stack.read(Readings.interfaces)).map((self) => interfaceOf(self, links.get(self.id)))
+  return (yield* stack.read(Readings.interfaces)).map((self) => interfaceOf(self, links.get(self.id), clock))
 })
 
 /**

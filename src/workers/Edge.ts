@@ -35,6 +35,10 @@ export const spanOf = (duration: Duration.Input): Time.Span => Time.millis(Durat
 
 export const durationOf = (span: Time.Span): Duration.Duration => Duration.millis(Time.toMillis(span))
 
+/** How long it is until an instant of the core; nothing for one that never comes. */
+export const durationUntil = (clock: Clock.Clock, at: Time.Instant): Duration.Duration | undefined =>
+  at === Time.never ? undefined : durationOf(Time.max(Time.zero, Time.between(Core.instantOf(clock), at)))
+
 /** The core's form of the time that a duration from now will be. */
 export const instantAfter = (clock: Clock.Clock, duration: Duration.Input): Time.Instant =>
   Time.plus(Core.instantOf(clock), spanOf(duration))

@@ -2,6 +2,7 @@
  * A stack as the router of a link, through the workers and the sockets: another configures itself by it and reaches a third beyond.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -51,6 +52,11 @@ describe("RouterAdvertisement", () => {
         "slaac preferred",
         "temporary preferred"
       ])
+      // What routers advertise: a week and thirty days, of which some seconds are over; the link-local address stays.
+      const [local, stable] = eth!.addresses
+      assert.deepStrictEqual([local!.preferredFor, local!.validFor], [undefined, undefined])
+      assert.strictEqual(Math.ceil(Duration.toDays(stable!.preferredFor!)), 7)
+      assert.strictEqual(Math.ceil(Duration.toDays(stable!.validFor!)), 30)
       assert.deepStrictEqual(yield* on(client)(routersOf), ["2001:db8:99::/48", "::/0"])
       const listener = yield* on(server)(Tcp.listen({ port: 80 }))
       const connection = yield* on(client)(Tcp.connect("[2001:db8:8::9]:80"))
