@@ -11,7 +11,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import * as Queue from "effect/Queue"
 import type { Event } from "../core/Event.ts"
 import type { Reply } from "../core/Output.ts"
@@ -38,11 +37,13 @@ export type Answered<Tag extends Request["_tag"]> = AnswerOf<Extract<Request, { 
 /** What `Effect.uninterruptibleMask` hands out. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+type Resume = (answer: Effect.Effect<unknown, Reason.Reason>) => void
+
 interface Waiter {
   readonly ticket: Ticket
   readonly request: Request
   /** Resumes the fiber; absent until it waits. */
-  resume: ((answer: Answer) => void) | undefined
+  resume: Resume | undefined
   answer: Answer | undefined
   /** The fiber was interrupted and wants no answer any more. */
   isGone: boolean
@@ -83,6 +84,8 @@ const answerOf = (reply: Reply): Answer =>
 
 const closedAnswer: Answer = Exit.fail(Reason.stackClosed)
 
+const eventOf = ({ request, ticket }: Waiter): RequestEvent => ({ _tag: "Request", ticket, request })
+
 class Desk implements Requests {
   private readonly queue: Queue.Queue<RequestEvent>
   private readonly deliveries: Queue.Queue<Delivery>
@@ -95,42 +98,49 @@ class Desk implements Requests {
     this.deliveries = deliveries
   }
 
-  readonly ask: Requests["ask"] = (request) => this.askWithin(identity, request)
+  /** One operation of the fiber, which the interruption's finalizer is part of: `askWithin` costs three more. */
+  readonly ask: Requests["ask"] = <Tag extends Request["_tag"]>(request: Asked<Tag>) =>
+    Effect.callback<unknown, Reason.Reason>((resume) => {
+      if (this.isClosed) return resume(closedAnswer)
+      const waiter = this.admit(request)
+      if (Queue.isFullUnsafe(this.queue)) resume(Effect.onInterrupt(this.queued(waiter), () => this.giveUp(waiter)))
+      else {
+        this.offer(waiter, resume)
+        if (waiter.answer === undefined) return Effect.suspend(() => this.giveUp(waiter))
+      }
+    }) as Effect.Effect<Answered<Tag>, Reason.Reason>
 
   readonly askWithin = <Tag extends Request["_tag"]>(
     restore: Restore,
     request: Asked<Tag>
   ): Effect.Effect<Answered<Tag>, Reason.Reason> => {
     return Effect.suspend(() => {
-      const waiter: Waiter = {
-        ticket: ++this.lastTicket,
-        request,
-        resume: undefined,
-        answer: undefined,
-        isGone: false
-      }
-      return Effect.onInterrupt(restore(this.wait(waiter)), () => this.giveUp(waiter))
+      if (this.isClosed) return closedAnswer
+      const waiter = this.admit(request)
+      const answered = Queue.isFullUnsafe(this.queue)
+        ? this.queued(waiter)
+        : Effect.callback<unknown, Reason.Reason>((resume) => this.offer(waiter, resume))
+      return Effect.onInterrupt(restore(answered), () => this.giveUp(waiter))
     }) as Effect.Effect<Answered<Tag>, Reason.Reason>
   }
 
-  private wait(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
-    return Effect.suspend(() => {
-      if (this.isClosed) return closedAnswer
-      this.waiters.set(waiter.ticket, waiter)
-      const event: RequestEvent = { _tag: "Request", ticket: waiter.ticket, request: waiter.request }
-      return Queue.isFullUnsafe(this.queue)
-        ? Effect.andThen(Queue.offer(this.queue, event), this.answered(waiter))
-        : this.offered(waiter, event)
-    })
+  /** A caller with a ticket of its own. */
+  private admit(request: Request): Waiter {
+    const waiter: Waiter = { ticket: ++this.lastTicket, request, resume: undefined, answer: undefined, isGone: false }
+    this.waiters.set(waiter.ticket, waiter)
+    return waiter
   }
 
   /** The usual way: the answer may be there when the offer has been flushed. */
-  private offered(waiter: Waiter, event: RequestEvent): Effect.Effect<unknown, Reason.Reason> {
-    return Effect.callback((resume) => {
-      waiter.resume = resume
-      Queue.offerUnsafe(this.queue, event)
-      Queue.flushUnsafe(this.queue)
-    })
+  private offer(waiter: Waiter, resume: Resume): void {
+    waiter.resume = resume
+    Queue.offerUnsafe(this.queue, eventOf(waiter))
+    Queue.flushUnsafe(this.queue)
+  }
+
+  /** The way through a full queue: the caller waits for a place first. */
+  private queued(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
+    return Effect.andThen(Queue.offer(this.queue, eventOf(waiter)), this.answered(waiter))
   }
 
   private answered(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
