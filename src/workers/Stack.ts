@@ -323,7 +323,6 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     const close = closing(shop, scope)
     yield* Effect.addFinalizer(() => close)
     fork(requests.worker(core))
-    fork(requests.replyWorker)
     fork(timers.worker(core))
     const supervise = Effect.catchCause(FiberSet.join(workers), (cause) => {
       const told = Deferred.fail(failed, new StackFailed({ cause }))
