@@ -41,15 +41,14 @@ const run = ({ port, service }: Placed) =>
 
 /** The device was removed, or failed: there is nothing left to be on. */
 const watch = (name: string): Effect.Effect<never, Exit.CommandFailure, Netstack> =>
-  Network.changes.pipe(
-    Stream.filter((change) => change._tag === "LinkDetached" && change.name === name),
+  Network.changesOf("LinkDetached").pipe(
+    Stream.filter((change) => change.name === name),
     Stream.runHead,
     Effect.andThen(new Exit.CommandFailure({ message: `${name} is gone` }))
   )
 
 /** Tells addresses that come to be used after the start, and those that go. */
-const tellAddresses: Effect.Effect<void, never, Netstack> = Network.changes.pipe(
-  Stream.filter((change) => change._tag === "AddressChanged"),
+const tellAddresses: Effect.Effect<void, never, Netstack> = Network.changesOf("AddressChanged").pipe(
   Stream.runForEach(({ address, state }) => Console.log(`${address} is ${state}`))
 )
 

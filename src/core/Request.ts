@@ -63,6 +63,8 @@ export interface Credit {
   readonly owner: "Tcp" | "Udp" | "Raw"
   readonly id: number
   readonly bytes: number
+  /** The payer may be waiting for it; without, it may come back with whatever event comes next. */
+  readonly isAwaited: boolean
 }
 
 export type Request =

@@ -76,8 +76,10 @@ export interface Stack {
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** Opens a link and makes it an interface of the stack until the scope closes. */
   readonly attach: (link: Link) => Effect.Effect<LinkId, LinkError | Reason, Scope.Scope>
-  /** The news from now on, until the scope or the stack closes. */
-  readonly watch: Effect.Effect<Queue.Dequeue<News, Cause.Done>, never, Scope.Scope>
+  /** The news that `wants` picks, from now on, until the scope or the stack closes. Called under the permit: what it does not pick costs no more than the call. */
+  readonly watch: <N extends News>(
+    wants: (news: News) => news is N
+  ) => Effect.Effect<Queue.Dequeue<N, Cause.Done>, never, Scope.Scope>
   readonly links: Effect.Effect<ReadonlyArray<LinkStatus>>
   /** Fails when a worker does; never succeeds. */
   readonly failure: Effect.Effect<never, StackFailed>
@@ -112,6 +114,12 @@ const noEvents: ReadonlyArray<Event> = Object.freeze([])
 /** Starts a worker: its failure is the stack's. */
 type Fork = (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
+/** Somebody who reads news of a kind. */
+interface Watcher {
+  readonly offer: (news: News) => void
+  readonly end: () => void
+}
+
 /** What the parts of a stack are made from. */
 interface Parts {
   readonly clock: Clock.Clock
@@ -128,7 +136,7 @@ class Workshop {
   readonly ledger: Ledger.Ledger = Ledger.make()
   readonly attachments: Map<LinkId, Attachment.Attachment> = new Map()
   readonly counters: Map<LinkId, Attached["counters"]> = new Map()
-  readonly watchers: Set<Queue.Queue<News, Cause.Done>> = new Set()
+  readonly watchers: Set<Watcher> = new Set()
   readonly requests: Requests.Requests
   readonly timers: Timers.Timers
   readonly core: Core.Core
@@ -164,7 +172,7 @@ class Workshop {
         return this.timers.set(output)
       case "Notice":
       case "Drop":
-        for (const watcher of this.watchers) Queue.offerUnsafe(watcher, output)
+        for (const watcher of this.watchers) watcher.offer(output)
     }
   }
 
@@ -263,17 +271,22 @@ const attach = (shop: Workshop, fork: Fork, stack: Scope.Scope) => (link: Link) 
     })
   )
 
-const watch = (shop: Workshop): Stack["watch"] =>
-  Effect.acquireRelease(
-    Effect.map(Queue.sliding<News, Cause.Done>(newsCapacity), (watcher) => {
-      shop.watchers.add(watcher)
-      return watcher
-    }),
-    (watcher) => {
-      shop.watchers.delete(watcher)
-      return Queue.shutdown(watcher)
+const watch = (shop: Workshop): Stack["watch"] => <N extends News>(wants: (news: News) => news is N) =>
+  Effect.gen(function*() {
+    const queue = yield* Queue.sliding<N, Cause.Done>(newsCapacity)
+    const watcher: Watcher = {
+      offer: (news) => {
+        if (wants(news)) Queue.offerUnsafe(queue, news)
+      },
+      end: () => Queue.endUnsafe(queue)
     }
-  )
+    shop.watchers.add(watcher)
+    yield* Effect.addFinalizer(() => {
+      shop.watchers.delete(watcher)
+      return Queue.shutdown(queue)
+    })
+    return queue
+  })
 
 const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus> =>
   Array.from(attachments.values(), (attachment) => ({
@@ -308,7 +321,7 @@ const closing = ({ requests, timers, watchers }: Workshop, links: Scope.Closeabl
     yield* requests.close
     yield* Scope.close(links, Exit.void)
     yield* timers.close
-    for (const watcher of watchers) Queue.endUnsafe(watcher)
+    for (const watcher of watchers) watcher.end()
   })
 
 /** Makes a running stack with its loopback link; the scope ends it. */

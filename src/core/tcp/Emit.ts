@@ -140,6 +140,14 @@ export const largestText = (self: Connection, mss: number): number => {
   return room < 2 * mss || !Ecn.mayBeCut(self) ? mss : room - room % mss
 }
 
+/** A connection that has used less than half of what it may queue does not wait for any of it. */
+const creditOf = (self: Connection, bytes: number): Credit => ({
+  owner: "Tcp",
+  id: self.id,
+  bytes,
+  isAwaited: 2 * (self.snd.credit + bytes) > self.config.transmitCreditBytes
+})
+
 /**
  * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`; `isFresh` says that it was never sent before.
  * Answers the connection for which nothing is left to acknowledge.
@@ -157,7 +165,7 @@ export const segment = (
   const window = Window.field(self)
   const all = flags | Tcp.ACK | Ecn.flags(self)
   const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
-  const credit: Credit | undefined = length === 0 ? undefined : { owner: "Tcp", id: self.id, bytes: length }
+  const credit = length === 0 ? undefined : creditOf(self, length)
   const trafficClass = Ecn.trafficClass(self, isFresh)
   const load = { pieces, length, mss, credit, trafficClass }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
