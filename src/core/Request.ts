@@ -65,6 +65,11 @@ export interface Credit {
   readonly bytes: number
   /** The payer may be waiting for it; without, it may come back with whatever event comes next. */
   readonly isAwaited: boolean
+  /**
+   * Only on a frame of a TCP connection that carries no text, and so costs nothing: whether it is a bare ACK that nobody misses when another frame of
+   * the connection leaves right behind it.
+   */
+  readonly mayYield?: boolean
 }
 
 export type Request =

@@ -43,6 +43,8 @@ export interface Attachment {
   readonly close: Effect.Effect<void>
   /** Frames that found the ring full. */
   readonly overflowed: () => number
+  /** Bare ACKs that another segment of their connection has told instead. */
+  readonly yielded: () => number
 }
 
 export interface Options {
@@ -185,6 +187,10 @@ class QueuedAttachment implements Attachment {
 
   overflowed(): number {
     return this.lost
+  }
+
+  yielded(): number {
+    return this.packer.yielded()
   }
 }
 

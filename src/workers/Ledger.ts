@@ -40,7 +40,7 @@ export const make = (): Ledger => {
     }
     entry.bytes += transmit.size
     const { credit } = transmit
-    if (credit === undefined) return false
+    if (credit === undefined || credit.mayYield !== undefined) return false
     addCredit(entry.credits, credit)
     return credit.isAwaited
   }

@@ -63,6 +63,8 @@ export interface LinkStatus {
   readonly name: string
   /** Frames that found the stack's ring full. */
   readonly overflowed: number
+  /** Bare ACKs that were not sent, since the next segment of their connection told as much. */
+  readonly yielded: number
   /** Frames that the link itself lost, by its own reasons. */
   readonly lost: Readonly<Record<string, number>>
 }
@@ -144,6 +146,9 @@ class Workshop {
   nextLink: LinkId = loopback
   /** Links that have something to send since the last flush. */
   private waiting: Array<Attachment.Attachment> = []
+  /** Whether what waits is more than ACKs that may yield. */
+  private isUrgent = false
+  private isFlushing = false
 
   constructor(parts: Parts) {
     this.requests = parts.requests
@@ -163,6 +168,7 @@ class Workshop {
         // Detached since: its bytes and credits come back at once.
         if (attachment === undefined) return void this.ledger.add(output)
         attachment.enqueue(output)
+        if (output.credit?.mayYield !== true) this.isUrgent = true
         if (this.waiting.at(-1) !== attachment) this.waiting.push(attachment)
         return
       }
@@ -176,15 +182,25 @@ class Workshop {
     }
   }
 
-  /** Workers run here, inside the call, and may run further batches: so the list is taken first. */
+  /**
+   * Programs go on first: what they answer takes the place of the ACK for what they have read. They and the workers run here,
+   * inside the call, and may run and flush further batches; those leave such ACKs to this one.
+   */
   private flush(): void {
-    const waiting = this.waiting
-    if (waiting.length > 0) {
-      this.waiting = []
-      for (const attachment of waiting) attachment.flush()
-    }
-    this.timers.flush()
+    const isInner = this.isFlushing
+    this.isFlushing = true
     this.requests.flush()
+    this.isFlushing = isInner
+    if (this.isUrgent || !isInner) this.flushLinks()
+    this.timers.flush()
+  }
+
+  private flushLinks(): void {
+    const waiting = this.waiting
+    if (waiting.length === 0) return
+    this.waiting = []
+    this.isUrgent = false
+    for (const attachment of waiting) attachment.flush()
   }
 }
 
@@ -293,6 +309,7 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
     id: attachment.id,
     name: attachment.link.name,
     overflowed: attachment.overflowed(),
+    yielded: attachment.yielded(),
     lost: counters.get(attachment.id)?.() ?? {}
   }))
 
