@@ -98,6 +98,7 @@ const ack: Controller.AckSample = {
   srtt: Time.millis(50),
   minRtt: Time.millis(50),
   isAppLimited: false,
+  isMarked: false,
   recovery: "none",
   rate: {
     rate: undefined,

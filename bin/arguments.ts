@@ -68,7 +68,11 @@ export const hostFlags = {
     Flag.withDescription(
       "This host's own address, not that of the device: 10.0.0.2/24 or 2001:db8::2/64; again for each further one"
     ),
-    Flag.atLeast(1)
+    Flag.atLeast(0)
+  ),
+  dhcp: Flag.Boolean("dhcp").pipe(
+    Flag.withDescription("Gets an IPv4 address, routes, name servers and the MTU from a DHCP server on the link"),
+    Flag.withDefault(false)
   ),
   slaac: Flag.Boolean("slaac").pipe(
     Flag.withDescription("Takes IPv6 addresses, routes and name servers as routers advertise them"),

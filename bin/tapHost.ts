@@ -16,11 +16,13 @@ import * as Links from "../src/link/Links.ts"
 import * as Netstack from "../src/Netstack.ts"
 import type { NetworkError } from "../src/sockets/Network.ts"
 import * as Mac from "../src/wire/Mac.ts"
+import { CommandFailure } from "./exit.ts"
 
 /** What the flags say. */
 export interface Flags {
   readonly tap: string
   readonly address: ReadonlyArray<IpInterface.IpInterface>
+  readonly dhcp: boolean
   readonly slaac: boolean
   readonly gateway: Option.Option<NetAddress.IpAddress>
   readonly mac: Option.Option<NetAddress.MacAddress>
@@ -42,12 +44,20 @@ const makeLink = (
     return Capture.make(link, yield* PcapSink.make({ path: flags.capture.value, application: "netstack" }))
   })
 
+const withoutAddress = new CommandFailure({ message: "a host needs an address: --address, --dhcp or --slaac" })
+
 /** The stack on the device. */
 export const layer = (
   flags: Flags
-): Layer.Layer<Netstack.Netstack, LinkError | NetworkError | PcapSink.PcapSinkError> =>
+): Layer.Layer<Netstack.Netstack, LinkError | NetworkError | PcapSink.PcapSinkError | CommandFailure> =>
+  flags.address.length > 0 || flags.dhcp || flags.slaac
+    ? layerOf(flags)
+    : Layer.effect(Netstack.Netstack, Effect.fail(withoutAddress))
+
+const layerOf = (flags: Flags) =>
   Netstack.layer({
     addresses: flags.address,
+    ...(flags.dhcp ? { ipv4: "dhcp" as const } : {}),
     ...(flags.slaac ? { ipv6: "slaac" as const } : {}),
     ...(Option.isSome(flags.gateway) ? { gateway: flags.gateway.value } : {})
   }).pipe(

@@ -3,6 +3,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -13,18 +14,24 @@ import { serve, type Service } from "../src/services/Service.ts"
 import * as Network from "../src/sockets/Network.ts"
 import * as Arguments from "./arguments.ts"
 import * as Exit from "./exit.ts"
+import * as Observation from "./observation.ts"
 import type { Placed } from "./services.ts"
 import * as TapHost from "./tapHost.ts"
+
+const untilOf = ({ expiresAt }: Network.Lease): string =>
+  expiresAt === undefined ? "" : ` until ${DateTime.formatIso(expiresAt)}, and renewed before`
 
 /** What the user wants to know before anything happens. */
 const introduce = (flags: TapHost.Flags): Effect.Effect<void, never, Netstack> =>
   Effect.gen(function*() {
     const own = (yield* Network.interfaces).find(({ name }) => name === flags.tap)
     const gateway = Option.getOrUndefined(flags.gateway)
-    const addresses = flags.address.join(", ")
-    const verb = flags.address.length === 1 ? "is" : "are"
+    const leases = yield* Network.leases
+    const addresses = [...flags.address, ...leases.map(({ address }) => address)].join(", ") || flags.tap
+    const verb = flags.address.length + leases.length > 1 ? "are" : "is"
     yield* Console.log(`${addresses} ${verb} up on ${flags.tap} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
-    yield* Console.log(`If this machine has no address on ${flags.tap} yet:`)
+    for (const lease of leases) yield* Console.log(`${lease.address} is granted by ${lease.server}${untilOf(lease)}.`)
+    if (flags.address.length > 0) yield* Console.log(`If this machine has no address on ${flags.tap} yet:`)
     for (const address of flags.address) {
       const isGateways = gateway !== undefined &&
         NetAddress.isIpv4Address(gateway) === NetAddress.isIpv4Address(address.address)
@@ -57,17 +64,20 @@ const main = (
 ): Effect.Effect<never, Error, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
     yield* introduce(flags)
-    const addresses = flags.slaac ? [tellAddresses] : []
+    const addresses = flags.slaac || flags.dhcp ? [tellAddresses] : []
     const ends = [watch(flags.tap), failure, ...addresses, ...flags.service.map(run)]
     return yield* Effect.andThen(Effect.all(ends, { concurrency: "unbounded" }), Effect.never)
   })
 
 export const command = Command.make(
   "up",
-  { ...Arguments.hostFlags, service: Arguments.serviceFlag },
+  { ...Arguments.hostFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
   (flags) => {
     Exit.endsByInterruption()
-    return Effect.scoped(main(flags)).pipe(Effect.provide(TapHost.layer(flags)))
+    return Effect.scoped(main(flags)).pipe(
+      Effect.provide(TapHost.layer(flags)),
+      Effect.provide(Observation.layer(flags.service, flags.otlp))
+    )
   }
 ).pipe(
   Command.withDescription(

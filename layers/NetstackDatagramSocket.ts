@@ -15,14 +15,16 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as DatagramSocket from "effect/socket/DatagramSocket"
 import * as Destination from "../src/sockets/Destination.ts"
-import type * as Failure from "../src/sockets/Failure.ts"
-import type { Netstack } from "../src/sockets/Netstack.ts"
+import * as Failure from "../src/sockets/Failure.ts"
+import { Netstack } from "../src/sockets/Netstack.ts"
+import * as Network from "../src/sockets/Network.ts"
 import * as Udp from "../src/sockets/Udp.ts"
 import * as Edge from "../src/workers/Edge.ts"
 
@@ -46,6 +48,12 @@ export type Options =
     readonly broadcast?: boolean | undefined
     /** The hop limit of what is sent; the stack's if absent. */
     readonly ttl?: number | undefined
+    /** What is sent to groups: by which interface, how far, and whether it comes back to this stack (RFC 1112 §6.1). */
+    readonly multicast?: {
+      readonly interface?: NetAddress.MulticastInterface | undefined
+      readonly loopback?: boolean | undefined
+      readonly ttl?: number | undefined
+    } | undefined
     /** Takes and sends datagrams over one interface of the stack only. */
     readonly link?: number | undefined
     readonly receiveBuffer?: DatagramSocket.ReceiveBufferOptions | undefined
@@ -135,17 +143,41 @@ const receiveAll = (socket: Udp.UdpSocket, events: DatagramSocket.BackingEvents)
 
 type Backing = DatagramSocket.BackingAddress
 
+/** The interface that a selector of the native form names: an address of it, or its number; nothing for the usual one. */
+const linkOf = (
+  stack: Netstack["Service"],
+  selected: NetAddress.MulticastInterface | undefined
+): Effect.Effect<number | undefined, Udp.UdpError> => {
+  if (selected === undefined || selected === 0) return Effect.succeed(undefined)
+  if (typeof selected === "number") return Effect.succeed(selected)
+  if (Equal.equals(selected, NetAddress.ipv4Unspecified)) return Effect.succeed(undefined)
+  return Effect.flatMap(Effect.provideService(Network.interfaces, Netstack, stack), (all) => {
+    const found = all.find(({ addresses }) =>
+      addresses.some((entry) => Equal.equals(entry.interface.address, selected))
+    )
+    if (found !== undefined) return Effect.succeed(found.link)
+    return Effect.fail(new Udp.UdpError({ operation: "join", reason: new Failure.AddressNotAvailable() }))
+  })
+}
+
 /** A bound socket in the form that `DatagramSocket` builds on. */
 class Bound implements DatagramSocket.BackingSocket {
   readonly address: Backing
   readonly peer: Backing | undefined
   readonly connected: boolean
+  private readonly stack: Netstack["Service"]
   private readonly socket: Udp.UdpSocket
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /** The last destination: most programs answer, or send to one. */
   private last: { readonly host: string; readonly inet: NetAddress.InetAddress } | undefined
 
-  constructor(socket: Udp.UdpSocket, peer: Backing | undefined, connected: boolean, context: Context.Context<never>) {
+  constructor(
+    socket: Udp.UdpSocket,
+    peer: Backing | undefined,
+    connected: boolean,
+    context: Context.Context<Netstack>
+  ) {
+    this.stack = Context.get(context, Netstack)
     this.address = { host: NetAddress.formatIp(socket.address.address), port: socket.address.port }
     this.peer = peer
     this.connected = connected
@@ -181,33 +213,39 @@ class Bound implements DatagramSocket.BackingSocket {
     this.fork(sending)
   }
 
-  readonly joinMulticast: DatagramSocket.BackingSocket["joinMulticast"] = () => unsupported("joining multicast groups")
+  readonly joinMulticast: DatagramSocket.BackingSocket["joinMulticast"] = ({ group, interface: selected, source }) =>
+    Effect.gen({ self: this }, function*() {
+      const link = yield* linkOf(this.stack, selected)
+      const on = link === undefined ? {} : { link }
+      yield* this.socket.join(group, source === undefined ? on : { ...on, from: [source] })
+      return () => Effect.ignore(this.socket.leave(group, on))
+    }).pipe(Effect.mapError(openError))
 
   close(): void {
     this.fork(this.socket.close)
   }
 }
 
-const unsupported = (capability: string): Effect.Effect<never, DatagramSocket.DatagramSocketError> =>
-  Effect.fail(
-    new DatagramSocket.DatagramSocketError({
-      reason: new DatagramSocket.DatagramSocketUnsupportedError({ capability, runtime: "effect-netstack" })
-    })
-  )
-
 const defined = <A extends object>(options: A) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     readonly [K in keyof A]?: Exclude<A[K], undefined>
   }
 
-const bindOptions = (options: Options): Udp.BindOptions => ({
+const bindOptions = (options: Options, multicastLink: number | undefined): Udp.BindOptions => ({
   ...defined({
     address: options.bind?.address,
     port: options.bind?.port,
     family: options.family === undefined ? undefined : options.family === "ipv4" ? "IPv4" as const : "IPv6" as const,
     link: options.link
   }),
-  options: defined({ reuseAddress: options.reuseAddress, broadcast: options.broadcast, hopLimit: options.ttl })
+  options: defined({
+    reuseAddress: options.reuseAddress,
+    broadcast: options.broadcast,
+    hopLimit: options.ttl,
+    multicastLink,
+    multicastHopLimit: options.multicast?.ttl,
+    multicastLoopback: options.multicast?.loopback
+  })
 })
 
 /** Looks a far side up, if it is a name. */
@@ -227,13 +265,14 @@ const open = (
   Effect.gen(function*() {
     const far = options.connect ?? options.peer
     const remote = far === undefined ? undefined : yield* resolve(far)
-    const socket = yield* Udp.bind(bindOptions(options))
+    const egress = yield* linkOf(yield* Netstack, options.multicast?.interface)
+    const socket = yield* Udp.bind(bindOptions(options, egress))
     if (options.connect !== undefined) yield* socket.connect(remote!)
     yield* Effect.forkScoped(receiveAll(socket, events), { startImmediately: true })
     const peer = remote === undefined
       ? undefined
       : { host: NetAddress.formatNativeHost(remote, new Map()), port: remote.port }
-    return new Bound(socket, peer, options.connect !== undefined, yield* Effect.context<never>())
+    return new Bound(socket, peer, options.connect !== undefined, yield* Effect.context<Netstack>())
   }).pipe(Effect.mapError(openError))
 
 /** A socket that binds to the stack each time its reader is acquired. */

@@ -17,6 +17,7 @@ import * as Dns from "effect/net/Dns"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as DnsCache from "../src/services/DnsCache.ts"
 import * as DnsClient from "../src/services/DnsClient.ts"
@@ -28,9 +29,9 @@ import { EntropySource } from "../src/workers/EntropySource.ts"
 export type NameServer = NetAddress.IpAddressInput | NetAddress.InetAddressInput
 
 export interface Options {
-  /** In the order in which to ask them. */
-  readonly nameServers: ReadonlyArray<NameServer>
-  /** Domains that are tried behind names that are not absolute. */
+  /** In the order in which to ask them. Those that the network has told of, by DHCP and by IPv6 routers, if absent. */
+  readonly nameServers?: ReadonlyArray<NameServer>
+  /** Domains that are tried behind names that are not absolute; those that the network has told of by the start if absent. */
   readonly search?: ReadonlyArray<string>
   /** A name with fewer dots is tried behind the domains of `search` first; 1 if absent. */
   readonly ndots?: number
@@ -45,6 +46,8 @@ export interface Options {
   /** Bounds of the cache, in answers, octets and seconds; see `DnsCache.defaults`. */
   readonly cache?: Partial<DnsCache.Bounds>
 }
+
+const nameServerPort = 53
 
 type Failure = NetAddress.NetAddressError
 
@@ -68,13 +71,26 @@ const hostsOf = (hosts: NonNullable<Options["hosts"]>): Effect.Effect<Host.Hosts
 const domainsOf = (search: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, Failure> =>
   Effect.forEach(search, (domain) => Effect.fromResult(Host.domainNameFromString(domain)))
 
+/** The name servers that the network tells of, whenever somebody asks. */
+const toldServers = Effect.map(Netstack, (stack) =>
+  Effect.map(
+    Effect.provideService(Network.resolvers, Netstack, stack),
+    ({ nameServers }) => nameServers.map((address) => NetAddress.inetAddressUnsafe(address, nameServerPort))
+  ))
+
+/** What is no name is passed over: whoever tells of domains is not asked whether they are good. */
+const toldDomains = Effect.map(
+  Network.resolvers,
+  ({ searchDomains }) => searchDomains.filter((domain) => Result.isSuccess(Host.domainNameFromString(domain)))
+)
+
 /** A resolver that lives as long as the scope; fails when an address or a name among the options is none. */
-export const make = (options: Options): Effect.Effect<Dns.Dns["Service"], Failure, Netstack | Scope.Scope> =>
+export const make = (options: Options = {}): Effect.Effect<Dns.Dns["Service"], Failure, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
-    const servers = yield* serversOf(options.nameServers)
+    const { nameServers } = options
     return yield* DnsClient.make({
-      nameServers: Effect.succeed(servers),
-      search: yield* domainsOf(options.search ?? []),
+      nameServers: nameServers === undefined ? yield* toldServers : Effect.succeed(yield* serversOf(nameServers)),
+      search: options.search === undefined ? yield* toldDomains : yield* domainsOf(options.search),
       ndots: options.ndots ?? 1,
       hosts: yield* hostsOf(options.hosts ?? {}),
       timeout: Duration.fromInputUnsafe(options.timeout ?? Duration.seconds(2)),
@@ -98,7 +114,7 @@ export const layerAddressResolver: Layer.Layer<AddressResolver.AddressResolver, 
 
 /** Both services. */
 export const layer = (
-  options: Options
+  options: Options = {}
 ): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure, Netstack> =>
   Layer.provideMerge(layerAddressResolver, Layer.effect(Dns.Dns, make(options)))
 

@@ -6,10 +6,12 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Anchors from "./anchors.ts"
 import * as Bounds from "./bounds.ts"
+import * as Knobs from "./knobs.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 writeFileSync(join(root, "docs", "bounds.md"), Bounds.page)
+writeFileSync(join(root, "docs", "tcp-knobs.md"), Knobs.page)
 
 const docs = join(root, "docs")
 const controlFlow = join(docs, "control-flow.md")

@@ -19,21 +19,32 @@ import type * as Scope from "effect/Scope"
 import type { Link, LinkError } from "./link/Link.ts"
 import { layer as layerLinks, Links } from "./link/Links.ts"
 import * as MemoryLink from "./link/MemoryLink.ts"
+import * as DhcpClient from "./services/DhcpClient.ts"
 import * as Failure from "./sockets/Failure.ts"
 import { Netstack } from "./sockets/Netstack.ts"
 import * as Network from "./sockets/Network.ts"
+import * as NetworkMetrics from "./sockets/NetworkMetrics.ts"
 import { drain } from "./workers/drain.ts"
+import { EntropySource, type Generator } from "./workers/EntropySource.ts"
 import * as Settings from "./workers/Settings.ts"
 import * as Stack from "./workers/Stack.ts"
 
 export { Netstack } from "./sockets/Netstack.ts"
 
+/** How an interface gets its address from a DHCP server. */
+export interface DhcpOptions extends Omit<DhcpClient.Options, "link" | "draw" | "closeTimeout"> {
+  /** How long the start waits for a lease before it fails with `TimedOut`; a minute if absent. */
+  readonly patience?: Duration.Input
+}
+
 /** What an interface has. */
 export interface InterfaceOptions {
   /** The name of one of the links; by default the first one that no other entry names. */
   readonly link?: string
-  /** An IPv4 address with its prefix, such as `10.0.0.2/24`. */
-  readonly ipv4?: IpInterface.Ipv4InterfaceInput
+  /** An IPv4 address with its prefix, such as `10.0.0.2/24`; or `dhcp`: that, routes, name servers and MTU as a server grants them (RFC 2131). */
+  readonly ipv4?: IpInterface.Ipv4InterfaceInput | "dhcp"
+  /** How DHCP goes, where `ipv4` asks for it. */
+  readonly dhcp?: DhcpOptions
   /** Further addresses. */
   readonly addresses?: ReadonlyArray<IpInterface.IpInterfaceInput>
   /** `slaac`: IPv6 addresses, routes and name servers as routers advertise them (RFC 4862). Absent: none but those given here. */
@@ -101,13 +112,49 @@ const addressesOf = (link: Network.LinkId) =>
 /** Gives an interface its addresses and its router, and waits until the addresses may be used. */
 const configure = (link: Network.LinkId, options: InterfaceOptions) =>
   Effect.gen(function*() {
-    const addresses = [...(options.ipv4 === undefined ? [] : [options.ipv4]), ...(options.addresses ?? [])]
+    const { addresses = [], gateway, ipv4, ipv6 } = options
+    if (ipv4 !== undefined && ipv4 !== "dhcp") yield* Network.addAddress(link, ipv4)
     for (const address of addresses) yield* Network.addAddress(link, address)
     for (const { interface: { address } } of yield* addressesOf(link)) yield* Network.awaitAddress(link, address)
-    if (options.ipv6 === "slaac") yield* Network.setAutoconfiguration(link, true)
-    if (options.gateway !== undefined) {
-      yield* Network.addRoute({ to: "default", gateway: options.gateway, link })
+    if (ipv6 === "slaac") yield* Network.setAutoconfiguration(link, true)
+    if (gateway !== undefined) yield* Network.addRoute({ to: "default", gateway, link })
+  })
+
+/** Numbers from 0 to 1 that nobody can guess. */
+const drawFrom = (generate: Generator) => (): number =>
+  generate(4).reduce((sum, octet) => sum * 256 + octet, 0) / 2 ** 32
+
+/** Starts to ask for an address; the effect that is returned waits for it. */
+const lease = (
+  link: Network.LinkId,
+  { patience = Duration.minutes(1), ...options }: DhcpOptions,
+  closeTimeout: Duration.Input
+) =>
+  Effect.gen(function*() {
+    const draw = drawFrom(yield* EntropySource)
+    const client = yield* Effect.mapError(
+      DhcpClient.make({ ...options, link, draw, closeTimeout }),
+      (error) => new Network.NetworkError({ operation: "dhcp", reason: error.reason })
+    )
+    const late = new Network.NetworkError({
+      operation: "dhcp",
+      reason: new Failure.TimedOut({ what: "dhcp.patience" })
+    })
+    return Effect.timeoutOrElse(client.acquired, { duration: patience, orElse: () => Effect.fail(late) })
+  })
+
+/** Attaches the links, and gives their interfaces what they have; all leases are waited for at once. */
+const setUp = (options: Options, closeTimeout: Duration.Input) =>
+  Effect.gen(function*() {
+    const { links } = yield* Links
+    const leases: Array<Effect.Effect<Network.Lease, Network.NetworkError>> = []
+    for (const [link, entry] of yield* assign(links, options)) {
+      const attached = yield* Network.attach(yield* adapt(link, entry))
+      yield* configure(attached, entry)
+      if (entry.ipv4 === "dhcp") leases.push(yield* lease(attached, entry.dhcp ?? {}, closeTimeout))
     }
+    yield* Effect.all(leases, { concurrency: "unbounded", discard: true })
+    for (const route of options.routes ?? []) yield* Network.addRoute(route)
   })
 
 /** Makes a stack with its links and their addresses; the scope ends it. */
@@ -115,16 +162,13 @@ export const make = (
   options: Options = {}
 ): Effect.Effect<Netstack["Service"], LinkError | Network.NetworkError, Links | Scope.Scope> =>
   Effect.gen(function*() {
-    const { links } = yield* Links
+    const closeTimeout = options.closeTimeout ?? Duration.seconds(2)
+    const refusal = Settings.refusal(options)
+    if (refusal !== undefined) return yield* Effect.fail(failed("tcp", refusal))
     const stack = yield* Stack.make(Settings.stackOptions(options, options.record))
-    const setUp = Effect.gen(function*() {
-      for (const [link, entry] of yield* assign(links, options)) {
-        yield* configure(yield* Network.attach(yield* adapt(link, entry)), entry)
-      }
-      for (const route of options.routes ?? []) yield* Network.addRoute(route)
-    })
-    yield* Effect.provideService(setUp, Netstack, stack)
-    yield* Effect.addFinalizer(() => drain(stack, options.closeTimeout ?? Duration.seconds(2)))
+    if (stack.probe?.wantsMetrics === true) yield* NetworkMetrics.registerStack(stack)
+    yield* Effect.provideService(setUp(options, closeTimeout), Netstack, stack)
+    yield* Effect.addFinalizer(() => drain(stack, closeTimeout))
     return stack
   })
 

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Anchors from "../scripts/anchors.ts"
 import * as Bounds from "../scripts/bounds.ts"
+import * as Knobs from "../scripts/knobs.ts"
 import { compileErrors, documents, extract, read, root, runErrors } from "./docs/Programs.ts"
 
 const programs = documents().flatMap((document) => extract(document, read(document)))
@@ -51,6 +52,10 @@ describe("the documentation", () => {
 
   it("lists the bounds as the core has them (npm run docs)", () => {
     assert.strictEqual(read("docs/bounds.md"), Bounds.page)
+  })
+
+  it("lists the knobs of TCP as the core has them (npm run docs)", () => {
+    assert.strictEqual(read("docs/tcp-knobs.md"), Knobs.page)
   })
 
   it("follows one SYN along the lines where they are today (npm run docs)", () => {

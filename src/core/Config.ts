@@ -18,6 +18,8 @@ export interface Config {
   readonly reassemblyTimeout: Time.Span
   /** Probe IPv4 addresses before use (RFC 5227 §2.1); off makes an address usable at once. */
   readonly addressProbing: boolean
+  /** Tell and count what only tracing and metrics want (`core/tcp/Progress.ts`); off costs a comparison. */
+  readonly telemetry: boolean
   /** Added to an instant it gives microseconds since 1970, for what speaks of wall time. */
   readonly wallOffset: number
 }
@@ -30,5 +32,6 @@ export const defaults: Config = {
   answerEcho: true,
   reassemblyTimeout: Time.seconds(60),
   addressProbing: false,
+  telemetry: false,
   wallOffset: 0
 }

@@ -5,6 +5,7 @@
 import type * as Address from "../wire/Address.ts"
 import type { Outgoing } from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
+import type * as SourceFilter from "./data/SourceFilter.ts"
 import type { Interface, LinkId } from "./Device.ts"
 import type { DropReason } from "./Drop.ts"
 import type { Keys } from "./Entropy.ts"
@@ -61,6 +62,7 @@ export interface Context {
   readonly ip: IpLayer
   readonly links: LinkLayer
   readonly routes: RouteLayer
+  readonly groups: GroupLayer
   readonly transports: Transports
 }
 
@@ -79,6 +81,10 @@ export type ErrorKind =
   | "protocolUnreachable"
   | "reassemblyTimeout"
   | "hopLimitExceeded"
+  | "noRoute"
+  | "hostUnreachable"
+  /** The source means nothing where the packet would go (RFC 4443 §3.1; IPv6 only). */
+  | "beyondScope"
   | {
     readonly _tag: "parameterProblem"
     readonly code: number
@@ -102,12 +108,31 @@ export interface IpLayer {
   ) => Path | Reason
   /** Sends a packet, fragmenting it where that is allowed. Answers a reason when nothing could be sent. */
   readonly send: (ctx: Context, send: Send) => Reason | undefined
+  /** Of packets that nobody gave another: the stack's, or what routers of the link tell (RFC 4861 §6.3.4). */
+  readonly hopLimit: (ctx: Context, path: Pick<Path, "version" | "link">) => number
   /** Remembers a smaller path MTU (RFC 1191 §3, RFC 8201 §4) after the transport has found the error to be genuine. */
   readonly learnMtu: (ctx: Context, path: Path, mtu: number) => void
   /** Answers a packet with the ICMP error that its family has for this. Rate limited; never about errors, groups, or fragments but the first. */
   readonly error: (ctx: Context, error: ErrorKind, packet: Packet) => void
+  /** The link on which a group is meant where nobody says it: that of a route, or the only one that is up. */
+  readonly groupLink: (ctx: Context, group: Address.Address) => LinkId | undefined
   /** Whether the address is one of this stack's and usable. */
   readonly isOurs: (address: Address.Address) => boolean
+}
+
+/** The groups that the interfaces listen to, as the transports use them. */
+export interface GroupLayer {
+  /**
+   * A socket listens to a group otherwise than before: `before` is the filter that it gave last for this group and link, `after` the new one; `undefined` for
+   * not at all (RFC 3376 §2, RFC 3810 §3). Answers why it can't, and then nothing has changed.
+   */
+  readonly listen: (
+    ctx: Context,
+    link: LinkId,
+    group: Address.Address,
+    before: SourceFilter.Filter | undefined,
+    after: SourceFilter.Filter | undefined
+  ) => Reason | undefined
 }
 
 /** The routing table as IP uses it. */

@@ -33,6 +33,11 @@ export const names = [
   "icmpSent",
   "icmpErrorsSent",
   "icmpEchoAnswered",
+  "redirectsSent",
+  "redirectsObeyed",
+  "routerAdvertisementsSent",
+  "igmpReceived",
+  "igmpSent",
   // udp
   "udpReceived",
   "udpSent",

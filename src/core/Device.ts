@@ -3,9 +3,9 @@
  * The state machines of addresses (RFC 5227, RFC 4862) live in `device/`; every protocol may read this record.
  */
 import * as Address from "../wire/Address.ts"
-import type { GsoKind } from "../wire/Frame.ts"
+import type { Frame, GsoKind } from "../wire/Frame.ts"
 import type { Mac } from "../wire/Mac.ts"
-import type { Instant } from "./Time.ts"
+import type { Instant, Span } from "./Time.ts"
 
 /** Numbers an attached link for the life of the stack; never reused. */
 export type LinkId = number
@@ -40,6 +40,10 @@ export interface Interface {
   readonly mtu: number
   /** Largest IPv6 packet, where routers want a smaller one (RFC 4861 §6.3.4). */
   readonly mtuV6?: number
+  /** Hop limit of IPv6 packets that nobody gave another, as routers tell it (RFC 4861 §6.3.4). */
+  readonly hopLimitV6?: number
+  /** The times of neighbour discovery in IPv6, as routers tell them (RFC 4861 §6.3.4). */
+  readonly discovery?: { readonly reachable: Span; readonly retransmit: Span }
   /** The link verifies and completes transport checksums. */
   readonly checksumOffload: boolean
   /** Super-segments the link takes; where it takes none the transmit worker cuts them. */
@@ -47,12 +51,20 @@ export interface Interface {
   readonly maxSegmentBytes: number
   readonly up: boolean
   readonly addresses: ReadonlyArray<InterfaceAddress>
+  /** Whether packets for others that come in here are forwarded; absent for what the stack does (`Config.forwarding`). */
+  readonly forwarding?: boolean
 }
+
+/** Whether the host is a router for who sends to this interface. */
+export const forwards = (config: { readonly forwarding: boolean }, self: Interface): boolean =>
+  self.medium !== "loopback" && (self.forwarding ?? config.forwarding)
 
 /** What a frame carried, behind its link-layer header. The bytes are borrowed. */
 export interface Inbound {
   readonly link: LinkId
   readonly interface: Interface
+  /** As the link gave it, for whoever passes it on. */
+  readonly frame: Frame
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number

@@ -66,6 +66,7 @@ export const reasons = [
   "TcpAckTooNew",
   "TcpBadReset",
   "TcpUnexpectedSyn",
+  "TcpUnexpectedFin",
   "TcpPaws",
   "TcpNoAck",
   "TcpOutOfWindow",

@@ -1,32 +1,26 @@
 /**
- * The table of protocols: which handler takes which frame, packet, request and alarm. It is the only place that knows all of
- * them, and the only way from one to another: a protocol reaches its neighbours through the layers that are bound here.
+ * The table of protocols: which handler takes which frame, packet, request and alarm. It is, with `Layers.ts`, the only place
+ * that knows all of them, and the only way from one to another: a protocol reaches its neighbours through the layers that are bound there.
  *
- * A new transport is a codec in `wire/`, a folder in `core/` and its lines in this file.
+ * A new transport is a codec in `wire/`, a folder in `core/` and its lines in these two files.
  */
-import * as Address from "../wire/Address.ts"
-import type { Context, IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
+import type { Context } from "./Context.ts"
 import * as Addresses from "./device/Addresses.ts"
-import type { Effects } from "./device/Effects.ts"
 import * as Ethernet from "./device/Ethernet.ts"
 import * as Interfaces from "./device/Interfaces.ts"
 import * as DeviceRequests from "./device/Requests.ts"
 import type { Event } from "./Event.ts"
-import * as IcmpErrors from "./icmp/Errors.ts"
-import * as Icmpv4 from "./icmp/Icmpv4.ts"
-import * as Icmpv6 from "./icmp/Icmpv6.ts"
-import * as Reports from "./icmp/Reports.ts"
+import * as Destinations from "./ip/Destinations.ts"
 import * as Ipv4 from "./ip/Ipv4.ts"
-import * as IpOutput from "./ip/Output.ts"
-import * as Path from "./ip/Path.ts"
 import * as Reassembly from "./ip/Reassembly.ts"
+import * as Advertising from "./ipv6/Advertising.ts"
 import * as Autoconfiguration from "./ipv6/Autoconfiguration.ts"
 import * as Detections from "./ipv6/Detections.ts"
 import * as Ipv6 from "./ipv6/Ipv6.ts"
-import * as NdpSend from "./ipv6/NdpSend.ts"
 import * as Ipv6Requests from "./ipv6/Requests.ts"
 import * as Ipv6Bindings from "./Ipv6Bindings.ts"
-import * as ListenerDiscovery from "./multicast/ListenerDiscovery.ts"
+import * as Layers from "./Layers.ts"
+import * as Memberships from "./multicast/Memberships.ts"
 import * as Arp from "./neighbor/Arp.ts"
 import * as Neighbors from "./neighbor/Neighbors.ts"
 import * as NeighborRequests from "./neighbor/Requests.ts"
@@ -37,9 +31,7 @@ import * as RawRequests from "./raw/Requests.ts"
 import * as Reason from "./Reason.ts"
 import type { Credit, Request, ShellRequest, Ticket } from "./Request.ts"
 import * as RouteRequests from "./route/Requests.ts"
-import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
-import * as TcpOrphans from "./tcp/Orphans.ts"
 import * as TcpRequests from "./tcp/Requests.ts"
 import * as Tcp from "./tcp/Tcp.ts"
 import type { Instant } from "./Time.ts"
@@ -47,132 +39,19 @@ import type { TimerId } from "./Timer.ts"
 import * as UdpBind from "./udp/Bind.ts"
 import * as UdpRequests from "./udp/Requests.ts"
 import * as UdpSend from "./udp/Send.ts"
-import * as Udp from "./udp/Udp.ts"
-
-/** The layers of one stack, bound to its state. */
-export interface Layers {
-  readonly ip: IpLayer
-  readonly links: LinkLayer
-  readonly routes: RouteLayer
-  readonly transports: Transports
-}
-
-/** How each family asks for a neighbour's address. */
-const neighborHooks: Neighbors.Hooks = {
-  solicit: (ctx, self, address, to) => {
-    if (Address.isV4(address)) Arp.solicit(ctx, self, address, to)
-    else NdpSend.solicit(ctx, self, address, to)
-  },
-  unreachable: Reports.unreachable
-}
-
-const linkLayer = (state: State): LinkLayer => ({
-  get: (link) => state.device.interfaces.get(link),
-  all: () => state.device.interfaces.values(),
-  linkOf: (address) => Addresses.linkOf(state.device, address),
-  send: (ctx, link, nextHop, packet, credit) =>
-    Neighbors.send(ctx, state.neighbor, neighborHooks, link, nextHop, packet, credit),
-  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, neighborHooks, link, nextHop)
-})
-
-const ipLayer = (state: State): IpLayer => ({
-  path: (ctx, destination, source, link) => Path.find(ctx, state.ip, destination, source, link),
-  send: (ctx, send) => IpOutput.send(ctx, state.ip, send),
-  learnMtu: (ctx, path, mtu) => IpOutput.learnMtu(ctx, state.ip, path, mtu),
-  error: (ctx, error, packet) => IcmpErrors.send(ctx, state.icmp, error, packet),
-  isOurs: (address) => Addresses.linkOf(state.device, address) !== undefined
-})
-
-const routeLayer = (state: State): RouteLayer => ({
-  lookup: (destination, link) =>
-    Routes.lookup(
-      state.route,
-      state.keys,
-      destination,
-      link,
-      (candidate) => state.device.interfaces.get(candidate)?.up === true
-    )
-})
-
-/** Echo requests of this host's programs: ICMP carries them, ping owns them. */
-const echoes = (state: State): Icmpv4.Echoes => ({
-  answered: (ctx, packet, echo) => Ping.answered(ctx, state.ping, packet, echo),
-  failed: (ctx, error, identifier, sequence) => Ping.failed(ctx, state.ping, error, identifier, sequence)
-})
-
-/** The transports by protocol number. */
-const transports = (state: State): Transports => {
-  const table: Array<Transport | undefined> = new Array(256).fill(undefined)
-  const add = (transport: Transport): void => {
-    table[transport.protocol] = transport
-  }
-  add(Icmpv4.transport(echoes(state)))
-  const concerns = Ipv6Bindings.messageHandlers(state, neighborHooks, () => deviceEffects(state))
-  add(Icmpv6.transport({ ...echoes(state), ...concerns }))
-  add(Udp.transport(state.udp))
-  add(Tcp.transport(state.tcp))
-  return {
-    get: (protocol) => table[protocol],
-    raw: (ctx, packet) => Raw.receive(ctx, state.raw, packet)
-  }
-}
-
-export const bind = (state: State): Layers => ({
-  ip: ipLayer(state),
-  links: linkLayer(state),
-  routes: routeLayer(state),
-  transports: transports(state)
-})
-
-/** What interfaces and their addresses mean for the others. */
-const deviceEffects = (state: State): Effects => ({
-  probe: (ctx, self, address) => {
-    if (Address.isV4(address)) Arp.probe(ctx, self, address)
-  },
-  announce: (ctx, self, address) => {
-    if (Address.isV4(address)) Arp.announce(ctx, self, address)
-  },
-  detect: (ctx, self, entry, address) =>
-    Detections.begin(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), self, entry, address),
-  linkLocalOf: Ipv6Bindings.linkLocalOf,
-  added: (ctx, self, entry) => Ipv6Bindings.onAdded(ctx, state, self, entry),
-  removed: (ctx, link, entry) => Ipv6Bindings.onRemoved(ctx, state, link, entry),
-  assigned: (ctx, link, entry) => {
-    RouteRequests.onAssigned(ctx, state.route, link, entry)
-    Ipv6Bindings.onAssigned(ctx, state, link, entry)
-  },
-  unassigned: (ctx, link, entry) => {
-    RouteRequests.onUnassigned(ctx, state.route, link, entry)
-    if (Addresses.linkOf(state.device, entry.address) === undefined) TcpOrphans.end(ctx, state.tcp, entry.address)
-  },
-  changed: (ctx, self) => {
-    if (self.up) ListenerDiscovery.announce(ctx, state.multicast, self)
-    Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
-  },
-  attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
-  detached: (ctx, link) => {
-    Autoconfiguration.stop(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), link)
-    Neighbors.flush(ctx, state.neighbor, neighborHooks, link, true)
-    Routes.removeLink(ctx, state.route, link)
-    UdpBind.onDetached(ctx, state.udp, link)
-    Raw.onDetached(ctx, state.raw, link)
-    ListenerDiscovery.forget(ctx, state.multicast, link)
-    ctx.remove(state.queued, link)
-  }
-})
 
 /** A frame came in. */
 export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
   Ethernet.receive(ctx, state.device, event, {
-    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, inbound),
-    ipv6: (inbound) => Ipv6.receive(ctx, Ipv6Bindings.ipv6Hooks(state), inbound),
+    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, Layers.ipv4Hooks(state), inbound),
+    ipv6: (inbound) => Ipv6.receive(ctx, Layers.ipv6Hooks(state), inbound),
     arp: (inbound) =>
       Arp.receive(
         ctx,
         state.neighbor,
-        neighborHooks,
+        Layers.neighborHooks(state),
         (_, link, address, mac, isProbe) =>
-          Addresses.conflict(ctx, state.device, deviceEffects(state), link, address, mac, isProbe),
+          Addresses.conflict(ctx, state.device, Layers.deviceEffects(state), link, address, mac, isProbe),
         inbound
       )
   })
@@ -189,20 +68,24 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
       return onShellRequest(ctx, state, ticket, request)
     case "AddAddress":
     case "RemoveAddress":
-      return DeviceRequests.handle(ctx, state.device, deviceEffects(state), ticket, request)
-    case "SetAutoconfiguration": {
-      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+    case "SetForwarding":
+      return DeviceRequests.handle(ctx, state.device, Layers.deviceEffects(state), ticket, request)
+    case "SetAutoconfiguration":
+    case "SetRouterAdvertising": {
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, Layers.deviceEffects(state))
       return Ipv6Requests.handle(ctx, state.ipv6, hooks, ticket, request)
     }
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
     case "ListNeighbors":
-      return NeighborRequests.handle(ctx, state.neighbor, neighborHooks, ticket, request)
+      return NeighborRequests.handle(ctx, state.neighbor, Layers.neighborHooks(state), ticket, request)
     case "AddRoute":
     case "RemoveRoute":
     case "ListRoutes":
       return RouteRequests.handle(ctx, state.route, ticket, request)
+    case "RankDestinations":
+      return Destinations.handle(ctx, state.ip, ticket, request)
     case "Ping":
       if (isSocketTableFull(state)) return ctx.fail(ticket, Reason.limitReached("sockets"))
       return PingRequests.handle(ctx, state.ping, ticket, request)
@@ -220,6 +103,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "UdpDisconnect":
     case "UdpSend":
     case "UdpReceive":
+    case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":
     case "UdpClose":
@@ -258,12 +142,12 @@ const onShellRequest = (ctx: Context, state: State, ticket: Ticket, request: She
       return
     }
     case "AttachLink":
-      return Interfaces.attach(ctx, state.device, deviceEffects(state), ticket, request)
+      return Interfaces.attach(ctx, state.device, Layers.deviceEffects(state), ticket, request)
     case "DetachLink":
-      Interfaces.detach(ctx, state.device, deviceEffects(state), request.link)
+      Interfaces.detach(ctx, state.device, Layers.deviceEffects(state), request.link)
       return ctx.reply(ticket, undefined)
     case "LinkChanged":
-      Interfaces.change(ctx, state.device, deviceEffects(state), request)
+      Interfaces.change(ctx, state.device, Layers.deviceEffects(state), request)
       return ctx.reply(ticket, undefined)
   }
 }
@@ -309,6 +193,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "UdpDisconnect":
     case "UdpSend":
     case "UdpReceive":
+    case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":
     case "UdpClose":
@@ -319,7 +204,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "RawClose":
       return RawRequests.returned(ctx, state.raw, request, value)
     case "AttachLink":
-      return Interfaces.detach(ctx, state.device, deviceEffects(state), request.interface.id)
+      return Interfaces.detach(ctx, state.device, Layers.deviceEffects(state), request.interface.id)
     case "Abandoned":
     case "Returned":
     case "Sent":
@@ -327,7 +212,9 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "LinkChanged":
     case "AddAddress":
     case "RemoveAddress":
+    case "SetForwarding":
     case "SetAutoconfiguration":
+    case "SetRouterAdvertising":
     case "SetNeighbor":
     case "RemoveNeighbor":
     case "FlushNeighbors":
@@ -335,6 +222,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "AddRoute":
     case "RemoveRoute":
     case "ListRoutes":
+    case "RankDestinations":
     case "Ping":
       return
   }
@@ -358,17 +246,27 @@ export const onTimer = (ctx: Context, state: State, { _tag, key }: TimerId, due:
     case "Tcp":
       return Tcp.alarm(ctx, state.tcp, key, due)
     case "Neighbor":
-      return Neighbors.alarm(ctx, state.neighbor, neighborHooks, key, due)
+      return Neighbors.alarm(ctx, state.neighbor, Layers.neighborHooks(state), key, due)
     case "Address":
-      return Addresses.alarm(ctx, state.device, deviceEffects(state), key, due)
+      return Addresses.alarm(ctx, state.device, Layers.deviceEffects(state), key, due)
     case "Detection":
-      return Detections.alarm(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key, due)
+      return Detections.alarm(
+        ctx,
+        state.ipv6,
+        Ipv6Bindings.detectionHooks(state, Layers.deviceEffects(state)),
+        key,
+        due
+      )
     case "Autoconfiguration": {
-      const hooks = Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state))
+      const hooks = Ipv6Bindings.autoconfigurationHooks(state, Layers.deviceEffects(state))
       return Autoconfiguration.alarm(ctx, state.ipv6, hooks, key, due)
     }
+    case "Advertising":
+      return Advertising.alarm(ctx, state.ipv6, key, due)
     case "ListenerDiscovery":
-      return ListenerDiscovery.alarm(ctx, state.multicast, key, due)
+      return Memberships.alarm(ctx, state.multicast, 6, key, due)
+    case "GroupMembership":
+      return Memberships.alarm(ctx, state.multicast, 4, key, due)
     case "Reassembly":
       return Reassembly.alarm(ctx, state.ip, key, due)
     case "Ping":
@@ -382,15 +280,19 @@ export const onLostTimer = (ctx: Context, state: State, { _tag, key }: TimerId):
     case "Tcp":
       return Tcp.lost(ctx, state.tcp, key)
     case "Neighbor":
-      return Neighbors.lost(ctx, state.neighbor, neighborHooks, key)
+      return Neighbors.lost(ctx, state.neighbor, Layers.neighborHooks(state), key)
     case "Address":
-      return Addresses.lost(ctx, state.device, deviceEffects(state), key)
+      return Addresses.lost(ctx, state.device, Layers.deviceEffects(state), key)
     case "Detection":
-      return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, deviceEffects(state)), key)
+      return Detections.lost(ctx, state.ipv6, Ipv6Bindings.detectionHooks(state, Layers.deviceEffects(state)), key)
     case "Autoconfiguration":
       return Autoconfiguration.lost(ctx, state.ipv6, key)
+    case "Advertising":
+      return Advertising.lost(ctx, state.ipv6, key)
     case "ListenerDiscovery":
-      return ListenerDiscovery.lost(ctx, state.multicast, key)
+      return Memberships.lost(ctx, state.multicast, 6, key)
+    case "GroupMembership":
+      return Memberships.lost(ctx, state.multicast, 4, key)
     case "Reassembly":
       return Reassembly.lost(ctx, state.ip)
     case "Ping":

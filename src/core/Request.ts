@@ -6,6 +6,7 @@
  */
 import type { Interface, LinkId } from "./Device.ts"
 import type { DeviceRequest } from "./device/Requests.ts"
+import type { RankDestinations } from "./ip/Destinations.ts"
 import type { Ipv6Request } from "./ipv6/Requests.ts"
 import type { NeighborRequest } from "./neighbor/Requests.ts"
 import type { PingRequest } from "./ping/Requests.ts"
@@ -77,6 +78,7 @@ export type Request =
   | DeviceRequest
   | Ipv6Request
   | NeighborRequest
+  | RankDestinations
   | RouteRequest
   | PingRequest
   | RawRequest

@@ -21,7 +21,9 @@ export type Owner =
   | "Address"
   | "Detection"
   | "Autoconfiguration"
+  | "Advertising"
   | "ListenerDiscovery"
+  | "GroupMembership"
   | "Reassembly"
   | "Ping"
 

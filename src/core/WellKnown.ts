@@ -1,7 +1,10 @@
 /**
- * IPv6 addresses that mean the same on every link (RFC 4291 §2.5.6, §2.7.1; RFC 4862 §5.3).
+ * Addresses that mean the same on every link (RFC 4291 §2.5.6, §2.7.1; RFC 4862 §5.3; RFC 1112 §4).
  */
 import * as Address from "../wire/Address.ts"
+
+/** 224.0.0.1: every host is a member for as long as it lives (RFC 1112 §4). */
+export const allHosts: Address.Ipv4 = 0xe0000001 | 0
 
 export const allNodes: Address.Ipv6 = Object.freeze(Address.v6(0xff020000, 0, 0, 1))
 export const allRouters: Address.Ipv6 = Object.freeze(Address.v6(0xff020000, 0, 0, 2))

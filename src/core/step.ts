@@ -7,7 +7,7 @@
 import type { Outgoing } from "../wire/Gather.ts"
 import * as Gather from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
-import type { Context, IpLayer, LinkLayer, Pool, RouteLayer, TicketHolder, Transports } from "./Context.ts"
+import type { Context, GroupLayer, IpLayer, LinkLayer, Pool, RouteLayer, TicketHolder, Transports } from "./Context.ts"
 import * as Counter from "./Counter.ts"
 import type { LinkId } from "./Device.ts"
 import * as Drop from "./Drop.ts"
@@ -16,6 +16,7 @@ import type { Event } from "./Event.ts"
 import * as Family from "./Family.ts"
 import type { Head } from "./Ip.ts"
 import { type Cell, Journal, type Table, type Tally } from "./Journal.ts"
+import * as Layers from "./Layers.ts"
 import type { Change } from "./Notice.ts"
 import type { Output } from "./Output.ts"
 import * as Protocols from "./Protocols.ts"
@@ -50,6 +51,7 @@ export class Step implements Context {
   readonly ip: IpLayer
   readonly links: LinkLayer
   readonly routes: RouteLayer
+  readonly groups: GroupLayer
   readonly transports: Transports
   /** Credits to give back when the event is done: their payer may be in the middle of a handler now. */
   private refunds: Array<Credit> = []
@@ -60,10 +62,11 @@ export class Step implements Context {
     this.state = state
     this.config = state.config
     this.keys = state.keys
-    const layers = Protocols.bind(state)
+    const layers = Layers.bind(state)
     this.ip = layers.ip
     this.links = layers.links
     this.routes = layers.routes
+    this.groups = layers.groups
     this.transports = layers.transports
   }
 

@@ -11,29 +11,16 @@
 import * as Duration from "effect/Duration"
 import type { Frame } from "../wire/Frame.ts"
 import type { Delay, Nanos } from "./Delay.ts"
+import * as Jitter from "./Jitter.ts"
+import { Loss, type Settings as LossSettings } from "./Loss.ts"
 import * as Offload from "./Offload.ts"
 import * as Random from "./Random.ts"
 import * as SlabPool from "./SlabPool.ts"
 
-/**
- * Loss in bursts (Gilbert and Elliott): a good and a bad state, which change before each frame. Bursts last `1 / leave`
- * frames on average; the share of the bad state is `enter / (enter + leave)`.
- */
-export interface Bursts {
-  /** Probability to go from the good to the bad state. */
-  readonly enter: number
-  /** Probability to go back. */
-  readonly leave: number
-  /** Probability of loss in the good state; 0 if absent. */
-  readonly lossInGood?: number
-  /** Probability of loss in the bad state; 1 if absent. */
-  readonly lossInBad?: number
-}
+export type { Bursts, Outage } from "./Loss.ts"
 
 /** Probabilities are per frame, from 0 to 1. Whatever is absent does not happen. A super-segment is one frame. */
-export interface Settings {
-  readonly loss?: number
-  readonly bursts?: Bursts
+export interface Settings extends LossSettings {
   /** One bit somewhere in the frame is turned over, with its checksum complete, so that the receiver can find out. */
   readonly corruption?: number
   /** The frame comes twice. */
@@ -43,8 +30,10 @@ export interface Settings {
   /** 5 milliseconds if absent. */
   readonly reorderingDelay?: Duration.Input
   readonly delay?: Duration.Input
-  /** An even share of up to this much is added to the delay; frames keep their order. */
+  /** A share of this is added to the delay, by the law of `jitterDistribution`; frames keep their order. */
   readonly jitter?: Duration.Input
+  /** `uniform` if absent: from nothing to all of it, each as likely. */
+  readonly jitterDistribution?: Jitter.Distribution
   /** Bits per second. What comes faster waits in the queue. */
   readonly rate?: number
   /** Octets that may wait for the line; what does not fit is dropped. 256 KiB if absent. */
@@ -58,7 +47,7 @@ export interface Statistics {
   readonly duplicated: number
   readonly corrupted: number
   readonly reordered: number
-  /** Lost at random, alone or in bursts. */
+  /** Lost as the settings say, for any reason of `Loss.ts`. */
   readonly lost: number
   readonly partitioned: number
   /** Lost because the queue of the line was full. */
@@ -76,17 +65,16 @@ export const defaultQueueBytes = 256 * 1024
 
 /** How `Settings` are kept: everything present, times in nanoseconds. */
 interface Effective {
-  readonly loss: number
-  readonly bursts: Bursts | undefined
   readonly corruption: number
   readonly duplication: number
   readonly reordering: number
   readonly reorderingNanos: Nanos
   readonly delayNanos: Nanos
   readonly jitterNanos: Nanos
+  readonly jitterDistribution: Jitter.Distribution
   readonly nanosPerByte: number
   readonly queueBytes: number
-  /** Nothing is ever done to a frame. */
+  /** Nothing but loss is ever done to a frame. */
   readonly inert: boolean
 }
 
@@ -99,7 +87,6 @@ const effective = (settings: Settings): Effective => {
     nanosPerByte: settings.rate === undefined ? 0 : 8e9 / settings.rate
   }
   const random = {
-    loss: settings.loss ?? 0,
     corruption: settings.corruption ?? 0,
     duplication: settings.duplication ?? 0,
     reordering: settings.reordering ?? 0
@@ -107,10 +94,10 @@ const effective = (settings: Settings): Effective => {
   return {
     ...timed,
     ...random,
-    bursts: settings.bursts,
+    jitterDistribution: settings.jitterDistribution ?? "uniform",
     reorderingNanos: nanos(settings.reorderingDelay ?? defaultReorderingDelay),
     queueBytes: settings.queueBytes ?? defaultQueueBytes,
-    inert: settings.bursts === undefined && [...Object.values(timed), ...Object.values(random)].every((x) => x <= 0)
+    inert: [...Object.values(timed), ...Object.values(random)].every((x) => x <= 0)
   }
 }
 
@@ -147,7 +134,7 @@ export class FaultPath {
   private readonly headroom: number
   private readonly random: Readonly<Record<Decision, Random.Random>>
   private settings: Effective
-  private inBadState = false
+  private loss: Loss
   private lineFree: Nanos = 0
   private lastDue: Nanos = 0
   /** Frames under way in order, which those that come after may not overtake. */
@@ -164,6 +151,7 @@ export class FaultPath {
       jitter: make("jitter")
     }
     this.settings = effective(settings)
+    this.loss = new Loss(settings, this.random)
     this.pool = pool
     this.headroom = headroom
   }
@@ -171,11 +159,12 @@ export class FaultPath {
   /** From the next frame on. */
   set(settings: Settings): void {
     this.settings = effective(settings)
+    this.loss = this.loss.with(settings)
   }
 
   /** What comes now passes untouched. */
   get inert(): boolean {
-    return this.settings.inert && !this.partitioned && this.inOrder === 0
+    return this.settings.inert && this.loss.isNone && !this.partitioned && this.inOrder === 0
   }
 
   /** Takes frames whose time has come out of the account. */
@@ -201,7 +190,7 @@ export class FaultPath {
     for (let i = from; i < batch.length; i++) {
       const original = batch[i]!
       this.statistics.offered += 1
-      const frame = this.isLost() ? undefined : this.corrupt(original)
+      const frame = this.isLost(original, now) ? undefined : this.corrupt(original)
       if (frame !== undefined) {
         const twice = this.random.duplication.chance(this.settings.duplication) ? this.duplicate(frame) : undefined
         this.schedule(frame, now, delay, out, frame === original ? done : release)
@@ -211,23 +200,14 @@ export class FaultPath {
     }
   }
 
-  private isLost(): boolean {
+  private isLost(frame: Frame, now: Nanos): boolean {
     if (this.partitioned) {
       this.statistics.partitioned += 1
       return true
     }
-    const alone = this.random.loss.chance(this.settings.loss)
-    if (!this.isLostInBurst() && !alone) return false
+    if (!this.loss.isLost(frame, now)) return false
     this.statistics.lost += 1
     return true
-  }
-
-  private isLostInBurst(): boolean {
-    const { bursts } = this.settings
-    if (bursts === undefined) return false
-    const random = this.random.bursts
-    if (random.chance(this.inBadState ? bursts.leave : bursts.enter)) this.inBadState = !this.inBadState
-    return random.chance(this.inBadState ? bursts.lossInBad ?? 1 : bursts.lossInGood ?? 0)
   }
 
   /** The frame itself, a damaged copy, or nothing if there was no memory for one. */
@@ -262,15 +242,14 @@ export class FaultPath {
     out: Array<Frame>,
     done: (frame: Frame) => void
   ): void {
-    const { delayNanos, jitterNanos, nanosPerByte, reordering, reorderingNanos } = this.settings
+    const { delayNanos, nanosPerByte, reordering, reorderingNanos } = this.settings
     const held = this.random.reordering.chance(reordering) ? reorderingNanos : 0
     const sent = this.leavesLine(frame, now, nanosPerByte)
     if (sent === undefined) {
       this.statistics.queueFull += 1
       return done(frame)
     }
-    const wait = delayNanos + (jitterNanos > 0 ? this.random.jitter.unit() * jitterNanos : 0)
-    const due = Math.max(sent + wait, this.lastDue)
+    const due = Math.max(sent + delayNanos + this.jitter(), this.lastDue)
     if (held > 0) {
       this.statistics.reordered += 1
       return this.keep(frame, due + held, true, delay, done)
@@ -281,6 +260,11 @@ export class FaultPath {
     }
     this.lastDue = due
     this.keep(frame, due, false, delay, done)
+  }
+
+  private jitter(): Nanos {
+    const { jitterDistribution, jitterNanos } = this.settings
+    return jitterNanos > 0 ? Jitter.draw(jitterDistribution, this.random.jitter) * jitterNanos : 0
   }
 
   private keep(frame: Frame, due: Nanos, heldBack: boolean, delay: Delay<Late>, done: (frame: Frame) => void): void {

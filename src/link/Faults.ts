@@ -24,7 +24,7 @@ import * as Random from "./Random.ts"
 import * as Signal from "./Signal.ts"
 import * as SlabPool from "./SlabPool.ts"
 
-export { type Bursts, type Settings, type Statistics } from "./FaultPath.ts"
+export { type Bursts, type Outage, type Settings, type Statistics } from "./FaultPath.ts"
 
 /** What holds for both directions; `send` and `receive` replace it for one. */
 export interface Options extends Settings {

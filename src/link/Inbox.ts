@@ -58,10 +58,12 @@ export interface Options {
   readonly bufferBytes: number
   /** The longest frame. */
   readonly maxFrameBytes: number
+  /** Bytes left free before each frame that is delivered; none if absent. */
+  readonly headroom?: number
 }
 
 export const make = (options: Options): Inbox => {
-  const { medium, queueFrames } = options
+  const { headroom = 0, medium, queueFrames } = options
   let sink: Sink | undefined
   let dispatcher: Scheduler.SchedulerDispatcher | undefined
   let queue: Array<Frame> = []
@@ -80,7 +82,7 @@ export const make = (options: Options): Inbox => {
     if (dispatcher === undefined) openUp()
     else dispatcher.scheduleTask(openUp, 0)
   }
-  const pool = SlabPool.forCopies(options.maxFrameBytes, options.bufferBytes, announceRoom)
+  const pool = SlabPool.forCopies(options.maxFrameBytes + headroom, options.bufferBytes, announceRoom)
 
   const later = () => {
     if (scheduled || dispatcher === undefined) return
@@ -111,7 +113,7 @@ export const make = (options: Options): Inbox => {
     full = true
   }
   const hold = (frame: Frame): Frame | undefined => {
-    const copied = SlabPool.copy(pool, frame)
+    const copied = SlabPool.copy(pool, frame, headroom)
     if (copied === undefined) awaitRoom()
     return copied
   }

@@ -2,7 +2,8 @@
  * What a link that offloads owes to a frame, and which frames a link can't carry.
  */
 import * as Checksum from "../wire/Checksum.ts"
-import type { Frame } from "../wire/Frame.ts"
+import { type Frame, plain } from "../wire/Frame.ts"
+import * as Gather from "../wire/Gather.ts"
 import type { Capabilities } from "./Link.ts"
 
 /** Why a link takes a frame but does not carry it: longer than the MTU, or it asks for an offload that the link lacks. */
@@ -68,4 +69,44 @@ export const completed = (frame: Frame): Pick<Frame, "bytes" | "start" | "end"> 
   const bytes = frame.bytes.slice(frame.start, frame.end)
   completeChecksum(frame, bytes, 0)
   return { bytes, start: 0, end: bytes.length }
+}
+
+/** A frame without the offload that the link lacks: with its checksum complete, and cut where it is a super-segment. */
+const done = (limits: Limits, headroom: number, frame: Frame): ReadonlyArray<Frame> => {
+  const isPartial = limits.capabilities.checksumOffload
+  const outgoing: Gather.Outgoing = {
+    ...frame,
+    head: frame.bytes,
+    headStart: frame.start,
+    headEnd: frame.end,
+    pieces: []
+  }
+  const bytes = new Uint8Array(Gather.segmentsSize(outgoing, headroom))
+  const room: Gather.Room = { bytes, at: 0, end: bytes.length, gap: headroom }
+  const bounds: Array<number> = []
+  const linkHeaderBytes = limits.medium === "ethernet" ? ethernetBytes(frame) : 0
+  Gather.segments(outgoing, linkHeaderBytes, 0, room, !isPartial, bounds)
+  const checksum = isPartial ? frame : plain(bytes)
+  const frames: Array<Frame> = []
+  for (let i = 0; i < bounds.length; i += 2) {
+    frames.push({ ...checksum, bytes, start: bounds[i]!, end: bounds[i + 1]!, gso: undefined, slab: undefined })
+  }
+  return frames
+}
+
+/**
+ * The frames as a link takes them that can do less than the one that they come from, each with `headroom` before it. A frame
+ * that the link can carry is itself; the others are copies in memory of their own, and theirs are released.
+ */
+export const lowered = (limits: Limits, headroom: number, frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
+  const { checksumOffload, segmentation } = limits.capabilities
+  const needsWork = (frame: Frame): boolean =>
+    (frame.checksum === "partial" && !checksumOffload) || (frame.gso !== undefined && !segmentation.has(frame.gso.kind))
+  if (!frames.some(needsWork)) return frames
+  return frames.flatMap((frame) => {
+    if (!needsWork(frame)) return [frame]
+    const copies = done(limits, headroom, frame)
+    frame.slab?.release()
+    return copies
+  })
 }

@@ -37,6 +37,8 @@ export interface Options {
   readonly checksumOffload?: boolean
   /** Kinds of super-segments that pass whole. */
   readonly segmentation?: Iterable<GsoKind>
+  /** Bytes left free before each frame that a port receives, for a link that it is handed on to; none if absent. */
+  readonly headroom?: number
 }
 
 export const defaultAgeing: Duration.Input = "5 minutes"
@@ -48,6 +50,10 @@ export interface Switch {
   readonly ports: ReadonlyArray<Link>
   /** The ports by name behind which the switch believes addresses to be. */
   readonly table: () => ReadonlyMap<Mac.Mac, string>
+  /** Frames whose source found the table full: they went on, but frames to that station are flooded. */
+  readonly notLearned: () => number
+  /** Forgets every station behind a port, as when what it leads to is unplugged. */
+  readonly forget: (port: string) => void
 }
 
 /** Why a port lost a frame that it took. */
@@ -80,6 +86,7 @@ interface Table {
   readonly learn: (mac: Mac.Mac, socket: Socket, now: number) => void
   readonly find: (mac: Mac.Mac, now: number) => Socket | undefined
   readonly stations: Map<Mac.Mac, Station>
+  readonly notLearned: () => number
 }
 
 const ethernetHeaderBytes = 14
@@ -91,6 +98,7 @@ const makeTable = (ageingNanos: number, size: number): Table => {
   const stations = new Map<Mac.Mac, Station>()
   const isStale = (station: Station, now: number): boolean => now - station.heardAt > ageingNanos
   let sweptAt = -Infinity
+  let notLearned = 0
   // A full table is searched for stale entries at most once a second, or a flood of made-up addresses would be slow to serve.
   const hasRoom = (now: number): boolean => {
     if (stations.size < size) return true
@@ -101,9 +109,11 @@ const makeTable = (ageingNanos: number, size: number): Table => {
   }
   return {
     stations,
+    notLearned: () => notLearned,
     learn: (mac, socket, now) => {
-      if (Mac.isGroup(mac) || (!stations.has(mac) && !hasRoom(now))) return
-      stations.set(mac, { socket, heardAt: now })
+      if (Mac.isGroup(mac)) return
+      if (stations.has(mac) || hasRoom(now)) stations.set(mac, { socket, heardAt: now })
+      else notLearned += 1
     },
     find: (mac, now) => {
       const station = stations.get(mac)
@@ -182,7 +192,8 @@ export const make = (options: Options): Switch => {
       medium,
       queueFrames: options.queueFrames ?? defaultQueueFrames,
       bufferBytes: options.bufferBytes ?? defaultBufferBytes,
-      maxFrameBytes: Offload.maxFrameBytes(limits)
+      maxFrameBytes: Offload.maxFrameBytes(limits),
+      headroom: options.headroom ?? 0
     }),
     lost: { tooLong: 0, unsupported: 0, malformed: 0, reserved: 0, overflow: 0, closed: 0 }
   }))
@@ -204,6 +215,10 @@ export const make = (options: Options): Switch => {
   })
   return {
     ports: sockets.map(link),
-    table: () => new Map([...table.stations].map(([mac, { socket }]) => [mac, socket.name]))
+    table: () => new Map([...table.stations].map(([mac, { socket }]) => [mac, socket.name])),
+    notLearned: table.notLearned,
+    forget: (port) => {
+      for (const [mac, { socket }] of table.stations) if (socket.name === port) table.stations.delete(mac)
+    }
   }
 }

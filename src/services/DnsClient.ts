@@ -320,13 +320,18 @@ export const make = (options: Options): Effect.Effect<Dns.Dns["Service"], never,
   Effect.gen(function*() {
     const stack = yield* Netstack
     const resolver = new Resolver(options, yield* Effect.scope, yield* Clock.Clock)
-    const onStack = <A>(self: Effect.Effect<A, Dns.DnsError, Netstack>) => Effect.provideService(self, Netstack, stack)
+    const onStack = <A>(method: Dns.DnsError["method"], name: string, self: Effect.Effect<A, Dns.DnsError, Netstack>) =>
+      Effect.withSpan(Effect.provideService(self, Netstack, stack), `Dns.${method}`, {
+        captureStackTrace: false,
+        kind: "client",
+        attributes: { "dns.question.name": name }
+      })
     const lookUp = lookup(resolver, options)
     const ask = resolve(resolver)
     const nameOf = reverse(resolver, options)
     return Dns.make({
-      lookup: (host, family) => onStack(lookUp(host, family)),
-      resolve: (name, type) => onStack(ask(name, type)),
-      reverse: (address) => onStack(nameOf(address))
+      lookup: (host, family) => onStack("lookup", host, lookUp(host, family)),
+      resolve: (name, type) => onStack("resolve", name, ask(name, type)),
+      reverse: (address) => onStack("reverse", NetAddress.formatIp(address), nameOf(address))
     })
   })

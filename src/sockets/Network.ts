@@ -8,6 +8,8 @@
  * yield* Stream.runForEach(Network.changes, (change) => Console.log(change._tag))
  * ```
  */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as IpInterface from "effect/net/IpInterface"
@@ -19,9 +21,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as CoreReason from "../core/Reason.ts"
 import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
+import type { Lease } from "../workers/Lease.ts"
 import * as Readings from "../workers/Readings.ts"
 import type * as Stack from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
@@ -82,6 +86,17 @@ export interface RouteInput {
   /** Of two routes to one network the lower metric is taken; 0 if absent. */
   readonly metric?: number
   readonly source?: NetAddress.IpAddressInput
+  /** Where it comes from, for display; `static` if absent. */
+  readonly origin?: "static" | "dhcp"
+}
+
+export interface AddressOptions {
+  /** Where it comes from; `static` if absent. One from `dhcp` is given up when another host insists on it (RFC 5227 §2.4). */
+  readonly origin?: "static" | "dhcp"
+  /** How long it may be used; without end if absent. */
+  readonly validFor?: Duration.Input | undefined
+  /** Looks for another host that has it before it is used (RFC 5227 §2.1); as the stack does it if absent. */
+  readonly probe?: boolean | undefined
 }
 
 export interface Neighbor {
@@ -99,6 +114,9 @@ type CoreInterface = ReturnType<typeof Readings.interfaces>[number]
 type CoreRoute = AnswerOf<Extract<Request, { readonly _tag: "ListRoutes" }>>[number]
 type CoreNeighbor = AnswerOf<Extract<Request, { readonly _tag: "ListNeighbors" }>>[number]
 type Link = Parameters<Stack.Stack["attach"]>[0]
+
+/** What every link carries in one piece (RFC 791 §3.2). */
+const smallestMtu = 68
 
 const during =
   (operation: string) => <A, R>(self: Effect.Effect<A, CoreReason.Reason, R>): Effect.Effect<A, NetworkError, R> =>
@@ -140,20 +158,27 @@ export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface>, never, N
   return (yield* stack.read(Readings.interfaces)).map((self) => interfaceOf(self, links.get(self.id)))
 })
 
-/** Gives an interface an address; its network becomes a route. Answers at once, perhaps while the address is still probed. */
+/**
+ * Gives an interface an address, or one that it has another time; its network becomes a route. Answers at once, perhaps while the address is
+ * still probed.
+ */
 export const addAddress = (
   link: LinkId,
-  input: IpInterface.IpInterfaceInput
+  input: IpInterface.IpInterfaceInput,
+  { origin = "static", probe, validFor }: AddressOptions = {}
 ): Effect.Effect<void, NetworkError, Netstack> =>
   Effect.gen(function*() {
     const stack = yield* Netstack
+    const clock = yield* Clock.Clock
     const { address, prefixLength } = yield* parsed("addAddress")(IpInterface.fromInput(input))
     const request = {
       _tag: "AddAddress",
       link,
       address: Edge.addressOf(address),
       prefixLength,
-      origin: "static"
+      origin,
+      ...(validFor === undefined ? {} : { validUntil: Edge.instantAfter(clock, validFor) }),
+      ...(probe === undefined ? {} : { probe })
     } as const
     yield* during("addAddress")(stack.ask(request))
   })
@@ -203,6 +228,20 @@ export const removeAddress = (
     yield* during("removeAddress")(stack.ask({ _tag: "RemoveAddress", link, address }))
   })
 
+/** Makes the largest IP packet of an interface smaller than its link would carry, or as large again; answers what it is now. */
+export const setMtu = (link: LinkId, mtu: number): Effect.Effect<number, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const own = (yield* stack.links).find(({ id }) => id === link)
+    if (own === undefined) return yield* because("setMtu")(Effect.fail(new Failure.NotFound({ what: "interface" })))
+    if (!Number.isInteger(mtu) || mtu < smallestMtu) {
+      return yield* because("setMtu")(Effect.fail(new Failure.InvalidArgument({ detail: `an MTU of ${mtu}` })))
+    }
+    const possible = Math.min(mtu, own.mtu)
+    yield* during("setMtu")(stack.ask({ _tag: "LinkChanged", link, mtu: possible }))
+    return possible
+  })
+
 /** The routes, the most specific first. */
 export const routes: Effect.Effect<ReadonlyArray<Route>, NetworkError, Netstack> = Effect.gen(function*() {
   const stack = yield* Netstack
@@ -232,7 +271,8 @@ export const addRoute = (input: RouteInput): Effect.Effect<void, NetworkError, N
     const stack = yield* Netstack
     const route = yield* routeOf("addRoute", input)
     const source = input.source === undefined ? undefined : yield* because("addRoute")(Destination.ip(input.source))
-    yield* during("addRoute")(stack.ask({ _tag: "AddRoute", ...route, metric: input.metric ?? 0, source }))
+    const { metric = 0, origin = "static" } = input
+    yield* during("addRoute")(stack.ask({ _tag: "AddRoute", ...route, metric, source, origin }))
   })
 
 /** Takes away the routes to a network: all of them, or those by a gateway, or out of an interface. */
@@ -254,6 +294,51 @@ export const setAutoconfiguration = (link: LinkId, isOn: boolean): Effect.Effect
     const stack = yield* Netstack
     yield* during("setAutoconfiguration")(stack.ask({ _tag: "SetAutoconfiguration", link, isOn }))
   })
+
+/** Makes the stack a router for who sends to an interface, or not, whatever it was made with (`forwarding`). */
+export const setForwarding = (link: LinkId, isOn: boolean): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    yield* during("setForwarding")(stack.ask({ _tag: "SetForwarding", link, isOn }))
+  })
+
+export { Lease } from "../workers/Lease.ts"
+
+/** What DHCP servers have granted to the interfaces. */
+export const leases: Effect.Effect<ReadonlyArray<Lease>, never, Netstack> = Effect.flatMap(
+  Netstack,
+  (stack) => Effect.map(SubscriptionRef.get(stack.leases), (all) => [...all.values()])
+)
+
+/** The leases now, and all of them again whenever one changes. */
+export const leaseChanges: Stream.Stream<ReadonlyArray<Lease>, never, Netstack> = Stream.unwrap(
+  Effect.map(Netstack, (stack) => Stream.map(SubscriptionRef.changes(stack.leases), (all) => [...all.values()]))
+)
+
+/** Notes, or forgets, what an interface was granted, for who asks the network. It configures nothing. */
+export const setLease = (link: LinkId, lease: Lease | undefined): Effect.Effect<void, never, Netstack> =>
+  Effect.flatMap(Netstack, (stack) =>
+    SubscriptionRef.update(stack.leases, (all) => {
+      const others = Array.from(all).filter(([other]) => other !== link)
+      return new Map(lease === undefined ? others : [...others, [link, lease]])
+    }))
+
+export interface Resolvers {
+  readonly nameServers: ReadonlyArray<NetAddress.IpAddress>
+  /** To try behind names, without the dot at the end. */
+  readonly searchDomains: ReadonlyArray<string>
+}
+
+/** The name servers that the network has told of, by DHCP and by IPv6 routers, in the order in which to ask them. */
+export const resolvers: Effect.Effect<Resolvers, never, Netstack> = Effect.gen(function*() {
+  const stack = yield* Netstack
+  const granted = yield* leases
+  const { domains, servers } = yield* stack.read(Readings.advertisedResolvers)
+  return {
+    nameServers: [...granted.flatMap(({ nameServers }) => nameServers), ...servers.map(Edge.ipOf)],
+    searchDomains: Array.from(new Set([...granted.flatMap(({ searchDomains }) => searchDomains), ...domains]))
+  }
+})
 
 const neighborOf = ({ address, isRouter, link, mac, parked, state }: CoreNeighbor): Neighbor => ({
   link,

@@ -8,7 +8,7 @@ import type { News } from "../workers/Stack.ts"
 type CoreChange = Extract<News, { readonly _tag: "Notice" }>["change"]
 type CoreAddress = Parameters<typeof Edge.ipOf>[0]
 
-type AddressField = "address" | "prefix" | "remote" | "router"
+type AddressField = "address" | "prefix" | "local" | "remote" | "router"
 
 /** One change of the core on this side of the edge. */
 type AtEdge<C> = C extends CoreChange ? {
@@ -24,7 +24,7 @@ type AtEdge<C> = C extends CoreChange ? {
  */
 export type NetworkChange = AtEdge<CoreChange>
 
-const addressFields: ReadonlySet<string> = new Set<AddressField>(["address", "prefix", "remote", "router"])
+const addressFields: ReadonlySet<string> = new Set<AddressField>(["address", "prefix", "local", "remote", "router"])
 
 const fieldOf = ([name, value]: readonly [string, unknown]): readonly [string, unknown] => {
   if (addressFields.has(name)) return [name, Edge.ipOf(value as CoreAddress)]

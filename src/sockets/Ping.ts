@@ -72,15 +72,16 @@ export const ping: (
 ) => Effect.Effect<Pong, PingError, Netstack> = Effect.fn("Ping.ping")(
   function*(destination: NetAddress.IpAddressInput, options: Options = {}) {
     const stack = yield* Netstack
+    const { address, link } = yield* because(Destination.ipWithZone(destination, stack))
     const request = {
       _tag: "Ping",
-      destination: yield* because(Destination.ip(destination)),
+      destination: address,
       source: options.source === undefined ? undefined : yield* because(Destination.ip(options.source)),
       payload: options.payload ?? usualPayload,
       hopLimit: options.hopLimit,
       dontFragment: options.dontFragment ?? false,
       timeout: Edge.spanOf(options.timeout ?? Duration.seconds(1)),
-      link: options.link
+      link: options.link ?? link
     } as const
     const pong = yield* during(stack.ask(request))
     return { ...pong, from: Edge.ipOf(pong.from), roundTrip: Edge.durationOf(pong.roundTrip) }

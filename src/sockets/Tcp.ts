@@ -20,12 +20,16 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
+import * as Readings from "../workers/Readings.ts"
 import type { Stack } from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
+import * as Failure from "./Failure.ts"
+import * as HappyEyeballs from "./HappyEyeballs.ts"
 import { Netstack } from "./Netstack.ts"
 import * as TcpConnection from "./TcpConnection.ts"
 import { because, during, TcpError } from "./TcpError.ts"
 import * as TcpListener from "./TcpListener.ts"
+import * as Traced from "./Traced.ts"
 
 export { TcpError } from "./TcpError.ts"
 
@@ -43,6 +47,8 @@ export interface ConnectOptions {
   readonly closePolicy?: TcpConnection.ClosePolicy
   /** Knobs that differ from the stack's. */
   readonly options?: Edge.TcpOptions
+  /** How the addresses of a name are tried (RFC 8305 §8); nothing of it concerns an address. */
+  readonly happyEyeballs?: HappyEyeballs.Options
 }
 
 export interface ListenOptions {
@@ -85,15 +91,54 @@ const connectTo = (
     } as const
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        during("connect")(stack.askWithin(restore, request)),
+        during("connect")(Traced.opening(stack, (ticketed) => stack.askWithin(restore, request, ticketed))),
         (endpoint) => TcpConnection.make(stack, endpoint, options.closePolicy ?? "byExit")
       )
     )
   })
 
+/** The families of which the stack has an address beyond loopback; rfc: 8305 §3: a look-up for the others would be for nothing. */
+const usableFamilies = (all: ReturnType<typeof Readings.interfaces>): ReadonlyArray<HappyEyeballs.Family> => {
+  const own = all.flatMap(({ addresses, medium }) =>
+    medium === "loopback" ? [] : addresses.map(({ address }) => address)
+  )
+  const families: ReadonlyArray<HappyEyeballs.Family> = [6, 4]
+  const usable = families.filter((family) =>
+    own.some((address) => Edge.familyOf(address) === family && !Edge.isLinkLocal(address))
+  )
+  return usable.length > 0 ? usable : families
+}
+
+/** A program that gives an address to come from has said by which family to go. */
+const familiesOf = (
+  all: ReturnType<typeof Readings.interfaces>,
+  local: Destination.Destination["address"] | undefined
+): ReadonlyArray<HappyEyeballs.Family> => local === undefined ? usableFamilies(all) : [Edge.familyOf(local)]
+
+const connectByName = (
+  stack: Stack,
+  { name, port }: Destination.Named,
+  options: ConnectOptions
+): Effect.Effect<TcpConnection.TcpConnection, TcpError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { link, localAddress } = options
+    const local = localAddress === undefined ? undefined : yield* because("connect")(Destination.ip(localAddress))
+    const reason = new Failure.NameNotResolved({ host: name, detail: "it has no addresses" })
+    return yield* HappyEyeballs.connect({
+      families: familiesOf(yield* stack.read(Readings.interfaces), local),
+      lookUp: (family) => because("connect")(Destination.lookUp(name, family === 6 ? "IPv6" : "IPv4")),
+      rank: (destinations) => Effect.orDie(stack.ask({ _tag: "RankDestinations", destinations, link })),
+      attempt: (address) => connectTo(stack, { address, port, link: undefined }, options),
+      noAddress: new TcpError({ operation: "connect", reason })
+    }, options.happyEyeballs)
+  })
+
 /**
- * Opens a connection and is done when it is established; the scope closes it. A name that stands for several addresses is
- * tried one after the other, and the last failure counts.
+ * Opens a connection and is done when it is established; the scope closes it.
+ *
+ * A name is looked up for both families at once, its addresses are sorted (RFC 6724) and tried with the families in turn, each beside
+ * those before it after 250 ms; the first that connects is taken and the others are aborted (RFC 8305). When all fail, the last
+ * failure counts.
  *
  * Fails with `TcpError`, whose reason is `ConnectionRefused`, `TimedOut`, `Unreachable`, `AddressNotAvailable`, `AddressInUse`,
  * `PortsExhausted`, `NameNotResolved`, `InvalidArgument` or one of `Failure.Any` that tells of the stack itself.
@@ -109,11 +154,12 @@ export const connect: (
 ) => Effect.Effect<TcpConnection.TcpConnection, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.connect")(
   function*(to: Destination.Input, options: ConnectOptions = {}) {
     const stack = yield* Netstack
-    const [first, ...others] = yield* because("connect")(Destination.resolve(to))
-    return yield* others.reduce(
-      (attempt, destination) => Effect.catch(attempt, () => connectTo(stack, destination, options)),
-      connectTo(stack, first, options)
-    )
+    const target = yield* because("connect")(Destination.parse(to, stack))
+    const connection = yield* "name" in target
+      ? connectByName(stack, target, options)
+      : connectTo(stack, target, options)
+    yield* Traced.annotated(stack, () => Traced.ends(connection.local, connection.remote, "client"))
+    return connection
   }
 )
 
@@ -144,11 +190,13 @@ export const listen: (
       options: Edge.tcpOptionsOf(options.options ?? {}),
       link: options.link
     } as const
-    return yield* Effect.uninterruptibleMask((restore) =>
+    const listener = yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         during("listen")(stack.askWithin(restore, request)),
         (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
       )
     )
+    yield* Traced.annotated(stack, () => Traced.listening(listener.address))
+    return listener
   }
 )

@@ -17,6 +17,7 @@ import * as Edge from "../workers/Edge.ts"
 import type { Stack } from "../workers/Stack.ts"
 import * as TcpConnection from "./TcpConnection.ts"
 import * as TcpError from "./TcpError.ts"
+import * as Traced from "./Traced.ts"
 
 export interface ServeOptions {
   /** Connections that are handled at once; further ones wait in the backlog. Unlimited if absent. */
@@ -85,7 +86,7 @@ class Listener implements TcpListener {
   private take(block: boolean) {
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block }),
+        Traced.accepting(this.stack, this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block })),
         (endpoint) => TcpConnection.make(this.stack, endpoint, this.policy)
       )
     )
@@ -122,12 +123,16 @@ class Listener implements TcpListener {
         const made = TcpConnection.within(this.stack, endpoint, this.policy, scope)
         const release = (exit: Exit.Exit<unknown, unknown>) =>
           Effect.andThen(Scope.close(scope, exit), places.release(1))
-        const handled = Effect.flatMap(made, handler)
+        const handled = Effect.flatMap(
+          made,
+          (connection) => Traced.within(this.stack, connection.id, handler(connection))
+        )
         return Effect.catchCause(Effect.onExit(Scope.provide(handled, scope), release), logFailure)
       })
     const serveNext = (fibers: FiberSet.FiberSet) =>
       Effect.uninterruptibleMask((restore) => {
-        const accepted = this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block: true })
+        const asked = this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block: true })
+        const accepted = Traced.accepting(this.stack, asked)
         const placed = Effect.andThen(
           restore(places.take(1)),
           Effect.onError(TcpError.during("accept")(accepted), () => places.release(1))

@@ -7,7 +7,7 @@ import type * as CoreReason from "../core/Reason.ts"
 import * as Failure from "./Failure.ts"
 
 export class UdpError extends Schema.TaggedError<UdpError>()("UdpError", {
-  operation: Schema.Literals(["bind", "connect", "disconnect", "send", "receive", "options"]),
+  operation: Schema.Literals(["bind", "connect", "disconnect", "send", "receive", "join", "options"]),
   reason: Failure.Any
 }) {
   override get message(): string {

@@ -44,9 +44,29 @@ export interface SendOptions {
   readonly source?: NetAddress.IpAddressInput
 }
 
+/** Which interface, and which sources of a group; any source if neither list is given. */
+export interface JoinOptions {
+  /** The number of the interface; the socket's, that of a route to the group, or the only one, if absent. */
+  readonly link?: number
+  /** Only from these (RFC 4607). */
+  readonly from?: ReadonlyArray<NetAddress.IpAddressInput>
+  /** From all but these. */
+  readonly except?: ReadonlyArray<NetAddress.IpAddressInput>
+}
+
+/** A group that a socket listens to. */
+export interface Membership {
+  readonly group: NetAddress.IpAddress
+  readonly link: number
+  /** `include`: from the sources alone; `exclude`: from all others. */
+  readonly mode: "include" | "exclude"
+  readonly sources: ReadonlyArray<NetAddress.IpAddress>
+}
+
 /** A socket's state, for inspection; lengths in bytes. */
 export interface UdpInfo extends Pick<Info, "datagramsWaiting" | "bytesWaiting" | "datagramsDropped" | "bytesUnsent"> {
   readonly options: Info["options"]
+  readonly memberships: ReadonlyArray<Membership>
   /** The far side of a connected socket. */
   readonly remote: NetAddress.InetAddress | undefined
 }
@@ -80,6 +100,15 @@ export interface UdpSocket {
   /** Fixes the far side: other senders are not heard any more, and ICMP errors fail calls. */
   readonly connect: (to: Destination.Input) => Effect.Effect<void, UdpError.UdpError>
   readonly disconnect: Effect.Effect<void, UdpError.UdpError>
+  /**
+   * Listens to a multicast group on an interface; the routers of its link hear of it (IGMPv3, MLDv2). Joining again changes the sources. The group is left with
+   * {@link leave}, or with the socket. Fails with `LimitReached` beyond the bounds `multicastGroups` and `multicastSources`.
+   */
+  readonly join: (group: NetAddress.IpAddressInput, options?: JoinOptions) => Effect.Effect<void, UdpError.UdpError>
+  readonly leave: (
+    group: NetAddress.IpAddressInput,
+    options?: Pick<JoinOptions, "link">
+  ) => Effect.Effect<void, UdpError.UdpError>
   readonly setOptions: (options: UdpOptions) => Effect.Effect<void, UdpError.UdpError>
   readonly info: Effect.Effect<UdpInfo, UdpError.UdpError>
   /** Datagrams as they come. */
@@ -98,6 +127,13 @@ const datagramOf = (datagram: CoreDatagram): Datagram => ({
   link: datagram.link,
   hopLimit: datagram.hopLimit,
   trafficClass: datagram.trafficClass
+})
+
+const membershipOf = ({ filter: { mode, sources }, group, link }: Info["memberships"][number]): Membership => ({
+  group: Edge.ipOf(group),
+  link,
+  mode,
+  sources: sources.map(Edge.ipOf)
 })
 
 const isWouldBlock = (error: UdpError.UdpError): boolean => error.reason._tag === "WouldBlock"
@@ -127,6 +163,7 @@ class Socket implements UdpSocket {
       socket: this.id,
       remote: remote?.address,
       remotePort: remote?.port ?? 0,
+      link: remote?.link,
       bytes,
       source,
       block
@@ -147,7 +184,7 @@ class Socket implements UdpSocket {
     }
     const because = UdpError.because("send")
     return Effect.gen({ self: this }, function*() {
-      const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to)))[0]
+      const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to, this.stack)))[0]
       const from = source === undefined ? undefined : yield* because(Destination.ip(source))
       yield* this.transmit(bytes, remote, from, block)
     })
@@ -186,14 +223,43 @@ class Socket implements UdpSocket {
 
   connect(to: Destination.Input): Effect.Effect<void, UdpError.UdpError> {
     return Effect.gen({ self: this }, function*() {
-      const [{ address, port }] = yield* UdpError.because("connect")(Destination.resolve(to))
-      const request = { _tag: "UdpConnect", socket: this.id, remote: address, remotePort: port } as const
+      const [{ address, link, port }] = yield* UdpError.because("connect")(Destination.resolve(to, this.stack))
+      const request = { _tag: "UdpConnect", socket: this.id, remote: address, remotePort: port, link } as const
       yield* UdpError.during("connect")(this.stack.ask(request))
     })
   }
 
   get disconnect(): Effect.Effect<void, UdpError.UdpError> {
     return UdpError.during("disconnect")(this.stack.ask({ _tag: "UdpDisconnect", socket: this.id }))
+  }
+
+  private setFilter(
+    input: NetAddress.IpAddressInput,
+    mode: Membership["mode"],
+    listed: ReadonlyArray<NetAddress.IpAddressInput>,
+    on: number | undefined
+  ): Effect.Effect<void, UdpError.UdpError> {
+    const because = UdpError.because("join")
+    return Effect.gen({ self: this }, function*() {
+      const { address: group, link } = yield* because(Destination.ipWithZone(input, this.stack))
+      const sources = yield* Effect.forEach(listed, (source) => because(Destination.ip(source)))
+      const request = { _tag: "UdpSetFilter", socket: this.id, group, link: on ?? link, mode, sources } as const
+      yield* UdpError.during("join")(this.stack.ask(request))
+    })
+  }
+
+  join(group: NetAddress.IpAddressInput, options: JoinOptions = {}): Effect.Effect<void, UdpError.UdpError> {
+    const { except, from, link } = options
+    return from === undefined
+      ? this.setFilter(group, "exclude", except ?? [], link)
+      : this.setFilter(group, "include", from, link)
+  }
+
+  leave(
+    group: NetAddress.IpAddressInput,
+    options: Pick<JoinOptions, "link"> = {}
+  ): Effect.Effect<void, UdpError.UdpError> {
+    return this.setFilter(group, "include", [], options.link)
   }
 
   setOptions(options: UdpOptions): Effect.Effect<void, UdpError.UdpError> {
@@ -204,12 +270,13 @@ class Socket implements UdpSocket {
     const answer = UdpError.during("options")(this.stack.ask({ _tag: "UdpGetInfo", socket: this.id }))
     return Effect.map(
       answer,
-      ({ bytesUnsent, bytesWaiting, datagramsDropped, datagramsWaiting, options, ...info }) => ({
+      ({ bytesUnsent, bytesWaiting, datagramsDropped, datagramsWaiting, memberships, options, ...info }) => ({
         bytesUnsent,
         bytesWaiting,
         datagramsDropped,
         datagramsWaiting,
         options,
+        memberships: memberships.map(membershipOf),
         remote: info.remote === undefined ? undefined : Edge.inetOf(info.remote, info.remotePort)
       })
     )

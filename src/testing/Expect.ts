@@ -9,161 +9,21 @@
  * Expect.eventually(simulation, "the connection is gone", () => Expect.connections(host, {}), Time.seconds(120))
  * ```
  */
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Counter from "../core/Counter.ts"
 import type * as Drop from "../core/Drop.ts"
 import type { StateName } from "../core/tcp/Info.ts"
 import * as Time from "../core/Time.ts"
-import { describePacket } from "./describePacket.ts"
 import type { Host } from "./Host.ts"
-import * as Packet from "./Packet.ts"
 import type { Simulation } from "./Simulator.ts"
-import { type Entry, Trace } from "./Trace.ts"
+import { type Amount, amounts, states, Unmet } from "./Unmet.ts"
 
-/** An expectation was not met. */
-export class Unmet extends Data.TaggedError("Unmet")<{ readonly expected: string; readonly found: string }> {
-  override get message(): string {
-    return `expected ${this.expected}\n${this.found}`
-  }
-}
-
-/**
- * What is expected of a value: a value like it, a test, a regular expression for text, or for a record, of any of its parts.
- */
-export type Pattern<A> =
-  | ((value: A) => boolean)
-  | (A extends string ? A | RegExp
-    : A extends Uint8Array ? A :
-    A extends object ? { readonly [K in keyof A]?: Pattern<A[K]> }
-    : A)
-
-export type PacketPattern = Pattern<Packet.Packet>
-
-/** Frames, a trace, or entries of one. */
-export type Frames = Trace | ReadonlyArray<Uint8Array | Entry>
-
-const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
-
-/** Where a value is not as expected: the path to the part; `undefined` if it is. */
-const mismatch = (value: unknown, pattern: unknown, path: string): string | undefined => {
-  if (typeof pattern === "function") return pattern(value) === true ? undefined : `${path} is ${show(value)}`
-  if (pattern instanceof RegExp) return pattern.test(String(value)) ? undefined : `${path} is ${show(value)}`
-  if (pattern instanceof Uint8Array) {
-    return value instanceof Uint8Array && equalBytes(value, pattern) ? undefined : `${path} is ${show(value)}`
-  }
-  if (typeof pattern !== "object" || pattern === null) {
-    return Object.is(value, pattern) ? undefined : `${path} is ${show(value)}`
-  }
-  if (typeof value !== "object" || value === null) return `${path} is ${show(value)}`
-  for (const [key, part] of Object.entries(pattern)) {
-    const wrong = mismatch((value as Record<string, unknown>)[key], part, path === "" ? key : `${path}.${key}`)
-    if (wrong !== undefined) return wrong
-  }
-  return undefined
-}
-
-const show = (value: unknown): string =>
-  value === undefined
-    ? "absent"
-    : value instanceof Uint8Array
-    ? `${value.length} bytes`
-    : typeof value === "function"
-    ? "as a test tells"
-    : value instanceof RegExp
-    ? String(value)
-    : typeof value === "object" && value !== null
-    ? `{ ${Object.entries(value).map(([key, part]) => `${key}: ${show(part)}`).join(", ")} }`
-    : JSON.stringify(value)
-
-/** A frame with its packet, and how it was introduced. */
-interface Seen {
-  readonly frame: Uint8Array
-  readonly packet: Packet.Packet
-  readonly prefix: string
-}
-
-const prefixOf = ({ at, from, happening, to }: Entry): string =>
-  `${Time.toMillis(at).toFixed(3).padStart(10)} ms ${from} ${
-    happening === "lost" ? "lost on the way to" : happening
-  } ${to} `
-
-/** Of a trace only what was sent, once each; the same frame arrives or is lost later. */
-const seen = (frames: Frames): ReadonlyArray<Seen> => {
-  const all = frames instanceof Trace ? frames.entries.filter(({ happening }) => happening === "sent") : frames
-  return all.map((each) => {
-    const frame = each instanceof Uint8Array ? each : each.frame
-    return { frame, packet: Packet.read(frame), prefix: each instanceof Uint8Array ? "" : prefixOf(each) }
-  })
-}
-
-/** Frames in one line each; for a failure the last ones will do. */
-const mostShown = 40
-
-/** A list of frames, one a line. */
-export const render = (frames: Frames): string => listed(seen(frames), () => "")
-
-const listed = (all: ReadonlyArray<Seen>, note: (each: Seen) => string): string => {
-  const shown = all.slice(-mostShown)
-  const before = all.length - shown.length
-  const lines = shown.map((each) => `  ${each.prefix}${describePacket(each.packet)}${note(each)}`)
-  return [...(before > 0 ? [`  … ${before} frames before`] : []), ...lines].join("\n")
-}
-
-const among = (all: ReadonlyArray<Seen>, pattern: PacketPattern): string =>
-  all.length === 0
-    ? "but there was none"
-    : `among\n${listed(all, ({ packet }) => `   (${mismatch(packet, pattern, "")})`)}`
-
-const matches = (pattern: PacketPattern) => ({ packet }: Seen): boolean => mismatch(packet, pattern, "") === undefined
-
-/** Expects a frame that is like the pattern; answers the first one. */
-export const frame = (frames: Frames, pattern: PacketPattern): Packet.Packet => {
-  const all = seen(frames)
-  const found = all.find(matches(pattern))
-  if (found !== undefined) return found.packet
-  throw new Unmet({ expected: `a frame like ${show(pattern)}`, found: among(all, pattern) })
-}
-
-/** Expects frames that are like the patterns, in this order; others may be in between. */
-export const sequence = (frames: Frames, patterns: ReadonlyArray<PacketPattern>): ReadonlyArray<Packet.Packet> => {
-  const all = seen(frames)
-  let from = 0
-  return patterns.map((pattern, number) => {
-    const index = all.findIndex((each, i) => i >= from && matches(pattern)(each))
-    const rest = all.slice(from)
-    from = index + 1
-    if (index >= 0) return all[index]!.packet
-    throw new Unmet({
-      expected: `then a frame like ${show(pattern)} (number ${number + 1})`,
-      found: among(rest, pattern)
-    })
-  })
-}
-
-/** Expects that no frame is like the pattern. */
-export const noFrame = (frames: Frames, pattern: PacketPattern = () => true): void => {
-  const wrong = seen(frames).filter(matches(pattern))
-  if (wrong.length === 0) return
-  throw new Unmet({ expected: `no frame like ${show(pattern)}`, found: `but there was\n${listed(wrong, () => "")}` })
-}
-
-type Amount = number | ((value: number) => boolean)
-
-const amounts = <Name extends string>(
-  what: string,
-  expected: Readonly<Partial<Record<Name, Amount>>>,
-  read: (name: Name) => number
-): void => {
-  const wrong = (Object.entries<Amount | undefined>(expected) as Array<[Name, Amount]>).filter(([name, amount]) =>
-    mismatch(read(name), amount, name) !== undefined
-  )
-  if (wrong.length === 0) return
-  const found = wrong.map(([name]) => `${name} is ${read(name)}`).join(", ")
-  throw new Unmet({ expected: `${what} ${show(Object.fromEntries(wrong))}`, found: `but ${found}` })
-}
+/** The same for the hosts of a running network. */
+export * as network from "./ExpectNetwork.ts"
+export type { PacketPattern, Pattern } from "./Like.ts"
+export { frame, type Frames, noFrame, render, sequence } from "./Seen.ts"
+export { Unmet } from "./Unmet.ts"
 
 /** Expects counters of a host: values, or tests of them. */
 export const counters = (host: Host, expected: Readonly<Partial<Record<Counter.Name, Amount>>>): void =>
@@ -174,17 +34,8 @@ export const drops = (host: Host, expected: Readonly<Partial<Record<Drop.DropRea
   amounts("drops", expected, (reason) => host.dropCount(reason))
 
 /** Expects as many connections of a host in these states, and none in any other; listeners do not count. */
-export const connections = (host: Host, expected: Readonly<Partial<Record<StateName, number>>>): void => {
-  const found = host.connections()
-  const names = new Set([...found.keys(), ...(Object.keys(expected) as ReadonlyArray<StateName>)])
-  const wrong = [...names].filter((name) => (found.get(name) ?? 0) !== (expected[name] ?? 0))
-  if (wrong.length === 0) return
-  const there = [...found].map(([name, count]) => `${count} in ${name}`).join(", ")
-  throw new Unmet({
-    expected: `connections ${show(expected)}`,
-    found: `but there ${there === "" ? "were none" : `were ${there}`}`
-  })
-}
+export const connections = (host: Host, expected: Readonly<Partial<Record<StateName, number>>>): void =>
+  states(expected, host.connections())
 
 /** Whether a check is met now: it answers true or nothing, and does not throw {@link Unmet}. */
 const isMet = (check: () => unknown): boolean => {

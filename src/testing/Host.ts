@@ -21,7 +21,6 @@ import type { Reason } from "../core/Reason.ts"
 import { noTicket, type Request, type Ticket } from "../core/Request.ts"
 import * as State from "../core/State.ts"
 import type { StateName } from "../core/tcp/Info.ts"
-import type { Entry } from "../core/tcp/State.ts"
 import * as Time from "../core/Time.ts"
 import * as Address from "../wire/Address.ts"
 import * as Frame from "../wire/Frame.ts"
@@ -29,6 +28,8 @@ import * as Gather from "../wire/Gather.ts"
 import * as Alarms from "../workers/Alarms.ts"
 import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
+import { connectionsOf } from "./connectionsOf.ts"
+import * as Cut from "./Cut.ts"
 import { interfaceOf, type InterfaceOptions, type Options, seedBytes } from "./HostOptions.ts"
 
 export { type InterfaceOptions, macOf, type Options } from "./HostOptions.ts"
@@ -208,12 +209,7 @@ export class Host {
 
   /** How many TCP connections there are in each state, half-open ones and those in TIME-WAIT included; listeners are not. */
   connections(): ReadonlyMap<StateName, number> {
-    const counts = new Map<StateName, number>()
-    for (const entry of this.state.tcp.entries.values()) {
-      const name = stateOf(entry)
-      counts.set(name, (counts.get(name) ?? 0) + 1)
-    }
-    return counts
+    return connectionsOf(this.state)
   }
 
   /** Bytes that the host holds for a pool of its memory account, or for all. */
@@ -289,20 +285,14 @@ export class Host {
     const { credit, link, packet, size } = transmit
     const events: Array<Event> = []
     if (link === loopback) events.push({ _tag: "Frame", link, frame: joined(packet), receivedAt: this.time })
-    else this.port(link).frames.push(...this.cut(link, packet))
+    else this.port(link).frames.push(...Cut.frames(packet, this.isEthernet(link)))
     const credits = credit === undefined ? [] : [credit]
     events.push({ _tag: "Request", ticket: noTicket, request: { _tag: "Sent", link, bytes: size, credits } })
     this.run(events)
   }
 
-  private cut(link: LinkId, packet: Gather.Outgoing): Array<Frame.Frame> {
-    const headerLength = this.state.device.interfaces.get(link)?.medium === "ethernet" ? 14 : 0
-    const bytes = new Uint8Array(Gather.segmentsSize(packet, 0))
-    const bounds: Array<number> = []
-    Gather.segments(packet, headerLength, 0, { bytes, at: 0, end: bytes.length, gap: 0 }, true, bounds)
-    const frames: Array<Frame.Frame> = []
-    for (let i = 0; i < bounds.length; i += 2) frames.push(Frame.plain(bytes, bounds[i], bounds[i + 1]))
-    return frames
+  private isEthernet(link: LinkId): boolean {
+    return this.state.device.interfaces.get(link)?.medium === "ethernet"
   }
 
   private answer(reply: Extract<Output, { readonly _tag: "Reply" }>): void {
@@ -310,17 +300,6 @@ export class Host {
     if (answer === undefined) return
     answer.outcome = outcomeOf(reply)
     this.waiting.delete(reply.ticket)
-  }
-}
-
-const stateOf = (entry: Entry): StateName => {
-  switch (entry._tag) {
-    case "Connection":
-      return entry.state
-    case "HalfOpen":
-      return "SYN-RECEIVED"
-    case "TimeWait":
-      return "TIME-WAIT"
   }
 }
 

@@ -4,11 +4,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
-import type { Settings } from "../link/Faults.ts"
 import * as Random from "../link/Random.ts"
 import type * as Mac from "../wire/Mac.ts"
 import {
   type Direction,
+  type Faults,
   type HostDescription,
   type InterfaceDescription,
   type LinkDescription,
@@ -56,14 +56,14 @@ export interface PlannedLink {
   readonly name: string
   readonly ends: readonly [End, End]
   readonly mtu: number
-  readonly faults: Readonly<Record<Direction, Settings>>
+  readonly faults: Readonly<Record<Direction, Faults>>
 }
 
 export interface PlannedChange {
   /** Milliseconds from the start. */
   readonly at: number
   readonly link: string
-  readonly faults: Settings | undefined
+  readonly faults: Faults | undefined
   readonly directions: ReadonlyArray<Direction>
   readonly partition: boolean | undefined
 }
@@ -114,13 +114,19 @@ interface DraftSwitch {
   ports: number
 }
 
+/** Hosts, then routers, which are hosts that forward. */
+const hostsOf = ({ hosts, routers = {} }: Topology): ReadonlyArray<readonly [string, HostDescription]> => [
+  ...Object.entries(hosts),
+  ...Object.entries(routers).map(([name, router]) => [name, { ...router, forwarding: true }] as const)
+]
+
 /** A topology while its names are looked up. */
 class Draft {
   readonly hosts: ReadonlyArray<DraftHost>
   readonly switches: ReadonlyArray<DraftSwitch>
 
   constructor(topology: Topology) {
-    this.hosts = Object.entries(topology.hosts).map(([name, description]) => ({
+    this.hosts = hostsOf(topology).map(([name, description]) => ({
       name,
       description,
       interfaces: interfacesOf(description).map(([name, description]) => ({
@@ -167,10 +173,10 @@ class Draft {
   }
 }
 
-/** The settings alone, without what else a link has. */
-const settingsOf = (
-  { back: _back, between: _between, forth: _forth, mtu: _mtu, ...settings }: LinkDescription
-): Settings => settings
+/** The faults alone, without what else a link has. */
+const faultsOf = (
+  { back: _back, between: _between, forth: _forth, mtu: _mtu, ...faults }: LinkDescription
+): Faults => faults
 
 const mtuOf = (draft: Draft, { mtu }: LinkDescription, ends: ReadonlyArray<End>): number =>
   ends.reduce(
@@ -190,7 +196,7 @@ const planLinks = (topology: Topology, draft: Draft): ReadonlyArray<PlannedLink>
     }
     const [first, second] = description.between
     const ends = [resolve(first), resolve(second)] as const
-    const both = settingsOf(description)
+    const both = faultsOf(description)
     const link: PlannedLink = {
       name,
       ends,
@@ -225,9 +231,12 @@ const planChanges = ({ changes = [], links }: Topology): ReadonlyArray<PlannedCh
     return { at: Duration.toMillis(at), link, faults, directions, partition }
   }).toSorted((a, b) => a.at - b.at)
 
-const checkNames = ({ hosts, switches = {} }: Topology): void => {
+const checkNames = ({ hosts, routers = {}, switches = {} }: Topology): void => {
+  for (const name of Object.keys(routers)) {
+    if (name in hosts) throw failed(`router ${name}`, "a host has the same name")
+  }
   for (const name of Object.keys(switches)) {
-    if (name in hosts) throw failed(`switch ${name}`, "a host has the same name")
+    if (name in hosts || name in routers) throw failed(`switch ${name}`, "a host has the same name")
   }
 }
 

@@ -57,7 +57,7 @@ const ended = (
 export const run = (text: string, options: RunOptions = {}): Outcome => {
   let session: Session | undefined
   try {
-    const syntax = parseScript(text)
+    const syntax = parseScript(text, new Map(Object.entries(options.definitions ?? {})))
     const settings = settingsOf(syntax.options, options)
     session = new Session(settings)
     for (const what of settings.unknown) session.skips.push({ line: 1, what: `option: ${what}` })
@@ -69,7 +69,7 @@ export const run = (text: string, options: RunOptions = {}): Outcome => {
     if (error instanceof SyntaxFault) return ended("invalid", error.line, error.message, session)
     if (error instanceof Failure) return ended("failed", error.line, error.message, session, error.differences)
     const line = session?.line ?? 1
-    if (error instanceof Unsupported) return ended("skipped", line, error.message, session)
+    if (error instanceof Unsupported) return ended("skipped", error.line ?? line, error.message, session)
     return ended("failed", line, error instanceof Error ? error.stack ?? error.message : String(error), session)
   }
 }

@@ -13,7 +13,7 @@
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import * as Time from "../core/Time.ts"
-import type { Settings, Statistics } from "../link/Faults.ts"
+import type { Statistics } from "../link/Faults.ts"
 import * as Random from "../link/Random.ts"
 import { Bridge } from "./Bridge.ts"
 import { Heap } from "./Heap.ts"
@@ -22,7 +22,8 @@ import { type Interceptor, Lane, type Receiver, type Timeline } from "./Lane.ts"
 import { hostOf, type Listener, Node } from "./Node.ts"
 import * as Plan from "./Plan.ts"
 import * as Program from "./Program.ts"
-import { type Direction, type Topology, TopologyError } from "./Topology.ts"
+import { settingsOf } from "./settingsOf.ts"
+import { type Direction, type Faults, type Topology, TopologyError } from "./Topology.ts"
 import { type Detail, Trace } from "./Trace.ts"
 
 export interface Options {
@@ -49,7 +50,7 @@ export class TimeLimit extends Data.TaggedError("TimeLimit")<{ readonly waiting:
 /** A link of a running simulation. */
 export interface SimulatedLink {
   /** Replaces the settings of one direction, or of both, from the next frame on. */
-  readonly set: (settings: Settings, direction?: Direction) => void
+  readonly set: (faults: Faults, direction?: Direction) => void
   /** From now on every frame is lost. Frames under way arrive. */
   readonly partition: (direction?: Direction) => void
   readonly heal: (direction?: Direction) => void
@@ -85,7 +86,7 @@ const linkOf = (lanes: Lanes): SimulatedLink => {
       path.partitioned = partitioned
     })
   return {
-    set: (settings, direction) => each(direction, ({ path }) => path.set(settings)),
+    set: (faults, direction) => each(direction, ({ path }) => path.set(settingsOf(faults))),
     partition: part(true),
     heal: part(false),
     intercept: (direction, interceptor) => {
@@ -141,7 +142,7 @@ export class Simulation {
             from: nameOf(plan, from),
             to: nameOf(plan, to)
           },
-          faults: faults[direction],
+          faults: settingsOf(faults[direction]),
           seed,
           stream: Random.streamOf(`${name} ${direction}`),
           timeline: this.timeline,

@@ -17,6 +17,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Capture from "../link/Capture.ts"
@@ -30,8 +31,11 @@ import type * as Network from "../sockets/Network.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as EntropySource from "../workers/EntropySource.ts"
 import type { Stack } from "../workers/Stack.ts"
+import { Artifacts } from "./Artifacts.ts"
+import { FlightRecorder } from "./FlightRecorder.ts"
 import { type Intercepted, interceptLink, type Interceptor } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
+import { settingsOf } from "./settingsOf.ts"
 import * as Topology from "./Topology.ts"
 import { type Detail, Trace, type Way } from "./Trace.ts"
 import * as VirtualTime from "./VirtualTime.ts"
@@ -52,7 +56,7 @@ export interface Options {
 /** A link of a running network. */
 export interface TestLink {
   /** Replaces the faults of one direction, or of both, from the next frame on. */
-  readonly set: (faults: Faults.Settings, direction?: Topology.Direction) => Effect.Effect<void>
+  readonly set: (faults: Topology.Faults, direction?: Topology.Direction) => Effect.Effect<void>
   /** From now on every frame is lost, of one direction or of both. Frames under way arrive. */
   readonly partition: (direction?: Topology.Direction) => Effect.Effect<void>
   /** Every frame is lost, and the host at the first end is told that its link is down. */
@@ -69,6 +73,8 @@ export class TestNetwork extends Context.Service<TestNetwork, {
   readonly seed: number
   readonly hosts: ReadonlyMap<string, Stack>
   readonly links: ReadonlyMap<string, TestLink>
+  /** By the name of a link that one; by the name of a host, a router or a switch all that lead there. */
+  readonly linksAt: ReadonlyMap<string, ReadonlyArray<TestLink>>
   readonly trace: Trace
 }>()("effect-netstack/testing/TestNetwork") {}
 
@@ -107,6 +113,57 @@ export const on = (host: string) =>
 export const link = (name: string): Effect.Effect<TestLink, Topology.TopologyError, TestNetwork> =>
   Effect.flatMap(TestNetwork, ({ links }) => found("link", name, links))
 
+const each = (
+  name: string,
+  change: (link: TestLink) => Effect.Effect<void>
+): Effect.Effect<void, Topology.TopologyError, TestNetwork> =>
+  Effect.gen(function*() {
+    const { linksAt } = yield* TestNetwork
+    yield* Effect.forEach(yield* found("link, host or switch", name, linksAt), change, { discard: true })
+  })
+
+/**
+ * From now on every frame is lost on a link; or on all links of a host or a switch, which cuts it off.
+ *
+ * @example
+ * ```ts
+ * yield* TestNetwork.partition("server")
+ * yield* Effect.sleep("30 seconds")
+ * yield* TestNetwork.heal("server")
+ * ```
+ */
+export const partition = (
+  name: string,
+  direction?: Topology.Direction
+): Effect.Effect<void, Topology.TopologyError, TestNetwork> => each(name, (link) => link.partition(direction))
+
+/** Ends a {@link partition}, also one that the host was told of. */
+export const heal = (
+  name: string,
+  direction?: Topology.Direction
+): Effect.Effect<void, Topology.TopologyError, TestNetwork> => each(name, (link) => link.heal(direction))
+
+/** Replaces the faults of a link, or of all links of a host or a switch, from the next frame on. */
+export const setFaults = (
+  name: string,
+  faults: Topology.Faults,
+  direction?: Topology.Direction
+): Effect.Effect<void, Topology.TopologyError, TestNetwork> => each(name, (link) => link.set(faults, direction))
+
+/** Links by their own names, and by those of what they join. */
+const linksByName = (plan: Plan.Plan, links: ReadonlyMap<string, TestLink>): TestNetwork["Service"]["linksAt"] => {
+  const byName = new Map<string, Array<TestLink>>()
+  const add = (name: string, link: TestLink) => byName.set(name, [...byName.get(name) ?? [], link])
+  for (const { ends, name } of plan.links) {
+    for (const end of ends) {
+      const owner = end._tag === "Port" ? plan.switches[end.switch]!.name : plan.hosts[end.host]!.name
+      add(owner, links.get(name)!)
+    }
+  }
+  for (const [name, link] of links) byName.set(name, [link])
+  return byName
+}
+
 /** Joins two links that nobody else opens, as a cable between two switches does. */
 const patch = ([one, two]: readonly [Link, Link]): Effect.Effect<void, LinkError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -132,7 +189,7 @@ const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switc
   const { ends: [first, second], faults, mtu, name } = planned
   const faulty = (link: Link, sendsForth: boolean) => {
     const [send, receive] = sendsForth ? [faults.forth, faults.back] : [faults.back, faults.forth]
-    const made = Faults.make({ ...link, name }, { seed, send, receive })
+    const made = Faults.make({ ...link, name }, { seed, send: settingsOf(send), receive: settingsOf(receive) })
     const { intercept, link: intercepted } = interceptLink(made.link)
     return { faults: made, intercept, sendsForth, joined: undefined, link: intercepted }
   }
@@ -149,11 +206,19 @@ const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switc
   return { ...made, plugs: second._tag === "Port" ? [own] : [own, [second, there]] }
 }
 
+const directions: ReadonlyArray<Topology.Direction> = ["forth", "back"]
+
 const testLinkOf = ({ faults, intercept, sendsForth }: Cable): TestLink => {
   const sideOf = (direction: Topology.Direction): Faults.Direction =>
     (direction === "forth") === sendsForth ? "send" : "receive"
   return {
-    set: (settings, direction) => faults.set(settings, direction && sideOf(direction)),
+    // Each direction counts for itself.
+    set: (given, direction) =>
+      Effect.forEach(
+        direction === undefined ? directions : [direction],
+        (each) => faults.set(settingsOf(given), sideOf(each)),
+        { discard: true }
+      ),
     partition: (direction) => direction === undefined ? faults.partition : faults.block(sideOf(direction), true),
     down: faults.down,
     heal: (direction) => direction === undefined ? faults.heal : faults.block(sideOf(direction), false),
@@ -180,16 +245,32 @@ const traced = (link: Link, trace: Trace, way: Pick<Way, "number" | "from">): Li
   })
 }
 
+/** Both of two that take a recording, if there are two. */
+const both = (
+  one: ((line: string) => void) | undefined,
+  other: ((line: string) => void) | undefined
+): { readonly record?: (line: string) => void } => {
+  if (one === undefined) return other === undefined ? {} : { record: other }
+  if (other === undefined) return { record: one }
+  return {
+    record: (line) => {
+      one(line)
+      other(line)
+    }
+  }
+}
+
 /** Makes the stack of a host, with the links at its interfaces. */
 const makeHost = (
   host: Plan.PlannedHost,
   links: ReadonlyArray<Link>,
-  seed: number
+  recorder: FlightRecorder
 ): Effect.Effect<Stack, Errors, Scope.Scope> =>
   Netstack.make({
     // Connections that are left when the test ends are reset: under a clock that nobody moves, waiting for them would never end.
     closeTimeout: 0,
     ...host.description,
+    ...both(host.description.record, recorder.recorder(host.name)),
     interfaces: host.interfaces.map(({ description, mac, mtu, name }) => ({
       ...description,
       link: name,
@@ -198,7 +279,7 @@ const makeHost = (
     }))
   }).pipe(
     Effect.provideService(Links, { links }),
-    Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(seed, host.name)))
+    Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(recorder.seed, host.name)))
   )
 
 /** Does what the topology says will happen, at its time. */
@@ -223,11 +304,14 @@ const follow = (
 const seedOf = ({ seed }: Options): Effect.Effect<number> =>
   seed === undefined ? Effect.orDie(Config.withDefault(Config.Int("NETSTACK_SEED"), 1)) : Effect.succeed(seed)
 
-/** Makes a network; the scope ends it. */
-export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope> =>
+/** Makes a network whose hosts are recorded; the scope ends it. */
+const assemble = (
+  options: Options,
+  recorder: FlightRecorder
+): Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope> =>
   Effect.gen(function*() {
     const plan = yield* Effect.fromResult(Plan.make(options.topology ?? Topology.pair(options.faults)))
-    const seed = yield* seedOf(options)
+    const { seed } = recorder
     const trace = new Trace(options.trace ?? "none")
     const switches = plan.switches.map(({ mtu, ports }) => Switch.make({ ports, mtu }))
     const cables = plan.links.map((planned) => cableOf(planned, switches, seed))
@@ -241,12 +325,24 @@ export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"
           name
         }
       })
-      hosts.set(host.name, yield* makeHost(host, links, seed))
+      hosts.set(host.name, yield* makeHost(host, links, recorder))
     }
     for (const { joined } of cables) if (joined !== undefined) yield* patch(joined)
     const links = new Map(plan.links.map(({ name }, i) => [name, testLinkOf(cables[i]!)]))
+    const linksAt = linksByName(plan, links)
     yield* Effect.forkScoped(follow(plan.changes, links))
-    return { seed, hosts, links, trace }
+    return { seed, hosts, links, linksAt, trace }
+  })
+
+const recorderOf = (options: Options): Effect.Effect<FlightRecorder> =>
+  Effect.zipWith(seedOf(options), Artifacts, (seed, keeper) => new FlightRecorder(seed, keeper))
+
+/** Makes a network; the scope ends it. When it ends with a failure, the log tells the seed and how to run it again. */
+export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope> =>
+  Effect.gen(function*() {
+    const recorder = yield* recorderOf(options)
+    yield* Effect.addFinalizer((exit) => Exit.isFailure(exit) ? recorder.report(exit.cause) : Effect.void)
+    return yield* assemble(options, recorder)
   })
 
 /**
@@ -258,15 +354,19 @@ export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"
  * ```
  */
 export const layer = (options: Options = {}): Layer.Layer<Netstack.Netstack | TestNetwork, Errors> =>
+  layerOf(options, make(options))
+
+const layerOf = (options: Options, made: Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope>) =>
   Layer.effectContext(Effect.gen(function*() {
-    const network = yield* make(options)
+    const network = yield* made
     const name = options.host ?? [...network.hosts.keys()][0] ?? ""
     const stack = yield* found("host", name, network.hosts)
     return Context.make(Netstack.Netstack, stack).pipe(Context.add(TestNetwork, network))
   }))
 
 /**
- * Runs a program on a network of its own in virtual time (see {@link VirtualTime}). When it fails, the log tells the seed.
+ * Runs a program on a network of its own in virtual time (see {@link VirtualTime}). When it fails, the log tells the seed and the command
+ * that runs the test again, and where {@link Artifacts} has left recordings and a capture.
  */
 export const run = <A, E, R>(
   program: Effect.Effect<A, E, R>,
@@ -277,9 +377,10 @@ export const run = <A, E, R>(
   Exclude<Exclude<R, Netstack.Netstack | TestNetwork>, Scope.Scope>
 > =>
   Effect.flatMap(
-    seedOf(options),
-    (seed) =>
-      VirtualTime.run(Effect.provide(program, layer({ ...options, seed })), { ...options, seed }).pipe(
-        Effect.tapCause(() => Effect.logError(`the network had seed ${seed}: NETSTACK_SEED=${seed} runs it again`))
-      )
+    recorderOf(options),
+    (recorder) =>
+      VirtualTime.run(Effect.provide(program, layerOf(options, assemble(options, recorder))), {
+        ...options,
+        seed: recorder.seed
+      }).pipe(Effect.tapCause((cause) => recorder.report(cause)))
   )

@@ -76,12 +76,22 @@ export class Trace {
     this.high = (Math.imul(rotate(this.high ^ word, 11), 0x85ebca6b) + this.low) | 0
   }
 
+  /** The same mixing with its state in local variables, which are faster than fields. */
   private mixBytes(bytes: Uint8Array, start: number, end: number): void {
     this.mix(end - start)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    let { high, low } = this
     let at = start
     for (; at + 4 <= end; at += 4) {
-      this.mix(bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24))
+      const word = view.getInt32(at, true)
+      const scaled = Math.imul(word, 0xcc9e2d51)
+      const turned = low ^ Math.imul((scaled << 15) | (scaled >>> 17), 0x1b873593)
+      low = (Math.imul((turned << 13) | (turned >>> 19), 5) + 0xe6546b64) | 0
+      const other = high ^ word
+      high = (Math.imul((other << 11) | (other >>> 21), 0x85ebca6b) + low) | 0
     }
+    this.low = low
+    this.high = high
     for (; at < end; at++) this.mix(bytes[at]!)
   }
 }

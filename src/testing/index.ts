@@ -28,10 +28,17 @@ export * as Trace from "./Trace.ts"
 export * as Transfer from "./Transfer.ts"
 
 // Running stacks in virtual time
+export * as Artifacts from "./Artifacts.ts"
 export * as TestNetwork from "./TestNetwork.ts"
 export * as VirtualTime from "./VirtualTime.ts"
 
 export * as Expect from "./Expect.ts"
+
+// Recordings, event by event
+export * as Recording from "../workers/Recording.ts"
+export { describeMoment } from "./describeMoment.ts"
+export * as Flight from "./Flight.ts"
+export * as StateDifference from "./StateDifference.ts"
 
 // What hosts and simulations are spoken to in
 export * as Time from "../core/Time.ts"

@@ -5,7 +5,8 @@
 import * as Pcapng from "../wire/Pcapng.ts"
 import type { Entry } from "./Trace.ts"
 
-const joined = (blocks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+/** Blocks of a file, one after the other. */
+export const joined = (blocks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
   const all = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0))
   let at = 0
   for (const block of blocks) {

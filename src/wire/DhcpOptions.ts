@@ -1,5 +1,5 @@
 /**
- * DHCP options (RFC 2132; values beyond 255 octets RFC 3396; classless routes RFC 3442).
+ * DHCP options (RFC 2132; values beyond 255 octets RFC 3396; classless routes RFC 3442; domain search RFC 3397).
  *
  *     +------+--------+------- - -
  *     | code | length | value            code 0 is padding, 255 the end: single octets
@@ -10,6 +10,7 @@
  * whose value makes no sense.
  */
 import * as Address from "./Address.ts"
+import * as DnsName from "./DnsName.ts"
 import * as Malformed from "./Malformed.ts"
 import * as Word from "./Word.ts"
 
@@ -57,6 +58,8 @@ export interface Options {
   /** Type octet and identifier (RFC 4361 §6.1). */
   readonly clientIdentifier: Uint8Array | undefined
   readonly classlessRoutes: ReadonlyArray<Route> | undefined
+  /** Domains to try behind names, each with a dot at its end. */
+  readonly domainSearch: ReadonlyArray<string> | undefined
 }
 
 const code = { pad: 0, overload: 52, end: 255 } as const
@@ -138,6 +141,22 @@ const routes: Form<ReadonlyArray<Route>> = {
     ]))
 }
 
+/** rfc: 3397 §2: names as in DNS messages, where pointers count from the start of the whole value. */
+const domains: Form<ReadonlyArray<string>> = {
+  read: (value) => {
+    const found: Array<string> = []
+    const message = { bytes: value, start: 0, end: value.length }
+    for (let at = 0; at < value.length;) {
+      const one = DnsName.read(message, at)
+      if (Malformed.isMalformed(one)) return undefined
+      if (one.name !== DnsName.root) found.push(one.name)
+      at = one.next
+    }
+    return found
+  },
+  write: (list) => Uint8Array.from(list.flatMap((name) => DnsName.encode(name) ?? []))
+}
+
 type Table = {
   readonly [K in keyof Options]: readonly [code: number, form: Form<Exclude<Options[K], undefined>>]
 }
@@ -156,6 +175,7 @@ const table: Table = {
   dnsServers: [6, addresses],
   hostName: [12, text],
   domainName: [15, text],
+  domainSearch: [119, domains],
   interfaceMtu: [26, short],
   broadcastAddress: [28, address],
   ntpServers: [42, addresses],

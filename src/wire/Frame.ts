@@ -24,6 +24,8 @@ export interface Gso {
   readonly size: number
   /** Bytes from the start of the frame to the transport payload. */
   readonly headerLength: number
+  /** The CWR bit stays on every packet: it is a part of a count (RFC 9768 §3.2.2). Otherwise it stays on the first alone (RFC 3168 §6.1.2); so do links that cut. */
+  readonly keepsCwr?: boolean
 }
 
 export interface Frame {

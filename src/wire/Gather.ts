@@ -7,7 +7,7 @@
  *     +----+----+-----+   +--------------+-----------+        [eth ip tcp|the rest)
  *
  * Cutting follows what network cards do: each packet gets its own lengths, IPv4 identification, sequence number and
- * checksums; FIN and PSH stay on the last one, CWR on the first (RFC 3168 §6.1.2: one reduction is told once).
+ * checksums; FIN and PSH stay on the last one, CWR on the first (RFC 3168 §6.1.2: one reduction is told once) unless it is a part of a count (RFC 9768).
  */
 import * as Checksum from "./Checksum.ts"
 import type * as Frame from "./Frame.ts"
@@ -130,9 +130,9 @@ const patchIp = (bytes: Uint8Array, ip: number, end: number, index: number): voi
   Word.write16(Checksum.finish(Checksum.sum(bytes, ip, headerEnd, 0)), bytes, ip + 10)
 }
 
-const patchTcp = (bytes: Uint8Array, tcp: number, offset: number, isFirst: boolean, isLast: boolean): void => {
+const patchTcp = (bytes: Uint8Array, tcp: number, offset: number, keepsCwr: boolean, isLast: boolean): void => {
   Word.write32(Word.read32(bytes, tcp + 4) + offset, bytes, tcp + 4)
-  const cleared = (isFirst ? 0 : Tcp.CWR) | (isLast ? 0 : Tcp.FIN | Tcp.PSH)
+  const cleared = (keepsCwr ? 0 : Tcp.CWR) | (isLast ? 0 : Tcp.FIN | Tcp.PSH)
   bytes[tcp + 13] = bytes[tcp + 13]! & ~cleared
 }
 
@@ -166,7 +166,7 @@ const writeSegment = (cut: Cut, cursor: Cursor, index: number, bytes: Uint8Array
   patchIp(bytes, start + cut.linkHeaderLength, end, index)
   const transport = start + outgoing.checksumStart
   if (gso.kind === "udp") Word.write16(end - transport, bytes, transport + 4)
-  else patchTcp(bytes, transport, index * gso.size, index === 0, index === cut.count - 1)
+  else patchTcp(bytes, transport, index * gso.size, index === 0 || gso.keepsCwr === true, index === cut.count - 1)
   const field = transport + outgoing.checksumOffset
   Word.write16(Checksum.fold(cut.pseudo + end - transport), bytes, field)
   if (cut.complete) Checksum.complete(bytes, transport, end, field)

@@ -45,6 +45,8 @@ export interface Attachment {
   readonly overflowed: () => number
   /** Bare ACKs that another segment of their connection has told instead. */
   readonly yielded: () => number
+  /** Frames that wait for the core, and packets that wait for the link. */
+  readonly depths: () => { readonly receive: number; readonly transmit: number }
 }
 
 export interface Options {
@@ -191,6 +193,10 @@ class QueuedAttachment implements Attachment {
 
   yielded(): number {
     return this.packer.yielded()
+  }
+
+  depths(): ReturnType<Attachment["depths"]> {
+    return { receive: Queue.sizeUnsafe(this.ring), transmit: Queue.sizeUnsafe(this.outgoing) }
   }
 }
 

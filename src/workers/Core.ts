@@ -38,8 +38,8 @@ export interface Options {
   readonly observer: Observer | undefined
 }
 
-/** Sees what every batch emitted, in commit order. Called under the permit: it does not wait and keeps nothing borrowed. */
-export type Observer = (at: Time.Instant, outputs: ReadonlyArray<Output>) => void
+/** Sees every batch and what it emitted, in commit order. Called under the permit: it does not wait and keeps nothing borrowed. */
+export type Observer = (at: Time.Instant, outputs: ReadonlyArray<Output>, events: ReadonlyArray<Event>) => void
 
 export interface Core {
   /** Runs a batch under the permit and lets the workers run that got something. `done` is called after the step, under the permit. */
@@ -73,7 +73,7 @@ export const make = (options: Options): Core => {
     const at = now()
     recorder?.(at, batch)
     const outputs = runBatch(step, at, batch)
-    observer?.(at, outputs)
+    observer?.(at, outputs, batch)
     for (const output of outputs) outbox.append(output)
   }
   const flush = Effect.sync(outbox.flush)

@@ -2,12 +2,14 @@
  * The edge between programs and the core: programs speak of addresses as `effect/net` has them and of times as `Duration`,
  * the core of packed integers and microseconds.
  */
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Tcp from "../core/tcp/Config.ts"
 import * as Time from "../core/Time.ts"
 import * as Address from "../wire/Address.ts"
 import * as Mac from "../wire/Mac.ts"
+import * as Core from "./Core.ts"
 
 /** The core's form of an address. */
 export const addressOf: (address: NetAddress.IpAddress) => Address.Address = Address.fromNet
@@ -32,6 +34,15 @@ export const macAddressOf = (mac: Mac.Mac): NetAddress.MacAddress | undefined =>
 export const spanOf = (duration: Duration.Input): Time.Span => Time.millis(Duration.toMillis(duration))
 
 export const durationOf = (span: Time.Span): Duration.Duration => Duration.millis(Time.toMillis(span))
+
+/** The core's form of the time that a duration from now will be. */
+export const instantAfter = (clock: Clock.Clock, duration: Duration.Input): Time.Instant =>
+  Time.plus(Core.instantOf(clock), spanOf(duration))
+
+/** IP's version of an address. */
+export const familyOf: (address: Address.Address) => Address.Version = Address.versionOf
+
+export const isLinkLocal: (address: Address.Address) => boolean = Address.isLinkLocal
 
 /** The bits of IP's version that an address family stands for. */
 export const versionOf = (family: NetAddress.IpFamily): Address.Version => family === "IPv4" ? 4 : 6

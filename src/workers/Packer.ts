@@ -96,7 +96,9 @@ class SlabPacker implements Packer {
   }
 
   private isCut(outgoing: Gather.Outgoing): boolean {
-    return outgoing.gso !== undefined && !this.link.capabilities.segmentation.has(outgoing.gso.kind)
+    const { gso } = outgoing
+    // Links clear CWR on all packets but the first, so what has to keep it is cut here.
+    return gso !== undefined && (gso.keepsCwr === true || !this.link.capabilities.segmentation.has(gso.kind))
   }
 
   /** Packs one frame; the offset behind it, or -1 if it does not fit. */

@@ -59,10 +59,12 @@ export interface Requests {
   /**
    * The same for a caller that must not lose the answer, such as a connection that somebody has to close: it runs
    * uninterruptibly and gives its `restore`, and only the wait can be interrupted.
+   * `ticketed` hears of the ticket before the core does.
    */
   readonly askWithin: <Tag extends Request["_tag"]>(
     restore: Restore,
-    request: Asked<Tag>
+    request: Asked<Tag>,
+    ticketed?: (ticket: Ticket) => void
   ) => Effect.Effect<Answered<Tag>, Reason.Reason>
   /** Tells the core something that has no answer. */
   readonly tell: (request: Request) => Effect.Effect<void>
@@ -114,11 +116,13 @@ class Desk implements Requests {
 
   readonly askWithin = <Tag extends Request["_tag"]>(
     restore: Restore,
-    request: Asked<Tag>
+    request: Asked<Tag>,
+    ticketed?: (ticket: Ticket) => void
   ): Effect.Effect<Answered<Tag>, Reason.Reason> => {
     return Effect.suspend(() => {
       if (this.isClosed) return closedAnswer
       const waiter = this.admit(request)
+      ticketed?.(waiter.ticket)
       const answered = Queue.isFullUnsafe(this.queue)
         ? this.queued(waiter)
         : Effect.callback<unknown, Reason.Reason>((resume) => this.offer(waiter, resume))

@@ -6,6 +6,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Bounds from "../core/Bounds.ts"
 import * as Config from "../core/Config.ts"
+import * as Knobs from "../core/tcp/Knobs.ts"
 import type { Link } from "../link/Link.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as Edge from "./Edge.ts"
@@ -42,9 +43,13 @@ export const configOf = (settings: Settings): Config.Config => {
       ? defaults.reassemblyTimeout
       : Edge.spanOf(settings.reassemblyTimeout),
     addressProbing: settings.addressProbing ?? defaults.addressProbing,
+    telemetry: defaults.telemetry,
     wallOffset: defaults.wallOffset
   }
 }
+
+/** Why no stack can be made so; `undefined` when one can. */
+export const refusal = (settings: Settings): string | undefined => Knobs.refusal(Edge.tcpConfigOf(settings.tcp ?? {}))
 
 /** What `Stack.make` wants; `record` gets the recording line by line. */
 export const stackOptions = (settings: Settings, record: ((line: string) => void) | undefined): Options => ({

@@ -22,6 +22,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Config } from "../core/Config.ts"
 import { type Interface, type LinkId, loopback } from "../core/Device.ts"
 import type { Drop } from "../core/Drop.ts"
@@ -37,7 +38,9 @@ import * as Mac from "../wire/Mac.ts"
 import * as Attachment from "./Attachment.ts"
 import * as Core from "./Core.ts"
 import { EntropySource, type Generator, seedBytes } from "./EntropySource.ts"
+import type { Lease } from "./Lease.ts"
 import * as Ledger from "./Ledger.ts"
+import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
 import * as Requests from "./Requests.ts"
 import * as Timers from "./Timers.ts"
@@ -61,12 +64,16 @@ export const newsCapacity = 4096
 export interface LinkStatus {
   readonly id: LinkId
   readonly name: string
+  /** Largest IP packet in bytes that the link itself carries. */
+  readonly mtu: number
   /** Frames that found the stack's ring full. */
   readonly overflowed: number
   /** Bare ACKs that were not sent, since the next segment of their connection told as much. */
   readonly yielded: number
   /** Frames that the link itself lost, by its own reasons. */
   readonly lost: Readonly<Record<string, number>>
+  /** Frames that wait for the core, and packets that wait for the link. */
+  readonly depths: { readonly receive: number; readonly transmit: number }
 }
 
 export interface Stack {
@@ -76,6 +83,8 @@ export interface Stack {
   readonly askWithin: Requests.Requests["askWithin"]
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
+  /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */
+  readonly peek: <A>(select: (state: State.State) => A) => A
   /** Opens a link and makes it an interface of the stack until the scope closes. */
   readonly attach: (link: Link) => Effect.Effect<LinkId, LinkError | Reason, Scope.Scope>
   /** The news that `wants` picks, from now on, until the scope or the stack closes. Called under the permit: what it does not pick costs no more than the call. */
@@ -83,10 +92,24 @@ export interface Stack {
     wants: (news: News) => news is N
   ) => Effect.Effect<Queue.Dequeue<N, Cause.Done>, never, Scope.Scope>
   readonly links: Effect.Effect<ReadonlyArray<LinkStatus>>
+  /** What DHCP servers have granted, by interface. The core does not need to know: it has the address and the routes. */
+  readonly leases: SubscriptionRef.SubscriptionRef<ReadonlyMap<LinkId, Lease>>
+  /** {@link links} and callers that wait, for who can't. */
+  readonly peekQueues: () => Queues
+  /** Looks into this stack, if something does. */
+  readonly probe: Probe.Attached | undefined
   /** Fails when a worker does; never succeeds. */
   readonly failure: Effect.Effect<never, StackFailed>
   /** What is alive in this stack: for tests and for display. */
   readonly census: Effect.Effect<Census>
+}
+
+/** What waits in the shell. */
+export interface Queues {
+  readonly links: ReadonlyArray<LinkStatus>
+  /** Callers that wait for an answer. */
+  readonly waiting: number
+  readonly alarms: number
 }
 
 export interface Census {
@@ -131,6 +154,7 @@ interface Parts {
   readonly generate: Generator
   readonly recorder: Recorder | undefined
   readonly observer: Core.Observer | undefined
+  readonly probe: Probe.Attached | undefined
 }
 
 /** The parts of a stack, which share one outbox. */
@@ -143,6 +167,8 @@ class Workshop {
   readonly timers: Timers.Timers
   readonly core: Core.Core
   readonly generate: Generator
+  readonly probe: Probe.Attached | undefined
+  readonly state: State.State
   nextLink: LinkId = loopback
   /** Links that have something to send since the last flush. */
   private waiting: Array<Attachment.Attachment> = []
@@ -154,6 +180,8 @@ class Workshop {
     this.requests = parts.requests
     this.timers = parts.timers
     this.generate = parts.generate
+    this.probe = parts.probe
+    this.state = parts.state
     this.core = Core.make({
       ...parts,
       pending: this.ledger.take,
@@ -308,19 +336,33 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
   Array.from(attachments.values(), (attachment) => ({
     id: attachment.id,
     name: attachment.link.name,
+    mtu: attachment.link.mtu,
     overflowed: attachment.overflowed(),
     yielded: attachment.yielded(),
-    lost: counters.get(attachment.id)?.() ?? {}
+    lost: counters.get(attachment.id)?.() ?? {},
+    depths: attachment.depths()
   }))
 
+/** What can be seen of a stack from outside. */
+const views = (shop: Workshop): Pick<Stack, "read" | "peek" | "watch" | "links" | "peekQueues" | "probe"> => ({
+  read: shop.core.read,
+  peek: (select) => select(shop.state),
+  watch: watch(shop),
+  links: Effect.sync(() => statusOf(shop)),
+  peekQueues: () => ({ links: statusOf(shop), waiting: shop.requests.waiting(), alarms: shop.timers.size() }),
+  probe: shop.probe
+})
+
 /** The first state and the parts around it. */
-const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
+const makeWorkshop = (options: Options): Effect.Effect<Workshop, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const generate = yield* EntropySource
     const seed = generate(seedBytes)
     const wallOffset = clock.currentTimeMillisUnsafe() * 1000 - Core.instantOf(clock)
-    const config = { ...options.config, wallOffset }
+    const source = yield* Probe.Probe
+    const config = { ...options.config, wallOffset, telemetry: options.config.telemetry || source !== undefined }
+    const probe = source === undefined ? undefined : yield* source.attach(config)
     return new Workshop({
       clock,
       generate,
@@ -328,7 +370,8 @@ const makeWorkshop = (options: Options): Effect.Effect<Workshop> =>
       requests: yield* Requests.make,
       timers: yield* Timers.make(clock),
       recorder: options.recorder?.(config, seed),
-      observer: options.observer
+      observer: Probe.both(options.observer, probe?.observe),
+      probe
     })
   })
 
@@ -367,10 +410,9 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     return {
       ask: requests.ask,
       askWithin: requests.askWithin,
-      read: core.read,
+      ...views(shop),
       attach: attachTo,
-      watch: watch(shop),
-      links: Effect.sync(() => statusOf(shop)),
+      leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),
       failure: Deferred.await(failed),
       census: Effect.map(FiberSet.size(workers), (size) => ({
         workers: size,

@@ -39,25 +39,36 @@ export const make = (clock: Clock.Clock): Effect.Effect<Timers> =>
      * The core's clock shows whole microseconds, so a part of one would be slept for in vain. A clock that counts milliseconds may wake too
      * early: then there is nothing due, and the next round sleeps for the rest.
      */
-    const sleep = (span: Time.Span): Effect.Effect<unknown> =>
-      Effect.andThen(clock.sleep(Duration.millis(Math.ceil(span) / 1000)), Queue.offer(rings, undefined))
+    const sleep = (span: Time.Span): Effect.Effect<void> =>
+      Effect.andThen(clock.sleep(Duration.millis(Math.ceil(span) / 1000)), Effect.sync(wake))
+    let sleeping: { readonly until: Time.Instant; readonly fiber: Fiber.Fiber<void> } | undefined
+    const ring = (): void => {
+      Queue.offerUnsafe(rings, undefined)
+    }
+    /** The worker goes on inside this call. */
+    const wake = (): void => {
+      sleeping = undefined
+      ring()
+      Queue.flushUnsafe(rings)
+    }
+    /** Has a sleep end at `next` or before. */
+    const sleepUntil = (next: Time.Instant, now: Time.Instant): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (sleeping !== undefined && sleeping.until <= next) return Effect.void
+        sleeping?.fiber.interruptUnsafe()
+        const begun = Effect.forkChild(sleep(Time.between(now, next)), { startImmediately: true })
+        return Effect.map(begun, (fiber) => {
+          sleeping = { until: next, fiber }
+        })
+      })
     const worker = (core: Core): Effect.Effect<never> =>
       Effect.gen(function*() {
-        let sleeping: { readonly until: Time.Instant; readonly fiber: Fiber.Fiber<unknown> } | undefined
         while (true) {
           const next = alarms.earliest()
           const now = core.now()
           if (next <= now) yield* core.run(alarms.takeDue(now, batchSize))
           else {
-            const isTooLong = sleeping === undefined || sleeping.until > next ||
-              sleeping.fiber.pollUnsafe() !== undefined
-            if (next !== Time.never && isTooLong) {
-              if (sleeping !== undefined) yield* Fiber.interrupt(sleeping.fiber)
-              const fiber: Fiber.Fiber<unknown> = yield* Effect.forkChild(sleep(Time.between(now, next)), {
-                startImmediately: true
-              })
-              sleeping = { until: next, fiber }
-            }
+            if (next !== Time.never) yield* sleepUntil(next, now)
             yield* Queue.take(rings)
           }
         }
@@ -65,7 +76,7 @@ export const make = (clock: Clock.Clock): Effect.Effect<Timers> =>
     return {
       worker,
       set: ({ at, timer }) => {
-        if (alarms.add(timer, at)) Queue.offerUnsafe(rings, undefined)
+        if (alarms.add(timer, at)) ring()
       },
       flush: () => Queue.flushUnsafe(rings),
       close: Effect.suspend(() => {

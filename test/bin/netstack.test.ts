@@ -44,12 +44,14 @@ describe("netstack", () => {
     Effect.gen(function*() {
       const all = yield* run(["--help"])
       assert.deepStrictEqual([all.status, all.stderr], [0, ""])
-      for (const command of ["demo", "up", "ping", "nc", "get"]) {
+      for (const command of ["demo", "up", "ping", "nc", "get", "replay", "watch"]) {
         assert.match(all.stdout, new RegExp(`^ {2}${command} +\\S`, "m"))
         const { status, stdout } = yield* run([command, "--help"])
         assert.strictEqual(status, 0)
         assert.match(stdout, /FLAGS\n(.|\n)*EXAMPLES\n/)
-        if (command !== "demo") assert.match(stdout, /--tap NAME(.|\n)*--address, -a ADDRESS\/PREFIX/)
+        if (!["demo", "replay", "watch"].includes(command)) {
+          assert.match(stdout, /--tap NAME(.|\n)*--address, -a ADDRESS\/PREFIX/)
+        }
       }
     }))
 
@@ -79,6 +81,9 @@ describe("netstack", () => {
       const { status, stderr, stdout } = yield* run(["up", "--tap", "a/b", "--address", "10.0.0.2/24"])
       assert.deepStrictEqual([status, lines(stderr).length, stdout], [1, 1, ""], stderr)
       assert.match(stderr, /^netstack: a\/b: open failed/)
+      const homeless = yield* run(["up", "--tap", "tap0"])
+      assert.deepStrictEqual([homeless.status, homeless.stdout], [1, ""])
+      assert.match(homeless.stderr, /^netstack: a host needs an address: --address, --dhcp or --slaac$/m)
     }))
 
   it.live("demo shows two hosts, and leaves a capture that can be read", () =>

@@ -2,6 +2,7 @@
  * What a host on the wire can know of the stack's connections by listening: from each segment that the stack sends, what it has
  * sent, what it expects and which window it offers. Frames made from this are in the middle of a conversation.
  */
+import type * as Address from "../../src/wire/Address.ts"
 import * as Ethernet from "../../src/wire/Ethernet.ts"
 import * as IpProtocol from "../../src/wire/IpProtocol.ts"
 import * as Ipv4 from "../../src/wire/Ipv4.ts"
@@ -9,10 +10,13 @@ import * as Malformed from "../../src/wire/Malformed.ts"
 import * as Sequence from "../../src/wire/Sequence.ts"
 import * as Tcp from "../../src/wire/Tcp.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Random } from "./Random.ts"
 
 export interface Conversation {
   readonly peer: Frames.Host
+  /** The stack's own address; over IPv6 it has several. */
+  readonly local: Address.Address
   readonly peerPort: number
   readonly stackPort: number
   /** The next sequence number that the stack expects. */
@@ -30,6 +34,18 @@ export interface Conversation {
 
 const most = 512
 
+const keyOf = (peer: Frames.Host, local: Address.Address, peerPort: number, stackPort: number): string =>
+  `${peer.address}:${peerPort}:${stackPort} ${
+    typeof local === "number" ? 4 : `${local.w0}:${local.w1}:${local.w2}:${local.w3}`
+  }`
+
+const saidOverIpv4 = (frame: Uint8Array, ethernet: Ethernet.Header): Ipv6Packets.Said | undefined => {
+  if (ethernet.type !== Ethernet.EtherType.ipv4) return undefined
+  const ip = Ipv4.parse(frame, ethernet.payloadStart, ethernet.payloadEnd)
+  if (Malformed.isMalformed(ip) || ip.protocol !== IpProtocol.tcp || Ipv4.isFragment(ip)) return undefined
+  return { peer: ip.destination, from: ip.source, start: ip.payloadStart, end: ip.payloadEnd }
+}
+
 /** The conversations that were overheard last. */
 export class Conversations {
   readonly list: Array<Conversation> = []
@@ -44,22 +60,21 @@ export class Conversations {
   /** Listens to a frame that the stack has sent. */
   hear(frame: Uint8Array): void {
     const ethernet = Ethernet.parse(frame, 0, frame.length)
-    if (Malformed.isMalformed(ethernet) || ethernet.type !== Ethernet.EtherType.ipv4) return
-    const ip = Ipv4.parse(frame, ethernet.payloadStart, ethernet.payloadEnd)
-    if (Malformed.isMalformed(ip) || ip.protocol !== IpProtocol.tcp || Ipv4.isFragment(ip)) return
-    const peer = Frames.peers.find(({ address }) => address === ip.destination)
-    const segment = Tcp.parse(frame, ip.payloadStart, ip.payloadEnd)
-    if (peer === undefined || Malformed.isMalformed(segment)) return
-    this.note(peer, segment)
+    if (Malformed.isMalformed(ethernet)) return
+    const said = ethernet.type === Ethernet.EtherType.ipv6 ? Ipv6Packets.said(frame) : saidOverIpv4(frame, ethernet)
+    const peer = said === undefined ? undefined : Frames.peers.find(({ address }) => address === said.peer)
+    if (said === undefined || peer === undefined) return
+    const segment = Tcp.parse(frame, said.start, said.end)
+    if (!Malformed.isMalformed(segment)) this.note(peer, said.from, segment)
   }
 
-  private note(peer: Frames.Host, segment: Tcp.Header): void {
-    const key = `${peer.address}:${segment.destinationPort}:${segment.sourcePort}`
+  private note(peer: Frames.Host, local: Address.Address, segment: Tcp.Header): void {
+    const key = keyOf(peer, local, segment.destinationPort, segment.sourcePort)
     const sent = Sequence.add(segment.sequence, Tcp.segmentLength(segment))
     const known = this.byTuple.get(key)
     if (known === undefined || (segment.flags & Tcp.SYN) !== 0) {
       if (known !== undefined) this.forget(known, key)
-      if ((segment.flags & Tcp.RST) === 0) this.add(key, peer, segment, sent)
+      if ((segment.flags & Tcp.RST) === 0) this.add(key, peer, local, segment, sent)
       return
     }
     if (Sequence.after(sent, known.sent)) known.sent = sent
@@ -68,9 +83,16 @@ export class Conversations {
     known.timestamp = segment.options.timestampValue ?? known.timestamp
   }
 
-  private add(key: string, peer: Frames.Host, segment: Tcp.Header, sent: Sequence.Sequence): void {
+  private add(
+    key: string,
+    peer: Frames.Host,
+    local: Address.Address,
+    segment: Tcp.Header,
+    sent: Sequence.Sequence
+  ): void {
     const conversation: Conversation = {
       peer,
+      local,
       peerPort: segment.destinationPort,
       stackPort: segment.sourcePort,
       expected: (segment.flags & Tcp.ACK) !== 0 ? segment.acknowledgment : (segment.sequence ^ 0x1234_5678) | 0,
@@ -84,7 +106,7 @@ export class Conversations {
     this.list.push(conversation)
     if (this.list.length <= most) return
     const oldest = this.list[0]!
-    this.forget(oldest, `${oldest.peer.address}:${oldest.peerPort}:${oldest.stackPort}`)
+    this.forget(oldest, keyOf(oldest.peer, oldest.local, oldest.peerPort, oldest.stackPort))
   }
 
   private forget(conversation: Conversation, key: string): void {

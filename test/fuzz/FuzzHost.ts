@@ -12,12 +12,14 @@ import { noTicket, type Request, type Ticket } from "../../src/core/Request.ts"
 import * as State from "../../src/core/State.ts"
 import * as Time from "../../src/core/Time.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
+import * as Address from "../../src/wire/Address.ts"
 import * as Frame from "../../src/wire/Frame.ts"
 import * as Alarms from "../../src/workers/Alarms.ts"
 import * as Ledger from "../../src/workers/Ledger.ts"
 import * as Packer from "../../src/workers/Packer.ts"
 import { runBatch, Step } from "../../src/workers/runBatch.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import { type Answer, met, type Subject } from "./Subject.ts"
 
 const link = 1
@@ -159,6 +161,7 @@ export const make = (host: Frames.Host, limits: Bounds.Limits = Bounds.defaults)
     }
   })
   const { prefixLength } = Frames
+  const address6 = Ipv6Packets.of(host.address)
   met(self, { _tag: "AddAddress", link, address: host.address, prefixLength, origin: "static" })
   met(self, {
     _tag: "AddRoute",
@@ -169,5 +172,26 @@ export const make = (host: Frames.Host, limits: Bounds.Limits = Bounds.defaults)
     metric: 0,
     source: undefined
   })
+  met(self, {
+    _tag: "AddAddress",
+    link,
+    address: address6,
+    prefixLength: Ipv6Packets.prefixLength,
+    origin: "static"
+  })
+  met(self, {
+    _tag: "AddRoute",
+    prefix: Address.unspecifiedV6,
+    length: 0,
+    gateway: Ipv6Packets.of(Frames.gateway),
+    link,
+    metric: 0,
+    source: undefined
+  })
   return self
+}
+
+/** Lets the host take whatever addresses, routes and parameters routers advertise. */
+export const autoconfigure = (self: FuzzHost): void => {
+  met(self, { _tag: "SetAutoconfiguration", link, isOn: true })
 }

@@ -3,8 +3,10 @@
  * asks, which is another stack of the same making.
  */
 import * as Time from "../../src/core/Time.ts"
+import type { Address } from "../../src/wire/Address.ts"
 import { Fault } from "./checks.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Answer, Subject } from "./Subject.ts"
 
 /** A round of the exchange: both sides get what the other has sent, then a little time passes. */
@@ -63,11 +65,11 @@ const wait = (wire: Wire, request: Parameters<Subject["ask"]>[0]): unknown => {
  */
 const pingsAtMost = 5
 
-const ping = (wire: Wire): void => {
+const ping = (wire: Wire, destination: Address): void => {
   for (let i = 0; i < pingsAtMost; i++) {
     const answer = attempt(wire, {
       _tag: "Ping",
-      destination: Frames.stackAddress,
+      destination,
       source: undefined,
       payload: words.subarray(0, 3000),
       hopLimit: undefined,
@@ -82,10 +84,10 @@ const ping = (wire: Wire): void => {
   throw new Fault(`the stack does not answer: ${pingsAtMost} pings were lost`)
 }
 
-const exchange = (wire: Wire): void => {
+const exchange = (wire: Wire, remote: Address): void => {
   const { connection } = wait(wire, {
     _tag: "TcpConnect",
-    remote: Frames.stackAddress,
+    remote,
     remotePort: 7,
     local: undefined,
     localPort: 0,
@@ -114,6 +116,8 @@ const exchange = (wire: Wire): void => {
 
 /** Throws a {@link Fault} that names what did not go through. */
 export const probe = (wire: Wire): void => {
-  ping(wire)
-  exchange(wire)
+  for (const address of [Frames.stackAddress, Ipv6Packets.stackAddress]) {
+    ping(wire, address)
+    exchange(wire, address)
+  }
 }

@@ -9,6 +9,7 @@ import * as Time from "../../src/core/Time.ts"
 import type { Piece } from "../../src/wire/Piece.ts"
 import { administer, settle } from "./administer.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Random } from "./Random.ts"
 import { rawProtocol, tcpPorts, udpPorts } from "./Scene.ts"
 import { ask, met, type Subject } from "./Subject.ts"
@@ -136,7 +137,7 @@ export class Programs {
   }
 
   private take({ connection, remote }: Endpoint): void {
-    if (remote === Frames.honest.address) {
+    if (Ipv6Packets.isHonest(remote)) {
       this.honest.push({ connection, owed: [], hasEnded: false })
       return
     }
@@ -248,7 +249,8 @@ export class Programs {
   /** A connection, a datagram or a ping from inside to one of the peers. */
   private goOut(): void {
     const { random, subject } = this
-    const remote = random.pick(Frames.peers).address
+    const peer = random.pick(Frames.peers).address
+    const remote = random.chance(0.6) ? peer : Ipv6Packets.of(peer)
     const remotePort = random.between(1, 4000)
     const endpoint = { local: undefined, localPort: 0, link: undefined, options: {} }
     const connect = () => {

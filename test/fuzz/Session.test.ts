@@ -40,6 +40,21 @@ describe("a round of the fuzzer", () => {
     }
   })
 
+  it("gets to the bounds of neighbour discovery, makes addresses, and refuses long chains of headers", () => {
+    const session = new Session(1, 0)
+    let most = 0
+    const { drops } = session.run(4 * frames, () => {
+      const [, self] = session.subject.state.device.interfaces.map.values()
+      most = Math.max(most, self!.addresses.length)
+      return true
+    })
+    const dropped = new Map(drops)
+    for (const reason of ["NdpLimit", "NdpInvalid", "IpExtensionRefused", "FragmentOverlap", "GroupInvalid"]) {
+      assert.isAbove(dropped.get(reason) ?? 0, 2, reason)
+    }
+    assert.isAbove(most, 4)
+  })
+
   it("ends with the cause when an event throws", () => {
     const session = new Session(1, 0)
     let writes = 0

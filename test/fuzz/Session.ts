@@ -3,13 +3,20 @@
  * its length, and goes the same way each time.
  */
 import * as Time from "../../src/core/Time.ts"
+import * as Address from "../../src/wire/Address.ts"
 import * as Arp from "../../src/wire/Arp.ts"
 import * as Ethernet from "../../src/wire/Ethernet.ts"
+import * as IpProtocol from "../../src/wire/IpProtocol.ts"
+import * as Ipv6 from "../../src/wire/Ipv6.ts"
 import * as Malformed from "../../src/wire/Malformed.ts"
+import * as Ndp from "../../src/wire/Ndp.ts"
+import { renew } from "./administer.ts"
 import * as checks from "./checks.ts"
 import * as Frames from "./Frames.ts"
 import * as FuzzHost from "./FuzzHost.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import { make } from "./makers.ts"
+import * as NdpFrames from "./ndpFrames.ts"
 import * as Probe from "./Probe.ts"
 import { Programs } from "./Programs.ts"
 import { Random } from "./Random.ts"
@@ -52,7 +59,9 @@ export class Session {
     this.honest = FuzzHost.make(Frames.honest)
     this.programs = new Programs(this.subject, new Random(seed, -round - 1))
     this.witness = witness
+    FuzzHost.autoconfigure(this.subject)
     this.programs.start()
+    this.findAddresses()
   }
 
   /** Runs the round to its end, or throws what is wrong. */
@@ -105,7 +114,7 @@ export class Session {
   private listen(): void {
     for (const frame of this.subject.takeFrames()) {
       this.heard(frame)
-      if (this.random.chance(0.9)) this.answerArp(frame)
+      if (this.random.chance(0.9)) this.answer(frame)
     }
   }
 
@@ -115,9 +124,14 @@ export class Session {
     this.scene.hear(frame)
   }
 
-  private answerArp(frame: Uint8Array): void {
+  private answer(frame: Uint8Array): void {
     const ethernet = Ethernet.parse(frame, 0, frame.length)
-    if (Malformed.isMalformed(ethernet) || ethernet.type !== Ethernet.EtherType.arp) return
+    if (Malformed.isMalformed(ethernet)) return
+    if (ethernet.type === Ethernet.EtherType.arp) this.answerArp(frame, ethernet)
+    if (ethernet.type === Ethernet.EtherType.ipv6) this.answerSolicitation(frame, ethernet)
+  }
+
+  private answerArp(frame: Uint8Array, ethernet: Ethernet.Header): void {
     const asked = Arp.parse(frame, ethernet.payloadStart, ethernet.payloadEnd)
     if (Malformed.isMalformed(asked) || asked.operation !== Arp.Operation.request) return
     const peer = Frames.peers.find(({ address }) => address === asked.targetIp)
@@ -128,8 +142,32 @@ export class Session {
     this.bring(this.target.bytes, this.target.end)
   }
 
+  private answerSolicitation(frame: Uint8Array, ethernet: Ethernet.Header): void {
+    const ip = Ipv6.parse(frame, ethernet.payloadStart, ethernet.payloadEnd)
+    if (Malformed.isMalformed(ip) || ip.protocol !== IpProtocol.icmpv6) return
+    const asked = Ndp.parse(frame, ip.payloadStart, ip.payloadEnd)
+    if (Malformed.isMalformed(asked) || asked._tag !== "NeighborSolicitation") return
+    const isOf = ({ address, mac }: Frames.Host): boolean =>
+      Address.equals(asked.target, Ipv6Packets.of(address)) || Address.equals(asked.target, Ipv6Packets.linkLocal(mac))
+    const peer = Frames.peers.find(isOf)
+    if (peer === undefined || Address.isUnspecified(ip.source)) return
+    NdpFrames.answer(this.target, peer, asked.target, { source: ip.source, mac: ethernet.source })
+    this.bring(this.target.bytes, this.target.end)
+  }
+
+  /** Nobody else has the addresses: both hosts may use them a few seconds later. */
+  private findAddresses(): void {
+    for (const host of [this.subject, this.honest]) {
+      host.advance(Time.seconds(5))
+      for (const frame of host.takeFrames()) if (host === this.subject) this.heard(frame)
+    }
+    this.now += Time.seconds(5)
+  }
+
   private probe(): void {
     this.programs.drain()
+    renew(this.subject)
+    this.findAddresses()
     Probe.probe({
       subject: this.subject,
       honest: this.honest,

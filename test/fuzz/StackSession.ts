@@ -19,7 +19,9 @@ import * as Frame from "../../src/wire/Frame.ts"
 import * as Mac from "../../src/wire/Mac.ts"
 import { Fault, limits, sent } from "./checks.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import { make } from "./makers.ts"
+import * as NdpFrames from "./ndpFrames.ts"
 import { Random } from "./Random.ts"
 import { Scene, tcpPorts, udpPorts } from "./Scene.ts"
 
@@ -31,11 +33,13 @@ const words = Uint8Array.from({ length: 20_000 }, (_, i) => i * 7)
 
 type Stack = Netstack.Netstack["Service"]
 
-const hostOn = (link: Link, address: number, options: Netstack.Options = {}) =>
-  Effect.provide(
-    Netstack.make({ ...options, ipv4: `${Address.format(address)}/${Frames.prefixLength}` as `${string}/${number}` }),
-    Links.layer(link)
-  )
+type Interface = `${string}/${number}`
+
+const hostOn = (link: Link, address: number, options: Netstack.Options = {}) => {
+  const ipv4: Interface = `${Address.format(address)}/${Frames.prefixLength}`
+  const ipv6: Interface = `${Address.format(Ipv6Packets.of(address))}/${Ipv6Packets.prefixLength}`
+  return Effect.provide(Netstack.make({ ...options, ipv4, addresses: [ipv6] }), Links.layer(link))
+}
 
 /** How long a stranger's connection is served. */
 const strangersTime = "1 second"
@@ -53,7 +57,7 @@ const echo = (connection: TcpConnection, random: Random, isHonest: boolean) =>
 
 /** An echo service for everybody; strangers are sometimes cut off, and never stay long. */
 const serve = (random: Random) => (connection: TcpConnection) => {
-  const isHonest = Address.fromNet(connection.remote.address) === Frames.honest.address
+  const isHonest = Ipv6Packets.isHonest(Address.fromNet(connection.remote.address))
   const served = echo(connection, random, isHonest)
   return isHonest ? served : Effect.timeoutOption(served, strangersTime)
 }
@@ -74,19 +78,21 @@ const programs = (random: Random) =>
 /** A turn of the event loop: the workers get to what they were given. */
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 
-const exchange = Effect.scoped(Effect.gen(function*() {
-  const to = Address.format(Frames.stackAddress)
-  const pong = yield* Ping.ping(to, { payload: words.subarray(0, 3000), timeout: patience })
-  if (!pong.isIntact) return yield* Effect.die(new Fault("the stack answered a ping with other bytes"))
-  const connection = yield* Tcp.connect({ host: to, port: 7 })
-  yield* connection.write(words)
-  yield* connection.end
-  const heard = yield* connection.readAll
-  if (!Buffer.from(heard).equals(words)) return yield* Effect.die(new Fault("the echo differs"))
-}))
+const exchange = (address: Address.Address) =>
+  Effect.scoped(Effect.gen(function*() {
+    const to = Address.format(address)
+    const pong = yield* Ping.ping(to, { payload: words.subarray(0, 3000), timeout: patience })
+    if (!pong.isIntact) return yield* Effect.die(new Fault("the stack answered a ping with other bytes"))
+    const connection = yield* Tcp.connect({ host: to, port: 7 })
+    yield* connection.write(words)
+    yield* connection.end
+    const heard = yield* connection.readAll
+    if (!Buffer.from(heard).equals(words)) return yield* Effect.die(new Fault("the echo differs"))
+  }))
 
 const probe = (honest: Stack) =>
-  Effect.provideService(exchange, Netstack.Netstack, honest).pipe(
+  Effect.andThen(exchange(Frames.stackAddress), exchange(Ipv6Packets.stackAddress)).pipe(
+    Effect.provideService(Netstack.Netstack, honest),
     Effect.mapError((error) => new Fault(`the stack does not answer: ${error.message}`)),
     Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(new Fault("the stack does not answer")) })
   )
@@ -127,6 +133,9 @@ const announce = (port: Port): void => {
   const { address, mac } = Frames.honest
   Frames.arp(frame, Arp.announcement(mac, address), mac, Mac.broadcast)
   port.send([Frame.plain(frame.bytes, 0, frame.end)], 0)
+  const everybody = { source: Ipv6Packets.allNodes, mac: Mac.ofMulticastV6(1) }
+  NdpFrames.answer(frame, Frames.honest, Ipv6Packets.honestAddress, everybody)
+  port.send([Frame.plain(frame.bytes, 0, frame.end)], 0)
 }
 
 /** Throws frames at the subject in batches, and gives its workers a turn after each. */
@@ -147,7 +156,7 @@ export const run = (seed: number, round: number, frames: number): Promise<void> 
     const [near, far] = MemoryLink.pair({ macs: [Frames.stackMac, 0], overflow: "drop" })
     const [honestNear, honestFar] = MemoryLink.pair({ macs: [Frames.honest.mac, 0], overflow: "drop" })
     const gateway = Address.format(Frames.gateway)
-    const subject = yield* hostOn(near, Frames.stackAddress, { limits, gateway })
+    const subject = yield* hostOn(near, Frames.stackAddress, { limits, gateway, ipv6: "slaac" })
     const honest = yield* hostOn(honestNear, Frames.honest.address)
     yield* Effect.provideService(programs(new Random(seed, -round - 1)), Netstack.Netstack, subject)
     const faults: Array<unknown> = []

@@ -3,6 +3,7 @@
  * and the way by which the probes come stay.
  */
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Random } from "./Random.ts"
 import { ask, met, type Subject } from "./Subject.ts"
 
@@ -58,6 +59,13 @@ export const administer: Act = (subject, random) =>
     [2, look],
     [1, bounce]
   ])(subject, random)
+
+/** Has the stack's IPv6 address anew, in case somebody has claimed it while it was looked for (RFC 4862 §5.4). */
+export const renew = (subject: Subject): void => {
+  const address = { link, address: Ipv6Packets.stackAddress } as const
+  ask(subject, { _tag: "RemoveAddress", ...address })
+  met(subject, { _tag: "AddAddress", ...address, prefixLength: Ipv6Packets.prefixLength, origin: "static" })
+}
 
 /** Puts everything back as it was. */
 export const settle = (subject: Subject): void => {

@@ -2,6 +2,7 @@
  * Small damage to a frame: what a bad wire, a bad program or a bad person does to it.
  */
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Random } from "./Random.ts"
 
 /** Values at which lengths, offsets and counters turn over. */
@@ -105,5 +106,7 @@ const damages: ReadonlyArray<readonly [number, Damage]> = [
 export const mutate = (frame: Frames.Buffer, random: Random): void => {
   const times = random.chance(0.6) ? 1 : random.between(1, 6)
   for (let i = 0; i < times && frame.end > 0; i++) random.weighted(damages)(frame, random)
-  if (random.chance(0.85)) Frames.repair(frame)
+  if (random.chance(0.15)) return
+  Frames.repair(frame)
+  Ipv6Packets.repair(frame)
 }

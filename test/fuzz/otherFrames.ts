@@ -6,6 +6,8 @@ import * as Address from "../../src/wire/Address.ts"
 import * as Arp from "../../src/wire/Arp.ts"
 import * as Ethernet from "../../src/wire/Ethernet.ts"
 import type * as Icmpv4 from "../../src/wire/Icmpv4.ts"
+import * as Igmp from "../../src/wire/Igmp.ts"
+import * as IpProtocol from "../../src/wire/IpProtocol.ts"
 import * as Ipv4 from "../../src/wire/Ipv4.ts"
 import * as Mac from "../../src/wire/Mac.ts"
 import * as Malformed from "../../src/wire/Malformed.ts"
@@ -13,7 +15,7 @@ import * as Frames from "./Frames.ts"
 import type { Random } from "./Random.ts"
 import { closedPorts, rawProtocol, type Scene, udpPorts } from "./Scene.ts"
 
-const noise = (random: Random, length: number): Frames.Fill => (bytes, at) => {
+export const noise = (random: Random, length: number): Frames.Fill => (bytes, at) => {
   random.fill(bytes, at, at + length)
   return at + length
 }
@@ -184,6 +186,44 @@ export const optioned = (target: Frames.Buffer, { random }: Scene): void => {
     addressing,
     { sourcePort: 9, destinationPort: random.pick(udpPorts) },
     noise(random, random.length(200))
+  )
+}
+
+const membership = (random: Random): Igmp.Message => {
+  const group = random.pick([0, Address.v4(224, 0, 0, 1), Address.v4(239, 1, 2, 3), 0xe000_0000 | random.next()])
+  const sources = Array.from({ length: random.below(6) }, () => Address.v4(192, 0, 2, random.below(200)))
+  return random.weighted<() => Igmp.Message>([
+    [5, () => ({
+      _tag: "Query",
+      version: random.pick([1, 2, 3]),
+      maximumResponseMillis: random.pick([0, 100, 10_000, 3_000_000]),
+      group,
+      suppress: random.chance(0.1),
+      robustness: random.below(8),
+      queryIntervalSeconds: random.below(256),
+      sources
+    })],
+    [1, () => ({ _tag: "Report", version: random.pick([1, 2]), group })],
+    [1, () => ({ _tag: "Leave", group })],
+    [1, () => ({ _tag: "Records", records: [{ type: random.below(8), group, sources }] })]
+  ])()
+}
+
+/** Queries and reports of groups (RFC 3376 §4), mostly with the TTL that they must have. */
+export const igmp = (target: Frames.Buffer, { random }: Scene): void => {
+  const alert = { bytes: Uint8Array.of(148, 4, 0, 0), start: 0, end: 4 }
+  const said = membership(random)
+  Frames.ip(
+    target,
+    {
+      ...Frames.from(random.pick(Frames.peers)),
+      destination: random.pick([Address.v4(224, 0, 0, 1), Address.v4(239, 1, 2, 3), Frames.stackAddress]),
+      destinationMac: random.pick([Mac.ofMulticastV4(0xe000_0001), Mac.ofMulticastV4(0xef01_0203), Frames.stackMac]),
+      hopLimit: random.chance(0.9) ? 1 : 64,
+      options: random.chance(0.9) ? alert : undefined
+    },
+    IpProtocol.igmp,
+    (bytes, at) => Igmp.emit(said, bytes, at)
   )
 }
 

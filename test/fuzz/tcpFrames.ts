@@ -7,6 +7,7 @@ import * as Tcp from "../../src/wire/Tcp.ts"
 import type * as TcpOptions from "../../src/wire/TcpOptions.ts"
 import type { Conversation } from "./Conversations.ts"
 import * as Frames from "./Frames.ts"
+import * as Ipv6Packets from "./Ipv6Packets.ts"
 import type { Random } from "./Random.ts"
 import { closedPorts, type Scene, tcpPorts } from "./Scene.ts"
 
@@ -29,6 +30,16 @@ const synOptions = (random: Random): Partial<TcpOptions.Options> => {
   }
 }
 
+/** A share of what nobody waits for goes over IPv6. */
+const perhapsOverIpv6 = (target: Frames.Buffer, random: Random): void => {
+  if (random.chance(0.4)) Ipv6Packets.translate(target)
+}
+
+/** Over the version of the conversation, to the address that the stack has in it. */
+const carry = (target: Frames.Buffer, { local }: Conversation): void => {
+  if (typeof local !== "number") Ipv6Packets.translate(target, local)
+}
+
 const windows = [0, 1, 2, 100, 536, 1460, 8192, 32_767, 65_535] as const
 
 /** A SYN to a listener or to a port without one, from a peer's port that is new or was used before. */
@@ -45,6 +56,7 @@ export const syn = (target: Frames.Buffer, { random }: Scene): void => {
     urgentPointer: 0,
     options: synOptions(random)
   }, noise(random, random.chance(0.9) ? 0 : random.length(1400)))
+  perhapsOverIpv6(target, random)
 }
 
 /** Where the segment stands: mostly where it is expected. */
@@ -120,11 +132,12 @@ const next = (target: Frames.Buffer, at: Conversation, random: Random): void => 
     urgentPointer: random.chance(0.95) ? 0 : random.next() & 0xffff,
     options: optionsOf(at, random)
   }, noise(random, random.chance(0.4) ? 0 : random.length(1448)))
+  carry(target, at)
   if (Sequence.between(at.acknowledged, acknowledgment, Sequence.add(at.sent, 1))) at.acknowledged = acknowledgment
 }
 
 /** A segment of a conversation that nobody is in. */
-const stray = (target: Frames.Buffer, random: Random): void =>
+const stray = (target: Frames.Buffer, random: Random): void => {
   Frames.tcp(target, Frames.from(random.pick(Frames.peers)), {
     sourcePort: random.next() & 0xffff,
     destinationPort: random.pick([...tcpPorts, ...closedPorts]),
@@ -134,6 +147,8 @@ const stray = (target: Frames.Buffer, random: Random): void =>
     window: random.pick(windows),
     urgentPointer: 0
   }, noise(random, random.length(1448)))
+  perhapsOverIpv6(target, random)
+}
 
 /** The rightest answer to the stack's last segment, so that conversations get on. */
 const agreeable = (target: Frames.Buffer, at: Conversation, random: Random): void => {
@@ -149,6 +164,7 @@ const agreeable = (target: Frames.Buffer, at: Conversation, random: Random): voi
     urgentPointer: 0,
     options: at.timestamp === undefined ? {} : { timestampValue: at.clock, timestampEcho: at.timestamp }
   }, noise(random, random.chance(0.5) ? 0 : random.length(1448)))
+  carry(target, at)
 }
 
 const mss = 1448
@@ -172,6 +188,7 @@ const missing = (target: Frames.Buffer, at: Conversation, random: Random): void 
         : []
     }
   }, noise(random, 0))
+  carry(target, at)
 }
 
 export const segment = (target: Frames.Buffer, scene: Scene): void => {

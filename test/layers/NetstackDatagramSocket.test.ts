@@ -171,11 +171,39 @@ describe("NetstackDatagramSocket", () => {
       assert.strictEqual(yield* Effect.provide(self, Live), "to myself")
     }))
 
-  it.effect("says that it does not join multicast groups", () =>
+  it.effect("joins multicast groups while a scope lasts, from any source or from one", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const group = NetAddress.ipFromStringUnsafe("239.1.2.3") as NetAddress.MulticastAddress<NetAddress.Ipv4Address>
+      const server = yield* opened(two, { bind: { port: 7 } })
+      const client = yield* opened(one, { multicast: { ttl: 3, loopback: false } })
+      const tell = (payload: string) => client.writer.write({ payload, address: inet("239.1.2.3", 7) })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(server.reader.joinMulticast({ group }), scope)
+      yield* tell("a")
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      yield* tell("b")
+      yield* settle
+      const near = NetAddress.ipFromStringUnsafe(addressTwo) as NetAddress.Ipv4Address
+      const stranger = NetAddress.ipFromStringUnsafe("10.0.0.77") as NetAddress.Ipv4Address
+      yield* server.reader.joinMulticast({ group, interface: near, source: stranger })
+      yield* tell("c")
+      yield* settle
+      const source = NetAddress.ipFromStringUnsafe(addressOne) as NetAddress.Ipv4Address
+      yield* server.reader.joinMulticast({ group, interface: near, source })
+      yield* tell("d")
+      yield* settle
+      assert.deepStrictEqual((yield* server.reader.pull).map(({ payload }) => text(payload)), ["a", "d"])
+    }))
+
+  it.effect("joins no group on an interface that is none of the stack's", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()
       const { reader } = yield* opened(one)
       const group = NetAddress.ipFromStringUnsafe("239.1.2.3") as NetAddress.MulticastAddress<NetAddress.Ipv4Address>
-      assert.strictEqual((yield* reasonOf(reader.joinMulticast({ group })))._tag, "DatagramSocketUnsupportedError")
+      const elsewhere = NetAddress.ipFromStringUnsafe(addressTwo) as NetAddress.Ipv4Address
+      const reason = yield* reasonOf(reader.joinMulticast({ group, interface: elsewhere }))
+      assert.deepInclude(reason, { _tag: "DatagramSocketOpenError", kind: "AddressNotAvailable" })
     }))
 })

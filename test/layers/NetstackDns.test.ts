@@ -8,6 +8,8 @@ import * as Layer from "effect/Layer"
 import * as AddressResolver from "effect/net/AddressResolver"
 import * as Dns from "effect/net/Dns"
 import * as Host from "effect/net/Host"
+import * as IpInterface from "effect/net/IpInterface"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import * as NetstackDns from "../../layers/NetstackDns.ts"
@@ -396,5 +398,27 @@ describe("the layers of NetstackDns", () => {
         assert.deepStrictEqual((yield* resolver.resolve("server:80")).map(String), [`${addressTwo}:80`])
         assert.deepStrictEqual((yield* resolver.resolve("[fe80::1%memory0]:80")).map(String), ["[fe80::1%1]:80"])
       }).pipe(Effect.provide(Names))
+    }))
+})
+
+describe("NetstackDns without name servers of its own", () => {
+  it.effect("asks those that the network has told of, which may change, and tries the domains of the network", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      yield* on(two)(DnsZone.serve())
+      const lease: Network.Lease = {
+        link: 1,
+        address: IpInterface.makeUnsafe(NetAddress.ipFromStringUnsafe("10.0.0.9"), 24) as IpInterface.Ipv4Interface,
+        server: NetAddress.ipFromStringUnsafe(addressTwo) as NetAddress.Ipv4Address,
+        routes: [],
+        nameServers: [],
+        searchDomains: ["test", "no name"],
+        ntpServers: []
+      }
+      yield* on(one)(Network.setLease(1, lease))
+      const dns = yield* on(one)(NetstackDns.make())
+      assert.strictEqual(yield* reasonOf(dns.lookup("www")), "Refused")
+      yield* on(one)(Network.setLease(1, { ...lease, nameServers: [lease.server] }))
+      assert.deepStrictEqual((yield* dns.lookup("www")).map(String), ["192.0.2.1", "192.0.2.2"])
     }))
 })

@@ -81,4 +81,52 @@ describe("IPv6 through the sockets", () => {
       const refused = yield* Effect.flip(on(one)(Tcp.connect(`[${second}]:81`)))
       assert.strictEqual(refused.reason._tag, "ConnectionRefused")
     }))
+
+  it.effect("listens to groups, by interfaces that zones name as numbers or by name", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* both
+      const name = (yield* on(two)(Network.interfaces))[1]!.name
+      const server = yield* on(two)(Udp.bind({ port: 7, family: "IPv6" }))
+      const client = yield* on(one)(Udp.bind({ family: "IPv6", options: { multicastLoopback: false } }))
+      yield* server.join(`ff02::77%${name}`)
+      yield* server.join("ff05::77", { link: 1, from: [first] })
+      yield* client.send(Uint8Array.of(1), "[ff02::77%1]:7")
+      yield* client.send(Uint8Array.of(2), "[ff05::77]:7", { source: first })
+      yield* settle
+      assert.deepStrictEqual((yield* server.receiveMany(9)).map(({ bytes }) => bytes[0]), [1, 2])
+      const { memberships } = yield* server.info
+      assert.deepStrictEqual(
+        memberships.map(({ group, link, mode, sources }) => [String(group), link, mode, sources.map(String)]),
+        [
+          ["ff02::77", 1, "exclude", []],
+          ["ff05::77", 1, "include", [first]]
+        ]
+      )
+      yield* server.leave("ff02::77", { link: 1 })
+      yield* server.leave("ff05::77")
+      assert.deepStrictEqual((yield* server.info).memberships, [])
+      const unknown = yield* Effect.flip(server.join("ff02::77%eth77"))
+      assert.deepStrictEqual([unknown.operation, unknown.reason._tag], ["join", "NotFound"])
+    }))
+
+  it.effect("reaches link-local addresses by the name or the number of their interface (rfc: 4007 §11.2)", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* both
+      const local = (yield* on(two)(Network.interfaces))[1]!.addresses
+        .map(({ interface: { address } }) => NetAddress.formatIp(address)).find((text) => text.startsWith("fe80::"))!
+      const name = (yield* on(one)(Network.interfaces))[1]!.name
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      yield* client.send(Uint8Array.of(1), `[${local}%${name}]:7`)
+      yield* client.connect(`[${local}%1]:7`)
+      yield* client.send(Uint8Array.of(2))
+      const [question, another] = [yield* server.receive, yield* server.receive]
+      assert.deepStrictEqual([question.bytes[0], another.bytes[0]], [1, 2])
+      const pong = yield* Effect.forkChild(on(one)(Ping.ping(`${local}%${name}`)))
+      yield* settle
+      assert.isTrue((yield* Fiber.join(pong)).isIntact)
+      const listener = yield* on(two)(Tcp.listen({ port: 80 }))
+      yield* on(one)(Tcp.connect(`[${local}%${name}]:80`))
+      yield* listener.accept
+    }))
 })

@@ -2,11 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Time from "../../src/core/Time.ts"
+import * as Tcp from "../../src/sockets/Tcp.ts"
 import { describePacket } from "../../src/testing/describePacket.ts"
 import * as Expect from "../../src/testing/Expect.ts"
 import * as Host from "../../src/testing/Host.ts"
 import * as Packet from "../../src/testing/Packet.ts"
 import * as Simulator from "../../src/testing/Simulator.ts"
+import * as TestNetwork from "../../src/testing/TestNetwork.ts"
 import * as Topology from "../../src/testing/Topology.ts"
 import * as Transfer from "../../src/testing/Transfer.ts"
 import * as VirtualTime from "../../src/testing/VirtualTime.ts"
@@ -205,4 +207,53 @@ describe("Expect", () => {
       assert.strictEqual(error, "never")
       assert.strictEqual(yield* Clock.currentTimeMillis, 60)
     })))
+})
+
+describe("Expectations of a running network", () => {
+  const connect = Effect.gen(function*() {
+    const listener = yield* Tcp.listen({ port: 7 })
+    yield* Effect.forkScoped(listener.serve((connection) => connection.readAll))
+    yield* TestNetwork.on("remote")(Effect.scoped(Tcp.connect("10.0.0.1:7")))
+  })
+
+  it.effect("are met, at once or soon", () =>
+    TestNetwork.run(
+      Effect.gen(function*() {
+        yield* connect
+        yield* Expect.network.counters("remote", { tcpActiveOpens: 1, tcpSegmentsSent: (n) => n > 2 })
+        yield* Expect.network.drops("local", { IpNotForUs: 0 })
+        yield* Expect.soon(Expect.network.connections("remote", { "TIME-WAIT": 1 }))
+        yield* Expect.soon(Expect.network.connections("remote", {}), { within: "61 seconds", every: "1 second" })
+        const syn = yield* Expect.network.frame({ tcp: { flags: "S" } })
+        assert.strictEqual(syn.tcp!.destinationPort, 7)
+        yield* Expect.network.sequence([{ tcp: { flags: "S" } }, { tcp: { flags: "S." } }, { tcp: { flags: /F/ } }])
+        yield* Expect.network.noFrame({ tcp: { flags: /R/ } })
+      }),
+      { faults: { delay: "1 millis" }, trace: "frames" }
+    ))
+
+  it.effect("fail with what was there instead", () =>
+    TestNetwork.run(
+      Effect.gen(function*() {
+        yield* connect
+        const message = <E extends Error>(expectation: Effect.Effect<unknown, E, TestNetwork.TestNetwork>) =>
+          Effect.map(Effect.flip(expectation), (error) => error.message)
+        assert.strictEqual(
+          yield* message(Expect.network.counters("remote", { tcpActiveOpens: 2 })),
+          "expected counters of remote { tcpActiveOpens: 2 }\nbut tcpActiveOpens is 1"
+        )
+        assert.match(yield* message(Expect.network.drops("local", { IpNotForUs: 1 })), /but IpNotForUs is 0/)
+        assert.match(yield* message(Expect.network.connections("local", {})), /but there were 1 in/)
+        assert.match(yield* message(Expect.network.frame({ udp: {} })), /expected a frame like(.|\n)*udp is absent/)
+        assert.match(yield* message(Expect.network.noFrame({ tcp: { flags: "S" } })), /expected no frame(.|\n)* S /)
+        assert.match(yield* message(Expect.network.drops("nobody", {})), /no host has this name/)
+      }),
+      { trace: "frames" }
+    ))
+
+  it.effect("of frames want a trace", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(TestNetwork.run(Expect.network.noFrame()))
+      assert.match(String(exit), /trace: "frames"/)
+    }))
 })

@@ -63,6 +63,67 @@ describe("Topology", () => {
       }
     }))
 
+  it.effect("is read from YAML, as from JSON", () =>
+    Effect.gen(function*() {
+      const yaml = `
+hosts:
+  client: { ipv4: 10.0.0.2/24, gateway: 10.0.0.1, tcp: { congestionControl: newReno, minRto: 1 second } }
+  server: { ipv4: 10.0.1.2/24, gateway: 10.0.1.1 }
+routers:
+  router:
+    interfaces:
+      wan0: { ipv4: 10.0.0.1/24 }
+      lan0: { ipv4: 10.0.1.1/24 }
+links:
+  wan: # the bad one
+    between: [client, router.wan0]
+    rate: 10e6
+    delay: 20 millis
+    jitter: 2 millis
+    jitterDistribution: pareto
+    outage: { every: 10 seconds, length: 500 millis }
+    largestFrame: 1300
+    lostFrames: [3, 4]
+    losing: [{ like: { tcp: { flags: /S/ }, payload: { length: 0 } }, numbers: [1] }]
+  lan: { between: [router.lan0, server] }
+changes:
+  - { at: 5 seconds, link: lan, partition: true }
+`
+      const topology = yield* Topology.parse(yaml)
+      const { wan } = topology.links
+      assert.strictEqual(wan!.rate, 10e6)
+      assert.strictEqual(wan!.jitterDistribution, "pareto")
+      assert.strictEqual(Duration.toMillis(wan!.outage!.length), 500)
+      assert.deepStrictEqual(wan!.losing, [{ like: { tcp: { flags: /S/ }, payload: { length: 0 } }, numbers: [1] }])
+      assert.strictEqual(topology.hosts["client"]!.tcp!.congestionControl, "newReno")
+      assert.isTrue(Result.isSuccess(Plan.make(topology)))
+      assert.deepStrictEqual(yield* Topology.parse(JSON.stringify(json)), yield* Topology.decode(json))
+    }))
+
+  it.effect("says what is wrong with a text", () =>
+    Effect.gen(function*() {
+      const message = (text: string) => Effect.map(Effect.flip(Topology.parse(text)), (error) => error.message)
+      assert.match(yield* message("hosts: { a: [ }"), /^YAML: /)
+      const host = (more: string) => `hosts: { a: { ipv4: 10.0.0.1/24, tcp: { ${more} } } }\nlinks: {}`
+      assert.match(yield* message(host("congestion: newReno")), /knobs of TCP/)
+      assert.match(yield* message(host("minRto: soon")), /knobs of TCP/)
+      assert.match(yield* message(host("sack: yes")), /knobs of TCP/)
+      assert.strictEqual((yield* Topology.parse(host("sack: false, timeWait: 1 minute"))).hosts["a"]!.tcp!.sack, false)
+    }))
+
+  it("has routers, which are hosts that forward", () => {
+    const { hosts } = Result.getOrThrow(Plan.make({
+      hosts: { a: {}, b: {} },
+      routers: { r: { interfaces: { x: {}, y: {} } } },
+      links: { one: { between: ["a", "r.x"] }, two: { between: ["r.y", "b"] } }
+    }))
+    assert.deepStrictEqual(hosts.map(({ description, name }) => [name, description.forwarding]), [
+      ["a", undefined],
+      ["b", undefined],
+      ["r", true]
+    ])
+  })
+
   it.effect("joins hosts and switches by what the links name", () =>
     Effect.gen(function*() {
       const plan = yield* Effect.fromResult(Plan.make(yield* Topology.decode(json)))
@@ -119,6 +180,7 @@ describe("Topology", () => {
     assert.match(refusal(between("local.eth0", "local.eth0")), /local\.eth0 has a link already/)
     assert.match(refusal({ hosts, links: {} }), /local\.eth0: the interface has no link/)
     assert.match(refusal({ ...Topology.pair(), switches: { local: {} } }), /switch local: a host has the same name/)
+    assert.match(refusal({ ...Topology.pair(), routers: { local: {} } }), /router local: a host has the same name/)
     assert.match(
       refusal({ ...Topology.pair(), changes: [{ at: 0, link: "cable" }] }),
       /change 1: no link is called cable/

@@ -27,6 +27,7 @@ const options = (source: Random): DhcpOptions.Options =>
     dnsServers: source.maybe(() => list(source)),
     hostName: source.maybe(() => source.of("host", "x".repeat(300))),
     domainName: source.maybe(() => "example.com"),
+    domainSearch: source.maybe(() => source.of(["example.com."], ["a.example.", "b.example."])),
     interfaceMtu: source.maybe(() => source.int(0x10000)),
     broadcastAddress: source.maybe(() => source.int32()),
     ntpServers: source.maybe(() => list(source)),

@@ -95,6 +95,20 @@ describe("Packer", () => {
     assert.deepStrictEqual(frame.gso, { kind: "tcp4", size: 1460, headerLength: headers })
   })
 
+  it("cuts what has to keep CWR on every packet itself (RFC 9768 §3.2.2), for links leave it on the first alone (RFC 3168 §6.1.2)", () => {
+    const cwr = 0x80
+    const flagsOf = (keepsCwr: boolean, link: Link): Array<number> => {
+      const packet = segment(4000, 1460)
+      packet.head[ethernet + ip + 13] = 0x10 | cwr
+      const { frames } = packAll(link, [transmit({ ...packet, gso: { ...packet.gso!, keepsCwr } })])
+      return frames.map(({ bytes }) => bytes[ethernet + ip + 13]! & cwr)
+    }
+    assert.deepStrictEqual(flagsOf(true, linkWith(offloading, 10)), [cwr, cwr, cwr])
+    assert.deepStrictEqual(flagsOf(true, linkWith(noCapabilities(1500))), [cwr, cwr, cwr])
+    assert.deepStrictEqual(flagsOf(false, linkWith(noCapabilities(1500))), [cwr, 0, 0])
+    assert.deepStrictEqual(flagsOf(false, linkWith(offloading, 10)), [cwr])
+  })
+
   it("cuts a super-segment for a link that does not, and numbers its packets", () => {
     const { frames } = packAll(linkWith(noCapabilities(1500)), [transmit(segment(4000, 1460))])
     assert.deepStrictEqual(frames.map(({ bytes }) => bytes.length - headers), [1460, 1460, 1080])

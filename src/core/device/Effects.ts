@@ -22,9 +22,13 @@ export interface Effects {
   readonly removed: (ctx: Context, link: LinkId, entry: InterfaceAddress) => void
   /** The interface has it from now on, usable or not yet. */
   readonly added: (ctx: Context, self: Interface, entry: InterfaceAddress) => void
+  /** The interface has begun to forward, or has ceased to. */
+  readonly forwarding: (ctx: Context, self: Interface) => void
   readonly attached: (ctx: Context, self: Interface) => void
   /** The link came up or went down. */
   readonly changed: (ctx: Context, self: Interface) => void
+  /** The link is about to go; it can still be spoken on. */
+  readonly leaving: (ctx: Context, self: Interface) => void
   /** The link is gone, and all its addresses before it. */
   readonly detached: (ctx: Context, link: LinkId) => void
 }

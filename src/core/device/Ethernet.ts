@@ -69,6 +69,7 @@ const receiveBare = (ctx: Context, self: Interface, event: Received, handlers: H
 const inboundOf = (self: Interface, event: Received, start: number, isLinkGroup: boolean): Inbound => ({
   link: self.id,
   interface: self,
+  frame: event.frame,
   bytes: event.frame.bytes,
   start,
   end: event.frame.end,

@@ -27,6 +27,7 @@ const smallestMtu = 68
 export const detach = (ctx: Context, state: State, effects: Effects, link: LinkId): void => {
   const self = state.interfaces.get(link)
   if (self === undefined || link === loopback) return
+  effects.leaving(ctx, self)
   for (const entry of self.addresses) Addresses.unassign(ctx, state, effects, link, entry)
   effects.detached(ctx, link)
   ctx.remove(state.interfaces, link)

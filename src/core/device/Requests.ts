@@ -23,6 +23,8 @@ export interface AddAddress extends Answers<void> {
   readonly preferredUntil?: Time.Instant
   /** After this, it is gone; never if absent. */
   readonly validUntil?: Time.Instant
+  /** Probes an IPv4 address before it is used (RFC 5227 §2.1); as `Config.addressProbing` says if absent. */
+  readonly probe?: boolean
 }
 
 /** Takes an address away. What was bound to it can't send any more. */
@@ -32,7 +34,14 @@ export interface RemoveAddress extends Answers<void> {
   readonly address: Address.Address
 }
 
-export type DeviceRequest = AddAddress | RemoveAddress
+/** Makes the host a router for who sends to this interface, or not, whatever the stack does (`Config.forwarding`). */
+export interface SetForwarding extends Answers<void> {
+  readonly _tag: "SetForwarding"
+  readonly link: LinkId
+  readonly isOn: boolean
+}
+
+export type DeviceRequest = AddAddress | RemoveAddress | SetForwarding
 
 export const handle = (ctx: Context, state: State, effects: Effects, ticket: Ticket, request: DeviceRequest): void => {
   const self = state.interfaces.get(request.link)
@@ -44,6 +53,13 @@ export const handle = (ctx: Context, state: State, effects: Effects, ticket: Tic
       const entry = find(self, request.address)
       if (entry === undefined) return ctx.fail(ticket, Reason.notFound("address"))
       Addresses.unassign(ctx, state, effects, self.id, entry)
+      return ctx.reply(ticket, undefined)
+    }
+    case "SetForwarding": {
+      if (self.medium === "loopback") return ctx.fail(ticket, Reason.invalidArgument("the loopback interface"))
+      const changed: Interface = { ...self, forwarding: request.isOn }
+      ctx.put(state.interfaces, self.id, changed)
+      effects.forwarding(ctx, changed)
       return ctx.reply(ticket, undefined)
     }
   }
@@ -81,7 +97,7 @@ const add = (
     preferredUntil,
     validUntil
   }
-  Addresses.assign(ctx, state, effects, current, entry)
+  Addresses.assign(ctx, state, effects, current, entry, request.probe ?? ctx.config.addressProbing)
   ctx.reply(ticket, undefined)
 }
 

@@ -10,8 +10,8 @@ import * as Word from "../../wire/Word.ts"
 import type { Context, ErrorKind } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as TokenBucket from "../data/TokenBucket.ts"
-import * as Family from "../Family.ts"
-import { noPieces, type Packet, type Path } from "../Ip.ts"
+import type { LinkId } from "../Device.ts"
+import { type Head, noPieces, type Packet, type Path } from "../Ip.ts"
 import type { Reason } from "../Reason.ts"
 import * as ErrorsV6 from "./ErrorsV6.ts"
 import { errorRate, type State } from "./State.ts"
@@ -19,20 +19,41 @@ import { errorRate, type State } from "./State.ts"
 /** The longest error, IP header included: for IPv4 what every host can put together (RFC 1812 §4.3.2.3), for IPv6 what every link carries (RFC 4443 §2.4 (c)). */
 const longest = { 4: 576, 6: 1280 } as const
 
+/** Writes the header of a message that has so many bytes in all; answers where it ends. */
+type Write = (path: Path, head: Head, length: number) => number
+
 export const send = (ctx: Context, state: State, kind: ErrorKind, packet: Packet): void => {
-  const isV4 = packet.version === 4
-  if (isV4 ? !mayReportV4(packet) : !ErrorsV6.mayReport(kind, packet)) return
+  if (packet.version === 6) {
+    if (!ErrorsV6.mayReport(kind, packet)) return
+    return transmit(ctx, state, packet, (path, head, length) => ErrorsV6.emit(kind, path, length, head))
+  }
+  if (!mayReportV4(packet)) return
+  transmit(ctx, state, packet, (_, head) => Icmpv4.emit(messageV4(kind), head.bytes, head.at))
+}
+
+/** For one host, whatever network it is in (rfc: 1812 §5.2.7.2 MUST). */
+const redirectHost = 1
+
+/** Tells the sender of an IPv4 packet of a better first hop on its own link (RFC 792, RFC 1812 §5.2.7.2). */
+export const redirect = (ctx: Context, state: State, gateway: Address.Ipv4, packet: Packet): void => {
+  if (!mayReportV4(packet)) return
+  ctx.count(Counter.index.redirectsSent)
+  transmit(
+    ctx,
+    state,
+    packet,
+    (_, head) => Icmpv4.emit({ _tag: "Redirect", code: redirectHost, gateway }, head.bytes, head.at)
+  )
+}
+
+const transmit = (ctx: Context, state: State, packet: Packet, write: Write): void => {
   const path = pathBack(ctx, packet)
   if ("_tag" in path) return
-  const bucket = TokenBucket.take(state.errors.value, errorRate(ctx.config), ctx.at)
-  if (bucket === undefined) return ctx.drop("IcmpRateLimited", packet.link)
-  ctx.set(state.errors, bucket)
-  const { headerLength, icmpProtocol } = isV4 ? Family.v4 : Family.v6
+  if (!mayTell(ctx, state, packet.link)) return
+  const { headerLength, icmpProtocol } = ctx.families[packet.version]
   const length = Math.min(packet.end - packet.ipStart, longest[packet.version] - headerLength - Icmpv4.headerLength)
   const head = ctx.reserve(Icmpv4.headerLength + length)
-  const at = isV4
-    ? Icmpv4.emit(messageV4(kind), head.bytes, head.at)
-    : ErrorsV6.emit(kind, path, Icmpv4.headerLength + length, head)
+  const at = write(path, head, Icmpv4.headerLength + length)
   const headEnd = Piece.copyRange(packet.bytes, packet.ipStart, packet.ipStart + length, head.bytes, at)
   ctx.count(Counter.index.icmpSent)
   ctx.count(Counter.index.icmpErrorsSent)
@@ -43,22 +64,39 @@ export const send = (ctx: Context, state: State, kind: ErrorKind, packet: Packet
     headEnd,
     pieces: noPieces,
     checksumOffset: Icmpv4.checksumOffset,
-    hopLimit: ctx.config.hopLimit,
-    trafficClass: 0,
+    hopLimit: ctx.ip.hopLimit(ctx, path),
+    trafficClass: isForHere(ctx, packet) ? 0 : controlClass,
     dontFragment: false,
     gso: undefined,
     credit: undefined
   })
 }
 
-/** rfc: 1812 §4.3.2.4, 4443 §2.2 (a) MUST: from the address that the packet was for; it is one of this host's, unless it is a group. */
+/** rfc: 1812 §4.3.2.4, 4443 §2.2 (a) MUST: from the address that the packet was for, if that is one of this host's */
 const pathBack = (ctx: Context, packet: Packet): Path | Reason =>
   ctx.ip.path(
     ctx,
     packet.source,
-    Address.isMulticast(packet.destination) ? undefined : packet.destination,
+    isForHere(ctx, packet) ? packet.destination : undefined,
     Address.isV4(packet.source) || !Address.isLinkLocal(packet.source) ? undefined : packet.link
   )
+
+const isForHere = (ctx: Context, { destination }: Packet): boolean =>
+  ctx.ip.isOurs(destination) || Address.isLoopback(destination)
+
+/** Internetwork control (RFC 1812 §4.3.2.5 SHOULD, RFC 4594 §3.2): what a router tells must not be lost with what it is about. */
+const controlClass = 0xc0
+
+/** Takes one of the errors that may be sent now; if there is none, that is counted as a drop. */
+export const mayTell = (ctx: Context, state: State, link: LinkId): boolean => {
+  const bucket = TokenBucket.take(state.errors.value, errorRate(ctx.config), ctx.at)
+  if (bucket === undefined) {
+    ctx.drop("IcmpRateLimited", link)
+    return false
+  }
+  ctx.set(state.errors, bucket)
+  return true
+}
 
 /** The cases in which no error may be sent (RFC 1122 §3.2.2), each of which would let one packet make many. */
 const mayReportV4 = (packet: Packet): boolean => {
@@ -87,6 +125,11 @@ const messageV4 = (kind: ErrorKind): Icmpv4.Fields => {
       return { _tag: "TimeExceeded", code: Icmpv4.TimeExceededCode.reassembly }
     case "hopLimitExceeded":
       return { _tag: "TimeExceeded", code: Icmpv4.TimeExceededCode.hopLimit }
+    case "noRoute":
+    case "beyondScope":
+      return { _tag: "Unreachable", code: Icmpv4.UnreachableCode.network, mtu: 0 }
+    case "hostUnreachable":
+      return { _tag: "Unreachable", code: Icmpv4.UnreachableCode.host, mtu: 0 }
     default:
       return kind._tag === "tooBig"
         ? { _tag: "Unreachable", code: Icmpv4.UnreachableCode.fragmentationNeeded, mtu: kind.mtu }

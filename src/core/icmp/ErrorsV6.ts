@@ -25,6 +25,12 @@ const messageOf = (kind: ErrorKind): Icmpv6.Fields => {
       return { _tag: "TimeExceeded", code: Icmpv6.TimeExceededCode.reassembly }
     case "hopLimitExceeded":
       return { _tag: "TimeExceeded", code: Icmpv6.TimeExceededCode.hopLimit }
+    case "noRoute":
+      return { _tag: "Unreachable", code: Icmpv6.UnreachableCode.noRoute }
+    case "hostUnreachable":
+      return { _tag: "Unreachable", code: Icmpv6.UnreachableCode.address }
+    case "beyondScope":
+      return { _tag: "Unreachable", code: Icmpv6.UnreachableCode.beyondScope }
     default:
       return kind._tag === "tooBig"
         ? { _tag: "PacketTooBig", mtu: kind.mtu }

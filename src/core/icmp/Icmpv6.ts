@@ -101,7 +101,7 @@ const answer = (ctx: Context, packet: Packet, request: Echo): void => {
     headEnd: Piece.copyRange(packet.bytes, request.payloadStart, request.payloadEnd, head.bytes, at),
     pieces: noPieces,
     checksumOffset: Wire.checksumOffset,
-    hopLimit: ctx.config.hopLimit,
+    hopLimit: ctx.ip.hopLimit(ctx, path),
     trafficClass: packet.trafficClass,
     dontFragment: false,
     gso: undefined,

@@ -9,7 +9,7 @@ import * as Icmpv6 from "../../wire/Icmpv6.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Quote from "../../wire/Quote.ts"
 import type { Context } from "../Context.ts"
-import type { LinkId } from "../Device.ts"
+import { forwards, type LinkId } from "../Device.ts"
 import * as Family from "../Family.ts"
 import type { IcmpError, Packet } from "../Ip.ts"
 
@@ -159,6 +159,7 @@ export const unreachable = (ctx: Context, link: LinkId, packet: Gather.Outgoing)
   const isV4 = bytes[0]! >>> 4 === 4
   const quote = isV4 ? Quote.parseV4(bytes, 0, bytes.length) : Quote.parseV6(bytes, 0, bytes.length)
   if (quote === undefined || quote.fragmentOffset !== 0) return
+  if (!isFromHere(ctx, quote.source) && isRouter(ctx)) return tellSender(ctx, link, quote, bytes)
   ctx.transports.get(quote.protocol)?.error(ctx, {
     ...aboutOf(quote, bytes),
     link,
@@ -168,5 +169,34 @@ export const unreachable = (ctx: Context, link: LinkId, packet: Gather.Outgoing)
     code: isV4 ? Icmpv4.UnreachableCode.host : Icmpv6.UnreachableCode.address,
     mtu: 0,
     from: quote.source
+  })
+}
+
+/** Otherwise a packet from an address that is not this host's is from one that it had. */
+const isRouter = (ctx: Context): boolean => {
+  for (const self of ctx.links.all()) if (forwards(ctx.config, self)) return true
+  return false
+}
+
+/** The packet was forwarded: whoever sent it hears that its next hop does not answer (rfc: 1812 §5.2.7.1 MUST, 4861 §7.2.2 SHOULD). */
+const tellSender = (ctx: Context, link: LinkId, quote: Quote.Quote, bytes: Uint8Array): void => {
+  const { destination, payloadStart, protocol, source, version } = quote
+  const isV4 = version === 4
+  ctx.ip.error(ctx, "hostUnreachable", {
+    version,
+    link,
+    bytes,
+    ipStart: 0,
+    start: payloadStart,
+    end: bytes.length,
+    source,
+    destination,
+    protocol,
+    hopLimit: bytes[isV4 ? 8 : 7]!,
+    trafficClass: 0,
+    checksum: "none",
+    segmentSize: 0,
+    isGroup: false,
+    receivedAt: ctx.at
   })
 }

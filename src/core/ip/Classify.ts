@@ -3,21 +3,33 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
-import { find, type Interface, isBroadcast, isUsable } from "../Device.ts"
+import { find, forwards, type Interface, isBroadcast, isUsable } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
+import * as WellKnown from "../WellKnown.ts"
 
 /** Whom a destination means, as seen from the interface at which the packet came in. */
 export type Destination = "ours" | "broadcast" | "multicast" | "foreign" | "martian"
-
-/** 224.0.0.1: every host is a member for as long as it lives (RFC 1112 §4). */
-const allHosts: Address.Ipv4 = 0xe0000001 | 0
 
 const isThisNetwork = (address: Address.Ipv4): boolean => address >>> 24 === 0
 
 /** 240.0.0.0/4 without the limited broadcast address. */
 const isReserved = (address: Address.Ipv4): boolean => address >>> 28 === 15 && address !== Address.broadcastV4
 
-export const destinationV4 = (ctx: Context, self: Interface, address: Address.Ipv4): Destination => {
+/** Tells whether somebody on this host wants a source's packets to a group. */
+export type IsListened = (self: Interface, group: Address.Ipv4, source: Address.Ipv4) => boolean
+
+/** The two addresses of a header. */
+interface Ends {
+  readonly source: Address.Ipv4
+  readonly destination: Address.Ipv4
+}
+
+export const destinationV4 = (
+  ctx: Context,
+  self: Interface,
+  { destination: address, source }: Ends,
+  isListened: IsListened
+): Destination => {
   // rfc: 1122 §3.3.4.2 an address of another interface is not ours here; in memory all of them are
   const isLoopback = Address.isLoopback(address)
   if (self.medium === "loopback") {
@@ -27,9 +39,13 @@ export const destinationV4 = (ctx: Context, self: Interface, address: Address.Ip
     if (isLoopback) return "martian"
     const entry = find(self, address)
     if (entry !== undefined) return isUsable(entry) ? "ours" : "foreign"
+    // rfc: 1812 §5.2.3 MUST: a router is meant by any of its addresses
+    if (forwards(ctx.config, self) && ctx.ip.isOurs(address)) return "ours"
   }
   if (isBroadcast(self, address)) return "broadcast"
-  if (Address.isMulticast(address)) return address === allHosts ? "multicast" : "foreign"
+  if (Address.isMulticast(address)) {
+    return address === WellKnown.allHosts || isListened(self, address, source) ? "multicast" : "foreign"
+  }
   return isThisNetwork(address) || isReserved(address) ? "martian" : "foreign"
 }
 

@@ -29,7 +29,10 @@ export const send = (ctx: Context, state: State, packet: Send): Reason.Reason | 
   const headerLength = Header.lengthOf(packet)
   const messageLength = packet.headEnd - packet.head.at + Fragment.size(packet.pieces)
   const length = headerLength + messageLength
-  if (packet.gso !== undefined || length <= path.mtu) return sendWhole(ctx, state, packet, length)
+  // rfc: 1191 §3: a super-segment is as long as the longest of the packets that it is cut into.
+  const longest = packet.gso === undefined ? length : headerLength + packet.gso.headerLength + packet.gso.size
+  if (longest <= path.mtu) return sendWhole(ctx, state, packet, length)
+  if (packet.gso !== undefined) return tooBig(ctx, packet, path.mtu - headerLength)
   const limit = maximumLength(path.version)
   if (length > limit) return tooBig(ctx, packet, limit - headerLength)
   // rfc: 1191 §3: what may not be cut fails here as it would on the way

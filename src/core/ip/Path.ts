@@ -3,12 +3,12 @@
  *
  *     own address? ─▶ loopback     a group? ─▶ the link asked for, or that of a route     else ─▶ the best route
  *
- * The strong host model holds: packets leave through the interface that has their source.
+ * The strong host model holds: packets leave through the interface that has their source. Interfaces that forward are exempt from it.
  */
 import * as Address from "../../wire/Address.ts"
 import * as AddressSelection from "../AddressSelection.ts"
 import type { Context } from "../Context.ts"
-import { type Interface, type InterfaceAddress, type LinkId, loopback } from "../Device.ts"
+import { forwards, type Interface, type InterfaceAddress, type LinkId, loopback } from "../Device.ts"
 import type { Path } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import * as PathMtu from "./PathMtu.ts"
@@ -39,16 +39,27 @@ export const find = (
   if (link !== undefined && ctx.links.get(link) === undefined) return Reason.notFound("interface")
   if (Address.isLoopback(destination) || ctx.ip.isOurs(destination)) return toSelf(ctx, destination, given)
   if (given !== undefined && !ctx.ip.isOurs(given)) return Reason.addressNotAvailable
-  const hop = nextHop(ctx, destination, link ?? (given === undefined ? undefined : ctx.links.linkOf(given)))
+  const hop = nextHop(ctx, destination, link ?? homeOf(ctx, given))
   if ("_tag" in hop) return hop
   const from = given ?? chooseSource(ctx, hop, destination)
   if (from === undefined) return Reason.addressNotAvailable
-  // rfc: 1122 §3.3.4.2 (B) strong host model
-  if (given !== undefined && !hop.self.addresses.some((entry) => Address.equals(entry.address, given))) {
-    return Reason.addressNotAvailable
-  }
+  if (given !== undefined && !mayLeave(ctx, hop.self, given)) return Reason.addressNotAvailable
   return pathOf(ctx, state, hop, from, destination)
 }
+
+/** The only interface by which packets from an address leave a host. A router sends them by whatever way there is. */
+const homeOf = (ctx: Context, source: Address.Address | undefined): LinkId | undefined => {
+  const link = source === undefined ? undefined : ctx.links.linkOf(source)
+  const self = link === undefined ? undefined : ctx.links.get(link)
+  const isFree = self !== undefined && forwards(ctx.config, self) && source !== undefined &&
+    !Address.isLinkLocal(source)
+  return isFree ? undefined : link
+}
+
+/** rfc: 1122 §3.3.4.2 (B) strong host model; a router is reached by any of its addresses, and answers from it (rfc: 1812 §5.2.3) */
+const mayLeave = (ctx: Context, self: Interface, source: Address.Address): boolean =>
+  (forwards(ctx.config, self) && !Address.isLinkLocal(source)) ||
+  self.addresses.some((entry) => Address.equals(entry.address, source))
 
 /** rfc: 1122 §3.3.4.3: unless the route says it, the interface's best (rfc: 6724 §5); a host without address may ask everybody (RFC 2131 §4.1). */
 const chooseSource = (ctx: Context, hop: Hop, destination: Address.Address): Address.Address | undefined => {
@@ -126,6 +137,10 @@ const groupHop = (
   return { self, nextHop: destination, source: undefined }
 }
 
+/** The link on which a group is meant where nobody says it. */
+export const groupLink = (ctx: Context, group: Address.Address): LinkId | undefined =>
+  ctx.routes.lookup(group, undefined)?.link ?? onlyLink(ctx)
+
 const onlyLink = (ctx: Context): LinkId | undefined => {
   let only: LinkId | undefined = undefined
   for (const self of ctx.links.all()) {
@@ -152,5 +167,6 @@ const pathOf = (
   maxSegmentBytes: hop.self.segmentation.size > 0 ? hop.self.maxSegmentBytes : largestSegment
 })
 
-const mtuOf = ({ mtu, mtuV6 }: Interface, destination: Address.Address): number =>
+/** The largest packet of a destination's family that an interface sends. */
+export const mtuOf = ({ mtu, mtuV6 }: Interface, destination: Address.Address): number =>
   Address.isV4(destination) ? mtu : Math.min(mtu, mtuV6 ?? mtu)

@@ -3,6 +3,7 @@
  * fit, and compared with what other routers say (RFC 4861 §6.2.7).
  */
 import * as Address from "../../wire/Address.ts"
+import * as DomainName from "../../wire/DomainName.ts"
 import type { Mac } from "../../wire/Mac.ts"
 import * as Ndp from "../../wire/Ndp.ts"
 import * as NdpOptions from "../../wire/NdpOptions.ts"
@@ -56,9 +57,18 @@ export const prefix = (address: Address.Ipv6, length: number): NdpOptions.Prefix
   preferredLifetime: 604_800
 })
 
-type Rule = (self: Advertisement) => string | undefined
+type Rule = (self: Advertisement, linkMtu: number) => string | undefined
 
 const between = (value: Time.Span, low: Time.Span, high: Time.Span): boolean => value >= low && value <= high
+
+const isOctet = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 255
+
+/** What stands in 32 bits: a lifetime in seconds. */
+const isLifetime = (value: number): boolean =>
+  Number.isInteger(value) && value >= 0 && value <= NdpOptions.infiniteLifetime
+
+/** Bytes of one option of name servers or of domains, whose length counts 255 times eight octets at most. */
+const fitsOption = (size: number): boolean => size <= 255 * 8
 
 /** What a configuration must not be. */
 const rules: ReadonlyArray<Rule> = [
@@ -81,7 +91,29 @@ const rules: ReadonlyArray<Rule> = [
   // rfc: 4861 §6.2.1 MUST
   ({ reachableTime }) =>
     between(reachableTime, Time.zero, Time.seconds(3600)) ? undefined : "the reachable time is over an hour",
-  ({ mtu }) => mtu === undefined || mtu >= 1280 ? undefined : "the MTU is below 1280",
+  ({ mtu }, linkMtu) =>
+    mtu === undefined || (mtu >= 1280 && mtu <= linkMtu) ? undefined : "the MTU is below 1280 or above the link's",
+  ({ hopLimit }) => isOctet(hopLimit) ? undefined : "the hop limit is not an octet",
+  ({ retransmit }) =>
+    between(retransmit, Time.zero, Time.millis(0xffff_ffff)) ? undefined : "the retransmission timer exceeds its field",
+  ({ prefixes, routes }) =>
+    [...prefixes, ...routes].every(({ length }) => Number.isInteger(length) && length >= 0 && length <= 128)
+      ? undefined
+      : "a prefix length is not 0 to 128",
+  ({ dnsSearchLists, dnsServers, prefixes, routes }) =>
+    [
+        ...prefixes.flatMap(({ preferredLifetime, validLifetime }) => [preferredLifetime, validLifetime]),
+        ...[...routes, ...dnsServers, ...dnsSearchLists].map(({ lifetime }) => lifetime)
+      ].every(isLifetime)
+      ? undefined
+      : "a lifetime is not a number of seconds in 32 bits",
+  ({ dnsSearchLists }) =>
+    dnsSearchLists.every(({ domains }) => domains.every(DomainName.isValid)) ? undefined : "a domain is no name",
+  ({ dnsSearchLists, dnsServers }) =>
+    [...dnsServers.map((one) => ({ dnsServers: [one] })), ...dnsSearchLists.map((one) => ({ dnsSearchLists: [one] }))]
+        .every((option) => fitsOption(NdpOptions.size(NdpOptions.make(option))))
+      ? undefined
+      : "more name servers or domains than an option holds",
   // rfc: 4861 §6.2.1 MUST NOT, SHOULD NOT
   ({ prefixes }) =>
     prefixes.every(({ preferredLifetime, validLifetime }) => preferredLifetime <= validLifetime)
@@ -98,9 +130,9 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 /** Why a configuration may not be used; `undefined` if it may. */
-export const fault = (self: Advertisement): string | undefined => {
+export const fault = (self: Advertisement, linkMtu: number): string | undefined => {
   for (const rule of rules) {
-    const found = rule(self)
+    const found = rule(self, linkMtu)
     if (found !== undefined) return found
   }
   return undefined

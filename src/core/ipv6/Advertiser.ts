@@ -37,6 +37,11 @@ export type Input =
   | { readonly _tag: "Start" }
   /** It ceases to: leave that group (RFC 4861 §6.2.5). */
   | { readonly _tag: "Stop" }
+  /**
+   * The interface is about to go, and the host with it, perhaps: there is time for one last word. It does not wait for the interval that
+   * RFC 4861 §6.2.6 asks for, since hosts that hear nothing would use a router that is gone for half an hour.
+   */
+  | { readonly _tag: "Leave" }
   /** The interface went down; nothing can be said. */
   | { readonly _tag: "Disable" }
   /** What is advertised has changed (RFC 4861 §6.2.4). */
@@ -108,6 +113,10 @@ export const step = (self: Advertiser, input: Input, at: Time.Instant, settings:
       const next = allowedAt(self, at)
       return onAlarm({ ...quiet(self), phase: "ceasing", left: finalAdvertisements, next }, at, settings)
     }
+    case "Leave":
+      return self.phase === "silent"
+        ? [self, nothing]
+        : [quiet(self), [{ _tag: "Advertise", to: "allNodes", isLast: true }]]
     case "Disable":
       return [quiet(self), nothing]
     case "Solicited":

@@ -14,6 +14,7 @@ import * as WellKnown from "../WellKnown.ts"
 import type { AddressLifetimes } from "./AddressLifetimes.ts"
 import * as HostInterface from "./HostInterface.ts"
 import * as InterfaceId from "./InterfaceId.ts"
+import type { LinkParameters } from "./LinkParameters.ts"
 import * as NdpSend from "./NdpSend.ts"
 import type * as Prefixes from "./Prefixes.ts"
 import type * as Routers from "./Routers.ts"
@@ -44,7 +45,7 @@ export interface Hooks {
   /** False if there is no room for it. */
   readonly addRoute: (ctx: Context, link: LinkId, way: Way) => boolean
   readonly removeRoute: (ctx: Context, link: LinkId, way: Way) => void
-  readonly setMtu: (ctx: Context, link: LinkId, mtu: number) => void
+  readonly setParameters: (ctx: Context, link: LinkId, parameters: LinkParameters) => void
 }
 
 /** Numbers jitter's keys apart from those of other records of the link. */
@@ -174,7 +175,7 @@ const act = (ctx: Context, hooks: Hooks, link: LinkId, action: HostInterface.Act
       return
     }
     case "Parameters":
-      return hooks.setMtu(ctx, link, action.parameters.mtu)
+      return hooks.setParameters(ctx, link, action.parameters)
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
-import { find, type Interface, isUsable } from "../Device.ts"
+import { find, forwards, type Interface, isUsable } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
 import * as WellKnown from "../WellKnown.ts"
 
@@ -11,40 +11,56 @@ import * as WellKnown from "../WellKnown.ts"
 export type Destination = "ours" | "multicast" | "foreign" | "martian"
 
 /** Tells whether somebody on this host listens to a group beyond those that every node has. */
-export type IsListened = (self: Interface, group: Address.Ipv6) => boolean
+export type IsListened = (self: Interface, group: Address.Ipv6, source: Address.Ipv6) => boolean
+
+/** The two addresses of a header. */
+interface Ends {
+  readonly source: Address.Ipv6
+  readonly destination: Address.Ipv6
+}
 
 const scopeOf = (group: Address.Ipv6): number => (group.w0 >>> 16) & 0xf
 
 /** rfc: 4291 §2.8 MUST: all nodes, and the solicited-node group of each address, even while it is tentative (rfc: 4862 §5.4.2). */
-const isOwnGroup = (self: Interface, group: Address.Ipv6): boolean => {
+const isOwnGroup = (ctx: Context, self: Interface, group: Address.Ipv6): boolean => {
   if (Address.equals(group, WellKnown.allNodes)) return true
+  if (Address.equals(group, WellKnown.allRouters)) return forwards(ctx.config, self)
   if (!WellKnown.isSolicitedNode(group)) return false
   return self.addresses.some(({ address }) =>
     !Address.isV4(address) && Address.equals(WellKnown.solicitedNode(address), group)
   )
 }
 
-const groupOf = (self: Interface, group: Address.Ipv6, isListened: IsListened): Destination => {
+const groupOf = (
+  ctx: Context,
+  self: Interface,
+  { destination: group, source }: Ends,
+  isListened: IsListened
+): Destination => {
   const scope = scopeOf(group)
   // rfc: 4291 §2.7 MUST: scope 0 is reserved; that of an interface never leaves it
   if (scope === 0 || (scope === 1 && self.medium !== "loopback")) return "martian"
-  return isOwnGroup(self, group) || isListened(self, group) ? "multicast" : "foreign"
+  return isOwnGroup(ctx, self, group) || isListened(self, group, source) ? "multicast" : "foreign"
 }
 
 export const destination = (
   ctx: Context,
   self: Interface,
-  address: Address.Ipv6,
+  ends: Ends,
   isListened: IsListened
 ): Destination => {
-  if (Address.isMulticast(address)) return groupOf(self, address, isListened)
+  const { destination: address } = ends
+  if (Address.isMulticast(address)) return groupOf(ctx, self, ends, isListened)
   if (Address.isUnspecified(address)) return "martian"
   const isLoopback = Address.isLoopback(address)
   if (self.medium === "loopback") return isLoopback || ctx.ip.isOurs(address) ? "ours" : "foreign"
   // rfc: 4291 §2.5.3 MUST
   if (isLoopback) return "martian"
   const entry = find(self, address)
-  return entry !== undefined && isUsable(entry) ? "ours" : "foreign"
+  if (entry !== undefined) return isUsable(entry) ? "ours" : "foreign"
+  // A router is meant by any of its addresses but those of single links.
+  const isElsewhere = forwards(ctx.config, self) && !Address.isLinkLocal(address) && ctx.ip.isOurs(address)
+  return isElsewhere ? "ours" : "foreign"
 }
 
 /** rfc: 4291 §2.5.5.2: no packet has the form of an IPv4 address */

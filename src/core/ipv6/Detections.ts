@@ -4,7 +4,7 @@
  */
 import type * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
-import type { Interface, InterfaceAddress } from "../Device.ts"
+import type { Interface, InterfaceAddress, LinkId } from "../Device.ts"
 import * as Entropy from "../Entropy.ts"
 import * as Time from "../Time.ts"
 import * as Timer from "../Timer.ts"
@@ -21,9 +21,10 @@ export interface Hooks {
 }
 
 /** 48 bits, from a key, so that nobody else has them. */
-const settingsOf = (ctx: Context, id: number): DuplicateDetection.Settings => ({
+const settingsOf = (ctx: Context, link: LinkId, id: number): DuplicateDetection.Settings => ({
   transmits: DuplicateDetection.defaultTransmits,
-  retransmit: Time.seconds(1),
+  // rfc: 4862 §5.4 MUST: RetransTimer, as routers of the link tell it
+  retransmit: ctx.links.get(link)?.discovery?.retransmit ?? Time.seconds(1),
   nonce: (draw) =>
     (Entropy.word(ctx.keys.transaction, [id, draw, 0]) >>> 0) * 0x1_0000 +
     (Entropy.word(ctx.keys.transaction, [id, draw, 1]) & 0xffff)
@@ -40,7 +41,7 @@ export const begin = (
 ): void => {
   // rfc: 4862 §5.4.2 SHOULD: hosts that start together don't speak at once
   const delay = Time.scale(DuplicateDetection.maximumDelay, Entropy.fraction(ctx.keys.jitter, [id, 0]))
-  const outcome = DuplicateDetection.begin(delay, ctx.at, settingsOf(ctx, id))
+  const outcome = DuplicateDetection.begin(delay, ctx.at, settingsOf(ctx, self.id, id))
   const timer = state.detections.get(id)?.timer ?? Timer.idle
   act(ctx, state, hooks, { id, link: self.id, address, machine: outcome[0], timer }, outcome)
 }
@@ -60,7 +61,13 @@ export const hear = (
 ): boolean => {
   const detection = state.detections.get(id)
   if (detection === undefined) return false
-  act(ctx, state, hooks, detection, DuplicateDetection.step(detection.machine, input, ctx.at, settingsOf(ctx, id)))
+  act(
+    ctx,
+    state,
+    hooks,
+    detection,
+    DuplicateDetection.step(detection.machine, input, ctx.at, settingsOf(ctx, detection.link, id))
+  )
   return true
 }
 
@@ -72,7 +79,7 @@ export const alarm = (ctx: Context, state: State, hooks: Hooks, id: number, due:
   ctx.put(state.detections, id, rung)
   if (!isDue) return
   const input = { _tag: "Alarm" } as const
-  act(ctx, state, hooks, rung, DuplicateDetection.step(rung.machine, input, ctx.at, settingsOf(ctx, id)))
+  act(ctx, state, hooks, rung, DuplicateDetection.step(rung.machine, input, ctx.at, settingsOf(ctx, rung.link, id)))
 }
 
 /** The alarm threw: an address of which nothing was found out is not used. */

@@ -2,14 +2,16 @@
  * IPv6 packets as they come in, in the order of RFC 8200.
  *
  *     header sound? ─▶ source possible? ─▶ for this host? ─▶ extension headers, one by one ─▶ raw sockets, transport
- *                                                             │ a fragment? collect, and walk on in the whole
+ *                                               │             │ a fragment? collect, and walk on in the whole
+ *                                               │ a router's: forwarded as it is
  */
+import * as Address from "../../wire/Address.ts"
 import * as Wire from "../../wire/Ipv6.ts"
 import * as Ipv6Extension from "../../wire/Ipv6Extension.ts"
 import * as Malformed from "../../wire/Malformed.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
-import type { Inbound } from "../Device.ts"
+import { find, forwards, type Inbound, type Interface } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
 import type { Packet } from "../Ip.ts"
 import * as Classify from "./Classify.ts"
@@ -26,6 +28,8 @@ export interface Hooks {
     fragment: Fragment
   ) => { readonly packet: Packet; readonly protocolAt: number } | undefined
   readonly isListened: Classify.IsListened
+  /** A packet for somebody else, where the interface forwards. */
+  readonly forward: (ctx: Context, inbound: Inbound, packet: Packet) => void
 }
 
 const nextHeaderOffset = 6
@@ -41,10 +45,12 @@ export const receive = (ctx: Context, hooks: Hooks, inbound: Inbound): void => {
   const self = inbound.interface
   const sourceFault = Classify.sourceFault(self, header.source, header.destination)
   if (sourceFault !== undefined) return ctx.drop(sourceFault, link)
-  const destination = Classify.destination(ctx, self, header.destination, hooks.isListened)
-  const fault = destinationFault(inbound, destination)
+  const destination = Classify.destination(ctx, self, header, hooks.isListened)
+  const isTransit = destination === "foreign" && mayForward(ctx, self, header.destination)
+  const fault = isTransit ? undefined : destinationFault(inbound, destination)
   if (fault !== undefined) return ctx.drop(fault, link)
   const packet = packetOf(inbound, header, destination === "multicast")
+  if (isTransit) return hooks.forward(ctx, inbound, packet)
   const limit = ctx.config.limits.extensionHeaders
   const verdict = ExtensionChain.walk(
     header.protocol,
@@ -54,6 +60,10 @@ export const receive = (ctx: Context, hooks: Hooks, inbound: Inbound): void => {
   )
   obey(ctx, hooks, packet, verdict)
 }
+
+/** Groups need routes of their own, which this stack has none of; an address of the interface that can't be used is nobody else's for that. */
+const mayForward = (ctx: Context, self: Interface, destination: Address.Ipv6): boolean =>
+  forwards(ctx.config, self) && !Address.isMulticast(destination) && find(self, destination) === undefined
 
 const destinationFault = (inbound: Inbound, destination: Classify.Destination): DropReason | undefined => {
   switch (destination) {

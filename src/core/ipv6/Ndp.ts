@@ -14,7 +14,7 @@ import * as NdpValidity from "./NdpValidity.ts"
 
 /** What a neighbour said of itself; the input of its machine. */
 export type Heard =
-  | { readonly _tag: "Heard"; readonly mac: Mac }
+  | { readonly _tag: "Heard"; readonly mac: Mac; readonly isRouter?: boolean }
   | {
     readonly _tag: "Advertised"
     readonly mac: Mac | undefined
@@ -37,7 +37,10 @@ export interface Hooks {
   readonly detect: (ctx: Context, id: number, input: DuplicateDetection.Input) => void
   /** Somebody else uses an address of this interface. */
   readonly conflict: (ctx: Context, self: Interface, address: Address.Ipv6, mac: Mac) => void
+  /** Somebody asks for routers; hosts don't answer (rfc: 4861 §6.2.6 MUST). */
+  readonly solicited: (ctx: Context, self: Interface, from: Address.Ipv6) => void
   /** A router has advertised itself. */
+  readonly redirected: (ctx: Context, self: Interface, from: Address.Ipv6, message: Wire.Redirect) => void
   readonly advertised: (
     ctx: Context,
     self: Interface,
@@ -62,15 +65,18 @@ export const receive = (ctx: Context, hooks: Hooks, packet: Packet): void => {
       return onAdvertisement(ctx, hooks, self, message)
     case "RouterAdvertisement": {
       const mac = message.options.sourceLinkLayer
-      // rfc: 4861 §6.3.4
-      if (mac !== undefined) hooks.hear(ctx, self, source, { _tag: "Heard", mac }, true)
+      // rfc: 4861 §6.3.4 MUST
+      if (mac !== undefined) hooks.hear(ctx, self, source, { _tag: "Heard", mac, isRouter: true }, true)
       return hooks.advertised(ctx, self, source, message)
     }
-    case "RouterSolicitation":
-      // rfc: 4861 §6.2.6 MUST: hosts don't answer
-      return ctx.drop("NdpNotForUs", link)
+    case "RouterSolicitation": {
+      const mac = message.options.sourceLinkLayer
+      // rfc: 4861 §6.2.6 SHOULD
+      if (mac !== undefined) hooks.hear(ctx, self, source, { _tag: "Heard", mac, isRouter: false }, true)
+      return hooks.solicited(ctx, self, source)
+    }
     case "Redirect":
-      return ctx.drop("IcmpRedirectIgnored", link)
+      return hooks.redirected(ctx, self, source, message)
   }
 }
 

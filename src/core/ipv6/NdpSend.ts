@@ -12,8 +12,8 @@ import * as Piece from "../../wire/Piece.ts"
 import * as AddressSelection from "../AddressSelection.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
-import type { Interface } from "../Device.ts"
-import { noPieces } from "../Ip.ts"
+import { forwards, type Interface, isUsable } from "../Device.ts"
+import { noPieces, type Packet } from "../Ip.ts"
 import * as WellKnown from "../WellKnown.ts"
 
 const hopLimit = 255
@@ -104,12 +104,50 @@ export const solicit = (ctx: Context, self: Interface, target: Address.Ipv6, to:
   })
 }
 
+/** A better first hop for a destination. */
+export interface BetterHop {
+  readonly target: Address.Ipv6
+  readonly destination: Address.Ipv6
+  /** The target's link-layer address, if it is known. */
+  readonly mac: Mac | undefined
+}
+
+/** What of the packet that caused it fits a message of the smallest MTU (rfc: 4861 §4.5), in units of options. */
+const redirectedLength = (1280 - 40 - 40 - 8 - 8) & ~7
+
+/** Tells the sender of a packet of a better first hop (rfc: 4861 §8.2); false if the interface has no link-local address to tell it from. */
+export const redirect = (
+  ctx: Context,
+  self: Interface,
+  packet: Packet,
+  to: Address.Ipv6,
+  { destination, mac, target }: BetterHop
+): boolean => {
+  const source = linkLocalOf(self)
+  if (source === undefined) return false
+  const start = packet.ipStart
+  const redirected = Piece.make(packet.bytes, start, Math.min(packet.end, start + redirectedLength))
+  const options = NdpOptions.make({ targetLinkLayer: mac, redirected })
+  send(ctx, self, source, to, { _tag: "Redirect", target, destination, options })
+  return true
+}
+
+/** The address by which routers are known (rfc: 4861 §6.1.2 MUST, §8.1 MUST). */
+export const linkLocalOf = (self: Interface): Address.Ipv6 | undefined => {
+  for (const entry of self.addresses) {
+    const { address } = entry
+    if (!Address.isV4(address) && Address.isLinkLocal(address) && isUsable(entry)) return address
+  }
+  return undefined
+}
+
 /** rfc: 4861 §7.2.4; who asked from no address is told with everybody else. */
 export const advertise = (ctx: Context, self: Interface, target: Address.Ipv6, to: Address.Ipv6): void => {
   const solicited = !Address.isUnspecified(to)
   send(ctx, self, target, solicited ? to : WellKnown.allNodes, {
     _tag: "NeighborAdvertisement",
-    isRouter: false,
+    // rfc: 4861 §7.2.4 MUST
+    isRouter: forwards(ctx.config, self),
     solicited,
     override: true,
     target,

@@ -5,8 +5,11 @@ import type * as Address from "../../wire/Address.ts"
 import type { LinkId } from "../Device.ts"
 import { Table } from "../Journal.ts"
 import type { Armed } from "../Timer.ts"
+import type { Advertisement } from "./Advertisement.ts"
+import type { Advertiser } from "./Advertiser.ts"
 import type { DuplicateDetection } from "./DuplicateDetection.ts"
 import type { HostInterface } from "./HostInterface.ts"
+import type { Redirects } from "./Redirects.ts"
 
 /** The detection of one address of an interface. */
 export interface Detection {
@@ -24,13 +27,28 @@ export interface Host {
   readonly timer: Armed
 }
 
+/** A link on which this host advertises itself as a router. */
+export interface Router {
+  readonly advertisement: Advertisement
+  readonly machine: Advertiser
+  readonly timer: Armed
+}
+
 export interface State {
   readonly hosts: Table<LinkId, Host>
   /** By the id of the address. */
   readonly detections: Table<number, Detection>
+  /** Links on which this host is a router and listens to the group of all routers (RFC 4291 §2.8). */
+  readonly routers: Table<LinkId, true>
+  readonly advertisers: Table<LinkId, Router>
+  /** What routers of a link have told of single destinations. */
+  readonly redirects: Table<LinkId, Redirects>
 }
 
 export const make = (): State => ({
   hosts: new Table("ipv6.hosts"),
-  detections: new Table("ipv6.detections")
+  detections: new Table("ipv6.detections"),
+  routers: new Table("ipv6.routers"),
+  advertisers: new Table("ipv6.advertisers"),
+  redirects: new Table("ipv6.redirects")
 })

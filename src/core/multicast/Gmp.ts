@@ -10,12 +10,12 @@
  * A leaf machine: packets, their sources and the link-layer filter are the caller's.
  */
 import * as Address from "../../wire/Address.ts"
+import * as Filter from "../data/SourceFilter.ts"
+import * as Sources from "../data/Sources.ts"
 import * as Time from "../Time.ts"
-import * as Filter from "./Filter.ts"
 import * as Groups from "./Groups.ts"
 import * as Listeners from "./Listeners.ts"
 import * as Reports from "./Reports.ts"
-import * as Sources from "./Sources.ts"
 import * as Telling from "./Telling.ts"
 
 export { accepts, isReported, make, modeOf } from "./Groups.ts"

@@ -4,10 +4,10 @@
  * The records of the machine in `Gmp.ts`, and what can be said and changed of them without a word on the link.
  */
 import * as Address from "../../wire/Address.ts"
+import * as Filter from "../data/SourceFilter.ts"
+import * as Sources from "../data/Sources.ts"
 import * as Time from "../Time.ts"
-import * as Filter from "./Filter.ts"
 import * as Listeners from "./Listeners.ts"
-import * as Sources from "./Sources.ts"
 
 /** A source whose change is yet to be told to the routers, in so many reports. */
 interface Change {

@@ -8,7 +8,7 @@
  * sockets listen.
  */
 import * as Address from "../../wire/Address.ts"
-import * as Filter from "./Filter.ts"
+import * as Filter from "../data/SourceFilter.ts"
 
 /** How many of the sockets include a source, and how many exclude it. */
 export interface Tally {

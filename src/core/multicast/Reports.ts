@@ -3,8 +3,8 @@
  */
 import * as Address from "../../wire/Address.ts"
 import * as Membership from "../../wire/Membership.ts"
-import * as Filter from "./Filter.ts"
-import * as Sources from "./Sources.ts"
+import * as Filter from "../data/SourceFilter.ts"
+import * as Sources from "../data/Sources.ts"
 
 export type GroupRecord = Membership.GroupRecord<Address.Address>
 

@@ -1,6 +1,7 @@
 /**
  * The group memberships of all interfaces, as routers are told of them.
  */
+import type * as Address from "../../wire/Address.ts"
 import type { LinkId } from "../Device.ts"
 import { Table } from "../Journal.ts"
 import type { Armed } from "../Timer.ts"
@@ -12,8 +13,10 @@ export interface Membership {
 }
 
 export interface State {
-  /** IPv6's, by link. */
-  readonly memberships: Table<LinkId, Membership>
+  /** By IP version and link. */
+  readonly memberships: Readonly<Record<Address.Version, Table<LinkId, Membership>>>
 }
 
-export const make = (): State => ({ memberships: new Table("multicast.memberships") })
+export const make = (): State => ({
+  memberships: { 4: new Table("multicast.memberships4"), 6: new Table("multicast.memberships6") }
+})

@@ -4,11 +4,11 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type * as Membership from "../../wire/Membership.ts"
+import * as Filter from "../data/SourceFilter.ts"
+import * as Sources from "../data/Sources.ts"
 import * as Time from "../Time.ts"
-import * as Filter from "./Filter.ts"
 import * as Groups from "./Groups.ts"
 import * as Reports from "./Reports.ts"
-import * as Sources from "./Sources.ts"
 
 export type Message = Membership.Message<Address.Address>
 

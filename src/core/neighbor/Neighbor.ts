@@ -34,13 +34,15 @@ export interface Neighbor {
   readonly deadline: Time.Instant
   /** It said that it forwards packets (RFC 4861 §7.3.3); never true of an ARP neighbour. */
   readonly isRouter: boolean
+  /** It did not answer when it was last asked for, and nothing was heard of it since. */
+  readonly hasFailed: boolean
 }
 
 export type Input =
   /** A packet is to be sent to it. */
   | { readonly _tag: "Send" }
   /** It told its address without being asked: it asked for ours, or solicited us (RFC 4861 §7.2.3). */
-  | { readonly _tag: "Heard"; readonly mac: Mac }
+  | { readonly _tag: "Heard"; readonly mac: Mac; readonly isRouter?: boolean }
   /** It advertised itself (RFC 4861 §7.2.5). `mac` may be missing in an answer to a unicast question. */
   | {
     readonly _tag: "Advertised"
@@ -91,17 +93,22 @@ const askEverybody: ReadonlyArray<Action> = Object.freeze([Object.freeze({ _tag:
 export const unknown: Neighbor = Object.freeze({
   state: Object.freeze({ _tag: "Failed" }),
   deadline: Time.never,
-  isRouter: false
+  isRouter: false,
+  hasFailed: false
 })
 
 /** Where to send packets now; `undefined` while the address is not known. */
 export const macOf = (self: Neighbor): Mac | undefined =>
   self.state._tag === "Incomplete" || self.state._tag === "Failed" ? undefined : self.state.mac
 
+/** Whether packets had better go another way, if there is one (RFC 4861 §6.3.6, RFC 1122 §3.3.1.4). */
+export const isDoubtful = (self: Neighbor): boolean => self.hasFailed || self.state._tag === "Unreachable"
+
 const to = (self: Neighbor, state: NeighborState, deadline: Time.Instant): Neighbor => ({
   state,
   deadline,
-  isRouter: self.isRouter
+  isRouter: self.isRouter,
+  hasFailed: self.hasFailed && (state._tag === "Incomplete" || state._tag === "Failed")
 })
 
 const unchanged = (self: Neighbor): Outcome => [self, nothing]
@@ -112,7 +119,7 @@ export const step = (self: Neighbor, input: Input, at: Time.Instant, timing: Tim
     case "Send":
       return onSend(self, at, timing)
     case "Heard":
-      return onHeard(self, input.mac)
+      return onHeard(self, input)
     case "Advertised":
       return onAdvertised(self, input, at, timing)
     case "Confirmed":
@@ -163,8 +170,9 @@ const backoff = (sent: number, timing: Timing): Time.Span =>
     Time.scale(timing.retransmit, backoffMultiple ** Math.min(sent - maxUnicastSolicit + 1, 8))
   )
 
-const onHeard = (self: Neighbor, mac: Mac): Outcome => {
-  const known = macOf(self)
+const onHeard = (before: Neighbor, { isRouter, mac }: Extract<Input, { _tag: "Heard" }>): Outcome => {
+  const known = macOf(before)
+  const self = isRouter === undefined || isRouter === before.isRouter ? before : { ...before, isRouter }
   // rfc: 4861 §7.2.3: only another address makes the entry stale; the same one tells nothing about the way to it.
   if (known === mac) return unchanged(self)
   return [to(self, { _tag: "Stale", mac }, Time.never), known === undefined ? release : nothing]
@@ -222,7 +230,9 @@ const onAlarm = (self: Neighbor, at: Time.Instant, timing: Timing): Outcome => {
   const { state } = self
   switch (state._tag) {
     case "Incomplete":
-      if (state.sent >= maxMulticastSolicit) return [to(self, { _tag: "Failed" }, Time.never), giveUp]
+      if (state.sent >= maxMulticastSolicit) {
+        return [{ ...to(self, { _tag: "Failed" }, Time.never), hasFailed: true }, giveUp]
+      }
       return [
         to(self, { _tag: "Incomplete", sent: state.sent + 1 }, Time.plus(at, timing.retransmit)),
         askEverybody

@@ -20,22 +20,44 @@ import type { Credit } from "../Request.ts"
 import * as Time from "../Time.ts"
 import * as Timer from "../Timer.ts"
 import * as Neighbor from "./Neighbor.ts"
-import type { Entry, Parked, State, Usage } from "./State.ts"
+import * as Parking from "./Parking.ts"
+import type { Entry, State } from "./State.ts"
 
 /** What differs between ARP and NDP, and what concerns others. */
 export interface Hooks {
   /** Asks for a neighbour's address: everybody, or the one address that is believed to be its own. */
   readonly solicit: (ctx: Context, self: Interface, address: Address.Address, to: Mac.Mac | "everybody") => void
+  /** Another router of the link for a packet whose next hop does not answer, and routers to ask whether they are back (RFC 4861 §6.3.6, RFC 4191 §3.5). */
+  readonly detour: (
+    ctx: Context,
+    self: Interface,
+    nextHop: Address.Address,
+    packet: Gather.Outgoing
+  ) => Detour | undefined
+  /** A neighbour does not answer any more: what was told about ways through it is forgotten (RFC 4861 §7.3.3). */
+  readonly failed: (ctx: Context, link: LinkId, address: Address.Address) => void
+  /** How often and for how long neighbours are asked on this interface, where its routers have said it (RFC 4861 §6.3.4). */
+  readonly times: (self: Interface | undefined, address: Address.Address) => Times
   /** An IP packet of this stack can't be delivered, since its next hop does not answer. */
   readonly unreachable: (ctx: Context, link: LinkId, packet: Gather.Outgoing) => void
 }
 
-/** Beside its bytes, what a parked packet costs. */
-const parkedOverhead = 256
+/** A way around a router. */
+export interface Detour {
+  readonly nextHop: Address.Address
+  /** It is not doubted itself. */
+  readonly isGood: boolean
+  readonly probes: ReadonlyArray<Address.Address>
+}
+
+/** BaseReachableTime and RetransTimer (RFC 4861 §6.3.2). */
+export interface Times {
+  readonly reachable: Time.Span
+  readonly retransmit: Time.Span
+}
+
 /** How exact the order of eviction is; saves a write for every packet. */
 const usageStep = Time.seconds(1)
-const noUsage: Usage = Object.freeze({ entries: 0, parkedBytes: 0 })
-
 const hashOf = (ctx: Context, link: LinkId, address: Address.Address): number =>
   Demux.hash(ctx.keys.demux, address, link, Address.unspecifiedV4, 0)
 
@@ -65,15 +87,45 @@ export const send = (
   if (self.medium !== "ethernet") return ctx.transmit(link, packet, credit)
   const group = groupMac(self, nextHop)
   if (group !== undefined) return transmit(ctx, self, group, packet, credit)
-  const entry = find(ctx, state, link, nextHop) ?? create(ctx, state, hooks, self, nextHop)
+  const known = find(ctx, state, link, nextHop)
+  const detour = known !== undefined && Neighbor.isDoubtful(known.neighbor)
+    ? hooks.detour(ctx, self, nextHop, packet)
+    : undefined
+  if (known === undefined || detour === undefined) {
+    return deliver(ctx, state, hooks, self, nextHop, known, packet, credit)
+  }
+  avoid(ctx, state, hooks, known, detour)
+  deliver(ctx, state, hooks, self, detour.nextHop, find(ctx, state, link, detour.nextHop), packet, credit)
+}
+
+/** A router is left aside for now; those that might be back are asked. */
+const avoid = (ctx: Context, state: State, hooks: Hooks, entry: Entry, { probes }: Detour): void => {
+  if (!entry.isAvoided) ctx.put(state.entries, entry.id, { ...entry, isAvoided: true })
+  for (const router of probes) {
+    const asked = find(ctx, state, entry.link, router)
+    if (asked !== undefined) apply(ctx, state, hooks, asked, { _tag: "Send" })
+  }
+}
+
+const deliver = (
+  ctx: Context,
+  state: State,
+  hooks: Hooks,
+  self: Interface,
+  nextHop: Address.Address,
+  known: Entry | undefined,
+  packet: Gather.Outgoing,
+  credit: Credit | undefined
+): void => {
+  const entry = known ?? create(ctx, state, hooks, self, nextHop)
   if (entry === undefined) {
     ctx.refund(credit)
-    return ctx.drop("NeighborCacheFull", link)
+    return ctx.drop("NeighborCacheFull", self.id)
   }
   const used = markUsed(ctx, state, apply(ctx, state, hooks, entry, { _tag: "Send" }))
   const mac = Neighbor.macOf(used.neighbor)
   if (mac !== undefined) return transmit(ctx, self, mac, packet, credit)
-  park(ctx, state, used, packet, credit)
+  Parking.park(ctx, state, used, packet, credit)
 }
 
 /** The link-layer address that a group or broadcast address maps to (RFC 1112 §6.4, RFC 894, RFC 2464 §7). */
@@ -104,8 +156,6 @@ const transmit = (
   }, credit)
 }
 
-const usageOf = (state: State, link: LinkId): Usage => state.usage.get(link) ?? noUsage
-
 /** A new entry of which nothing is known; `undefined` when the cache is full of entries that may not go. */
 const create = (
   ctx: Context,
@@ -114,7 +164,9 @@ const create = (
   self: Interface,
   address: Address.Address
 ): Entry | undefined => {
-  if (usageOf(state, self.id).entries >= ctx.config.limits.neighborEntries && !evict(ctx, state, hooks, self.id)) {
+  if (
+    Parking.usageOf(state, self.id).entries >= ctx.config.limits.neighborEntries && !evict(ctx, state, hooks, self.id)
+  ) {
     return undefined
   }
   const entry: Entry = {
@@ -123,12 +175,13 @@ const create = (
     address,
     neighbor: Neighbor.unknown,
     usedAt: ctx.at,
+    isAvoided: false,
     parked: Fifo.empty(),
     timer: Timer.idle
   }
   ctx.put(state.entries, entry.id, entry)
   HashIndex.add(ctx, state.index, hashOf(ctx, self.id, address), entry.id)
-  const usage = usageOf(state, self.id)
+  const usage = Parking.usageOf(state, self.id)
   ctx.put(state.usage, self.id, { ...usage, entries: usage.entries + 1 })
   return entry
 }
@@ -154,28 +207,32 @@ const evict = (ctx: Context, state: State, hooks: Hooks, link: LinkId): boolean 
 export const forget = (ctx: Context, state: State, hooks: Hooks, entry: Entry): void => {
   HashIndex.remove(ctx, state.index, hashOf(ctx, entry.link, entry.address), entry.id)
   ctx.remove(state.entries, entry.id)
-  const usage = usageOf(state, entry.link)
+  const usage = Parking.usageOf(state, entry.link)
   if (usage.entries <= 1) ctx.remove(state.usage, entry.link)
   else ctx.put(state.usage, entry.link, { ...usage, entries: usage.entries - 1 })
-  giveUp(ctx, state, hooks, entry.link, entry.parked)
+  giveUp(ctx, state, hooks, entry, false)
 }
 
 /** Feeds the machine, stores what became of the entry, and does what the machine asks for. Answers the stored entry. */
 export const apply = (ctx: Context, state: State, hooks: Hooks, entry: Entry, input: Neighbor.Input): Entry => {
-  const [neighbor, actions] = Neighbor.step(entry.neighbor, input, ctx.at, timing(ctx, entry, input))
+  const [neighbor, actions] = Neighbor.step(entry.neighbor, input, ctx.at, timing(ctx, hooks, entry, input))
   if (neighbor === entry.neighbor) return entry
   const isReleased = actions.some((action) => action._tag !== "Solicit")
   const timer = Timer.arm(ctx, { _tag: "Neighbor", key: entry.id }, entry.timer, neighbor.deadline)
-  const changed: Entry = { ...entry, neighbor, timer, parked: isReleased ? Fifo.empty() : entry.parked }
+  const isAvoided = entry.isAvoided && neighbor.state._tag !== "Reachable"
+  const changed: Entry = { ...entry, neighbor, timer, isAvoided, parked: isReleased ? Fifo.empty() : entry.parked }
   ctx.put(state.entries, entry.id, changed)
   noticeChange(ctx, entry, changed)
+  if (Neighbor.isDoubtful(neighbor) && !Neighbor.isDoubtful(entry.neighbor)) {
+    hooks.failed(ctx, entry.link, entry.address)
+  }
   const self = ctx.links.get(entry.link)
   for (const action of actions) {
     if (action._tag === "Solicit") {
       if (self !== undefined && self.up) hooks.solicit(ctx, self, entry.address, action.to)
     } else if (action._tag === "GiveUp") {
       ctx.count(Counter.index.neighborFailed)
-      giveUp(ctx, state, hooks, entry.link, entry.parked)
+      giveUp(ctx, state, hooks, entry, true)
     } else {
       ctx.count(Counter.index.neighborResolved)
       release(ctx, state, self, Neighbor.macOf(neighbor), entry)
@@ -185,11 +242,12 @@ export const apply = (ctx: Context, state: State, hooks: Hooks, entry: Entry, in
 }
 
 /** RFC 4861 §6.3.2: the reachable time is drawn anew from half to one and a half times its base. */
-const timing = (ctx: Context, entry: Entry, input: Neighbor.Input): Neighbor.Timing => {
+const timing = (ctx: Context, hooks: Hooks, entry: Entry, input: Neighbor.Input): Neighbor.Timing => {
+  const { reachable, retransmit } = hooks.times(ctx.links.get(entry.link), entry.address)
   const factor = input._tag === "Send" ? 1 : 0.5 + Entropy.fraction(ctx.keys.jitter, [entry.id, ctx.at % 0x1_0000_0000])
   return {
-    retransmit: Neighbor.retransmitTime,
-    reachable: Time.micros(Math.round(Neighbor.baseReachableTime * factor))
+    retransmit,
+    reachable: Time.micros(Math.round(reachable * factor))
   }
 }
 
@@ -207,49 +265,6 @@ const markUsed = (ctx: Context, state: State, entry: Entry): Entry => {
   return used
 }
 
-/** Keeps a packet until the neighbour's address is known (RFC 1122 §2.3.2.2, RFC 4861 §7.2.2). */
-const park = (ctx: Context, state: State, entry: Entry, packet: Gather.Outgoing, credit: Credit | undefined): void => {
-  const { limits } = ctx.config
-  const charged = Gather.size(packet) + parkedOverhead
-  let parked = entry.parked
-  if (Fifo.size(parked) >= limits.neighborParkedPackets) {
-    // rfc: 4861 §7.2.2: when the queue overflows, the new packet takes the place of the oldest.
-    const oldest = Fifo.head(parked)
-    if (oldest !== undefined) discard(ctx, state, entry.link, oldest)
-    parked = Fifo.shift(parked)
-  }
-  const usage = usageOf(state, entry.link)
-  const fits = usage.parkedBytes + charged <= limits.neighborParkedBytes && limits.neighborParkedPackets > 0
-  if (!fits || !ctx.charge("parkedPackets", charged)) {
-    ctx.refund(credit)
-    ctx.drop(fits ? "MemoryBudget" : "NeighborQueueFull", entry.link)
-  } else {
-    ctx.put(state.usage, entry.link, { ...usage, parkedBytes: usage.parkedBytes + charged })
-    parked = Fifo.push(parked, { packet: keep(packet), charged, credit })
-  }
-  if (parked !== entry.parked) ctx.put(state.entries, entry.id, { ...entry, parked })
-}
-
-/** The packet with a header of its own, so that it does not hold on to the step's arena. */
-const keep = (packet: Gather.Outgoing): Gather.Outgoing => {
-  const room = Ethernet.headerLength
-  const head = new Uint8Array(room + packet.headEnd - packet.headStart)
-  head.set(packet.head.subarray(packet.headStart, packet.headEnd), room)
-  return { ...packet, head, headStart: room, headEnd: head.length }
-}
-
-const uncharge = (ctx: Context, state: State, link: LinkId, bytes: number): void => {
-  ctx.discharge("parkedPackets", bytes)
-  const usage = state.usage.get(link)
-  if (usage !== undefined) ctx.put(state.usage, link, { ...usage, parkedBytes: usage.parkedBytes - bytes })
-}
-
-const discard = (ctx: Context, state: State, link: LinkId, parked: Parked): void => {
-  uncharge(ctx, state, link, parked.charged)
-  ctx.refund(parked.credit)
-  ctx.drop("NeighborQueueFull", link)
-}
-
 const release = (
   ctx: Context,
   state: State,
@@ -258,14 +273,23 @@ const release = (
   entry: Entry
 ): void => {
   for (const { charged, credit, packet } of Fifo.toArray(entry.parked)) {
-    uncharge(ctx, state, entry.link, charged)
+    Parking.uncharge(ctx, state, entry.link, charged)
     if (self !== undefined && mac !== undefined) transmit(ctx, self, mac, packet, credit)
   }
 }
 
-const giveUp = (ctx: Context, state: State, hooks: Hooks, link: LinkId, parked: Fifo.Fifo<Parked>): void => {
-  for (const { charged, credit, packet } of Fifo.toArray(parked)) {
-    uncharge(ctx, state, link, charged)
+/** The neighbour does not answer, or is forgotten: what waits for it goes another way, if there is a good one, or nowhere. */
+const giveUp = (ctx: Context, state: State, hooks: Hooks, entry: Entry, mayDetour: boolean): void => {
+  const { link } = entry
+  const self = mayDetour ? ctx.links.get(link) : undefined
+  for (const { charged, credit, packet } of Fifo.toArray(entry.parked)) {
+    Parking.uncharge(ctx, state, link, charged)
+    const detour = self === undefined ? undefined : hooks.detour(ctx, self, entry.address, packet)
+    if (self !== undefined && detour !== undefined && detour.isGood) {
+      const { nextHop } = detour
+      deliver(ctx, state, hooks, self, nextHop, find(ctx, state, link, nextHop), packet, credit)
+      continue
+    }
     ctx.refund(credit)
     ctx.drop("NeighborUnreachable", link)
     hooks.unreachable(ctx, link, packet)
@@ -293,6 +317,7 @@ export const confirm = (ctx: Context, state: State, hooks: Hooks, link: LinkId, 
   const entry = find(ctx, state, link, nextHop)
   if (entry === undefined) return
   const { deadline, state: { _tag } } = entry.neighbor
+  if (entry.isAvoided) return
   if (_tag === "Reachable" && Time.between(ctx.at, deadline) > Neighbor.baseReachableTime / 4) return
   apply(ctx, state, hooks, entry, { _tag: "Confirmed" })
 }

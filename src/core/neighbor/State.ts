@@ -19,6 +19,8 @@ export interface Entry {
   readonly neighbor: Neighbor
   /** When a packet last went to it, in steps of about a second: who is evicted first. */
   readonly usedAt: Instant
+  /** Packets for destinations beyond it take another router, so that nothing above IP can tell whether it answers. */
+  readonly isAvoided: boolean
   readonly parked: Fifo<Parked>
   readonly timer: Armed
 }

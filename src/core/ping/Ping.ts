@@ -80,7 +80,7 @@ const send = (ctx: Context, path: Path, echo: Echo, request: Ping): Reason.Reaso
     headEnd: Piece.copyRange(payload, 0, payload.length, head.bytes, at),
     pieces: noPieces,
     checksumOffset: Icmpv4.checksumOffset,
-    hopLimit: request.hopLimit ?? ctx.config.hopLimit,
+    hopLimit: request.hopLimit ?? ctx.ip.hopLimit(ctx, path),
     trafficClass: 0,
     dontFragment: request.dontFragment,
     gso: undefined,

@@ -151,7 +151,7 @@ const send = (ctx: Context, state: State, socket: Socket, request: RawSend): Rea
     headEnd: Piece.copyRange(bytes, 0, bytes.length, head.bytes, head.at),
     pieces: noPieces,
     checksumOffset: -1,
-    hopLimit: request.hopLimit ?? ctx.config.hopLimit,
+    hopLimit: request.hopLimit ?? ctx.ip.hopLimit(ctx, path),
     trafficClass: request.trafficClass,
     dontFragment: request.dontFragment,
     gso: undefined,

@@ -110,7 +110,14 @@ const sharesPrefix = (self: Interface, gateway: Address.Address): boolean =>
 const isOnLink = (ctx: Context, link: LinkId, gateway: Address.Address): boolean => {
   const self = ctx.links.get(link)
   return self !== undefined &&
-    (self.medium === "ip" || Address.isLinkLocal(gateway) || sharesPrefix(self, gateway))
+    (self.medium === "ip" || Address.isLinkLocal(gateway) || sharesPrefix(self, gateway) ||
+      isRoutedToLink(ctx, link, gateway))
+}
+
+/** A host that is alone in its prefix may have a route to its router by itself, as DHCP gives with 32 bits (RFC 3442, Local Subnet Routes). */
+const isRoutedToLink = (ctx: Context, link: LinkId, gateway: Address.Address): boolean => {
+  const route = ctx.routes.lookup(gateway, link)
+  return route !== undefined && route.link === link && route.gateway === undefined
 }
 
 /** rfc: 5942 §4 MUST NOT: an address made from an advertised prefix does not mean that the prefix is on the link; the advertisement says so by itself. */

@@ -44,6 +44,19 @@ export const lookup = (
   return undefined
 }
 
+/** All routes to a destination out of a link that lead to a router, the most specific first. */
+export const byRouter = (
+  state: State,
+  keys: Keys,
+  destination: Address.Address,
+  link: LinkId
+): ReadonlyArray<Route & { readonly gateway: Address.Address }> =>
+  state.lengths[Address.versionOf(destination)].value.flatMap(({ length }) =>
+    routesTo(state, keys, Address.network(destination, length), length).flatMap((route) =>
+      route.gateway !== undefined && route.link === link ? [{ ...route, gateway: route.gateway }] : []
+    )
+  )
+
 const isSame = (route: Route, info: RouteInfo): boolean =>
   route.link === info.link && route.origin === info.origin &&
   (route.gateway === undefined

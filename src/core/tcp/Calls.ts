@@ -1,20 +1,17 @@
 /**
- * The requests about one connection: read, write, wait, look, and change its options (RFC 9293 §3.10.2, §3.10.3, §3.10.6).
+ * The requests about one connection: read, write and wait (RFC 9293 §3.10.2, §3.10.3).
  */
 import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
-import * as Config from "./Config.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Finish from "./Finish.ts"
-import * as KeepAlive from "./KeepAlive.ts"
 import * as Lifecycle from "./Lifecycle.ts"
-import * as Open from "./Open.ts"
 import * as Parked from "./Parked.ts"
 import * as Receive from "./Receive.ts"
-import type { TcpAwait, TcpRead, TcpSetOptions, TcpWrite } from "./Requests.ts"
+import type { TcpAwait, TcpRead, TcpWrite } from "./Requests.ts"
 import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
 import * as Write from "./Write.ts"
@@ -66,7 +63,8 @@ export const write = (ctx: Context, state: State, ticket: Ticket, self: Connecti
     return Finish.event(ctx, state, written)
   }
   if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
-  if (!isParked(ctx, self, ticket)) return
+  // A write that fails has written nothing: what was taken of it is given back.
+  if (!isParked(ctx, self, ticket)) return ctx.discharge("tcpSend", written.queue.held - self.queue.held)
   const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned })
   Finish.event(ctx, state, { ...written, parked: Parked.withWriters(written.parked, writers) })
 }
@@ -76,7 +74,8 @@ const isMet = (self: Connection, until: TcpAwait["until"]): boolean => {
     case "established":
       return !Connections.isOpening(self.state)
     case "drained":
-      return Lifecycle.isDrained(self) && !Connections.isOpening(self.state)
+      // As for those who waited when it ended in good order, even if a reset came for the last FIN.
+      return self.state === "CLOSED" || (Lifecycle.isDrained(self) && !Connections.isOpening(self.state))
     case "closed":
       return self.state === "CLOSED" || self.state === "TIME-WAIT"
   }
@@ -91,23 +90,4 @@ export const wait = (ctx: Context, state: State, ticket: Ticket, self: Connectio
   if (!isParked(ctx, self, ticket)) return
   const waiters = Fifo.push(self.parked.waiters, { ticket, until: request.until })
   ctx.put(state.entries, self.id, { ...self, parked: Parked.withWaiters(self.parked, waiters) })
-}
-
-/** Changes what may change while a connection lives; it may let text go at once (no delay, no cork). */
-export const setOptions = (
-  ctx: Context,
-  state: State,
-  ticket: Ticket,
-  self: Connection,
-  request: TcpSetOptions
-): void => {
-  const wrong = Open.invalidOptions(request.options)
-  if (wrong !== undefined) return ctx.fail(ticket, wrong)
-  const config = Config.withOptions(self.config, request.options)
-  ctx.reply(ticket, undefined)
-  const changed = { ...self, config }
-  if (!Connections.isSynchronized(self.state) || self.state === "TIME-WAIT") {
-    return ctx.put(state.entries, self.id, changed)
-  }
-  Finish.event(ctx, state, config.keepAlive === self.config.keepAlive ? changed : KeepAlive.start(ctx, changed))
 }

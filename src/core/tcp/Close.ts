@@ -79,9 +79,28 @@ export const shutdown = (
   Finish.event(ctx, state, closed)
 }
 
-/** RST to the peer where it has a connection that could be reset. */
-const resets = (self: Connection): boolean =>
-  self.state !== "SYN-SENT" && self.state !== "CLOSED" && self.state !== "TIME-WAIT"
+/**
+ * RST to the peer where it has a connection that could be reset. Behind both FINs it expects nothing more (rfc: 9293 §3.10.5), unless text is missing
+ * before ours, or its own was never read.
+ */
+const resets = (self: Connection): boolean => {
+  switch (self.state) {
+    case "CLOSING":
+    case "LAST-ACK":
+      return Connections.unsent(self) > 0 || hasUnread(self)
+    case "SYN-SENT":
+    case "CLOSED":
+    case "TIME-WAIT":
+      return false
+    case "LISTEN":
+    case "SYN-RECEIVED":
+    case "ESTABLISHED":
+    case "FIN-WAIT-1":
+    case "FIN-WAIT-2":
+    case "CLOSE-WAIT":
+      return true
+  }
+}
 
 /** ABORT: a reset leaves, and everything that waits fails. */
 export const abort = (ctx: Context, state: State, ticket: Ticket, self: Connection): void => {
@@ -116,6 +135,10 @@ export const close = (ctx: Context, state: State, ticket: Ticket, connection: Co
       return Lifecycle.remove(ctx, state, self)
     case "LISTEN":
     case "SYN-SENT":
+      // What has left with the SYN was written to a connection that seemed to be open (RFC 7413 §4.2.2): it is delivered to the end.
+      if (self.fastOpen === "sent" && linger !== 0) {
+        return Finish.event(ctx, state, lingering(ctx, withFin(ctx, self), ticket, linger))
+      }
       ctx.reply(ticket, undefined)
       return Lifecycle.end(ctx, state, self, Reason.closed)
     case "TIME-WAIT":

@@ -189,5 +189,9 @@ export const unsent = (self: Connection): number => Math.max(0, Sequence.distanc
 /** A FIN waits to be sent. */
 export const finUnsent = (self: Connection): boolean => self.snd.fin && !Sequence.after(self.snd.nxt, self.queue.end)
 
+/** What the link's transmit queue still takes of this connection: always a segment when it has none. */
+export const creditLeft = (self: Connection, mss: number): number =>
+  Math.max(mss, self.config.transmitCreditBytes) - self.snd.credit
+
 /** Our FIN has been acknowledged. */
 export const finAcked = (self: Connection): boolean => self.snd.fin && Sequence.after(self.snd.una, self.queue.end)

@@ -13,15 +13,19 @@ export interface Control {
   readonly state: unknown
 }
 
-export const isKnown = (name: string): boolean => Controllers.find(name) !== undefined
-
 export const start = (config: Config, mss: number, at: Time.Instant): Control => {
-  // Requests with a name that nobody has are refused before (`Open.ts`).
+  // Requests with a name that nobody has are refused before (`Knobs.ts`).
   const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
   return {
     controller,
     state: controller.start({ now: at, mss, initialWindow: initialWindow(mss, config.initialWindow) })
   }
+}
+
+/** Another controller goes on from the window that this one has come to. */
+export const replaced = (self: Control, config: Config, mss: number, at: Time.Instant): Control => {
+  const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
+  return { controller, state: controller.start({ now: at, mss, initialWindow: window(self) }) }
 }
 
 /** The control after its controller's state has moved on; the same record if it has not. */

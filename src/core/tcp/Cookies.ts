@@ -57,7 +57,7 @@ export const send = (
   Emit.bare(ctx, tuple, path, config, {
     seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, Options.peerMss(path, segment.options)),
     ack: Sequence.add(segment.seq, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(agreed.ecn, 0),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(agreed.ecn, 0, 0),
     window: Math.min(config.receiveBuffer, 0xffff),
     options: Options.accept(ctx, path, config, agreed, (stamp + offset) | 0, segment.options.timestampValue ?? 0)
   })
@@ -130,6 +130,7 @@ export const recall = (
   const path = ctx.ip.path(ctx, packet.source, packet.destination, listener.link)
   if ("_tag" in path) return undefined
   ctx.count(Counter.index.tcpSynCookiesAccepted)
+  ctx.count(Counter.index.tcpPassiveOpens)
   const record = recordOf(ctx, state, listener, segment, tuple, path, mss)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)

@@ -87,12 +87,14 @@ export const accept = (
   })
   Lookup.add(ctx, state, self)
   const text = Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
-  // A FIN is left for its repetition: this handshake is not over yet.
-  const taken = Receive.text(ctx, self, { ...text, flags: text.flags & ~Tcp.FIN })
+  const taken = Receive.text(ctx, self, text)
   const told: Connection = { ...taken, ack: self.ack, stamps: { ...taken.stamps, lastAck: taken.rcv.nxt } }
   Handshake.synAck(ctx, told)
   Finish.event(ctx, state, Listener.enqueue(ctx, state, Handshake.retryAt(ctx, told, 0)))
 }
+
+/** Room for all options that a header takes, since boxes on the way may add some to a SYN. */
+const optionSpace = 40
 
 /** The first SYN of a client that has a cookie, with as much of the written text as one packet takes (rfc: 7413 §4.2.2). */
 export const launch = (ctx: Context, state: State, self: Connection): Connection => {
@@ -102,19 +104,19 @@ export const launch = (ctx: Context, state: State, self: Connection): Connection
     ...Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at)),
     ...(memory === undefined ? {} : FastOpen.brought(memory))
   }
-  const room = Options.sendMss(self.path, memory?.mss ?? 0, false, self.config) - TcpOptions.size(options)
+  const room = Options.sendMss(self.path, memory?.mss ?? 0, false, self.config) - optionSpace
   const length = Math.max(0, Math.min(room, SendQueue.length(self.queue)))
   const pieces: Array<Piece> = []
   const queue = SendQueue.read(self.queue, self.queue.start, length, pieces)
   const head = {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN | Ecn.ofSyn(self.config),
+    flags: Tcp.SYN | Ecn.ofSyn(self.config, 0),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options
   }
   Emit.early(ctx, self.tuple, self.path, self.config, head, pieces, length)
   const nxt = Sequence.add(self.snd.iss, 1 + length)
   const sent: Connection = { ...self, fastOpen: "sent", queue, snd: { ...self.snd, nxt, lastAt: ctx.at } }
-  return Handshake.retryAt(ctx, sent, 0)
+  return Handshake.begun(ctx, sent)
 }

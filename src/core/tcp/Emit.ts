@@ -4,6 +4,7 @@
  */
 import * as Address from "../../wire/Address.ts"
 import * as Checksum from "../../wire/Checksum.ts"
+import type { Gso } from "../../wire/Frame.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import type { Piece } from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
@@ -40,6 +41,8 @@ interface Load {
   readonly mss: number
   readonly credit: Credit | undefined
   readonly trafficClass: number
+  /** Every packet of a longer segment has the CWR bit that the segment has. */
+  readonly keepsCwr: boolean
 }
 
 /** Writes the header into the step's arena, with the checksum's partial sum; answers where it ends. */
@@ -60,6 +63,14 @@ const writeHeader = (tuple: Tuple, head: Head, size: number, length: number, roo
     room.at
   )
 
+/** How a segment that is longer than one packet is to be cut. */
+const cutting = (path: Path, mss: number, headerLength: number, keepsCwr: boolean): Gso => ({
+  kind: path.version === 4 ? "tcp4" : "tcp6",
+  size: mss,
+  headerLength,
+  keepsCwr
+})
+
 /** Hands a segment to IP; false if nothing was sent. */
 const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head, load: Load): boolean => {
   const { length, mss } = load
@@ -76,10 +87,10 @@ const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head
     headEnd,
     pieces: load.pieces,
     checksumOffset: Tcp.checksumOffset,
-    hopLimit: config.hopLimit || ctx.config.hopLimit,
+    hopLimit: config.hopLimit || ctx.ip.hopLimit(ctx, path),
     trafficClass: load.trafficClass,
     dontFragment: config.pathMtuDiscovery,
-    gso: isSuper ? { kind: path.version === 4 ? "tcp4" : "tcp6", size: mss, headerLength: size } : undefined,
+    gso: isSuper ? cutting(path, mss, size, load.keepsCwr) : undefined,
     credit: load.credit
   })
   return refused === undefined
@@ -137,7 +148,7 @@ export const largestText = (self: Connection, mss: number): number => {
   const { path } = self
   const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
   const room = path.maxSegmentBytes - headers
-  return room < 2 * mss || !Ecn.mayBeCut(self) ? mss : room - room % mss
+  return room < 2 * mss ? mss : room - room % mss
 }
 
 /** A connection that has used less than half of what it may queue does not wait for any of it. */
@@ -173,11 +184,11 @@ export const segment = (
   isFresh: boolean
 ): Connection => {
   const window = Window.field(self)
-  const all = flags | Tcp.ACK | Ecn.flags(self)
+  const all = flags | Tcp.ACK | Ecn.flags(self, length)
   const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
   const credit = creditOf(self, all, length)
   const trafficClass = Ecn.trafficClass(self, isFresh)
-  const load = { pieces, length, mss, credit, trafficClass }
+  const load = { pieces, length, mss, credit, trafficClass, keepsCwr: Ecn.isCount(self) && (all & Tcp.CWR) !== 0 }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
   return afterSend(self, window, length, mss, isSent)
 }
@@ -209,7 +220,14 @@ export const ack = (ctx: Context, self: Connection): Connection =>
 /** A segment of a handshake or of a compact record: everything about it is given. */
 export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head): void => {
   const trafficClass = config.trafficClass & 0xfc
-  send(ctx, tuple, path, config, head, { pieces: noPieces, length: 0, mss: 1, credit: undefined, trafficClass })
+  send(ctx, tuple, path, config, head, {
+    pieces: noPieces,
+    length: 0,
+    mss: 1,
+    credit: undefined,
+    trafficClass,
+    keepsCwr: false
+  })
 }
 
 /** A SYN with text (RFC 7413 §4.2.2). */
@@ -223,7 +241,14 @@ export const early = (
   length: number
 ): void => {
   const trafficClass = config.trafficClass & 0xfc
-  send(ctx, tuple, path, config, head, { pieces, length, mss: length, credit: undefined, trafficClass })
+  send(ctx, tuple, path, config, head, {
+    pieces,
+    length,
+    mss: length,
+    credit: undefined,
+    trafficClass,
+    keepsCwr: false
+  })
 }
 
 /** RST for a connection that this side gives up (RFC 9293 §3.10.5); with an ACK, as deployed stacks have it. */

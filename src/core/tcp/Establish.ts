@@ -3,7 +3,6 @@
  */
 import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
-import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
@@ -55,8 +54,6 @@ const withEarlyText = (ctx: Context, self: Connection, una: Sequence.Sequence): 
 
 /** Our SYN is acknowledged up to `una` (RFC 9293 §3.10.7.3, §3.10.7.4 fifth check). A close that came before is carried out now. */
 export const enter = (ctx: Context, state: State, self: Connection, una: Sequence.Sequence): Connection => {
-  const isActive = self.listener === 0
-  if (isActive) ctx.count(Counter.index.tcpActiveOpens)
   const begun = withEarlyText(ctx, self, una)
   const open: Connection = {
     ...begun,

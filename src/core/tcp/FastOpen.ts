@@ -13,6 +13,7 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type * as Piece from "../../wire/Piece.ts"
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Options as WireOptions } from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
@@ -133,7 +134,7 @@ const remember = (ctx: Context, state: State, tuple: Tuple, memory: Memory): voi
   ctx.put(state.fastOpenMemory, key, memory)
 }
 
-/** No answer, or one that ignored the text: not here again for a while (rfc: 7413 §4.1.3.1 MUST). */
+/** No answer, an ICMP error, or an answer that ignored the text: not here again for a while (rfc: 7413 §4.1.3.1 MUST). */
 export const disable = (ctx: Context, state: State, tuple: Tuple): void =>
   remember(ctx, state, tuple, {
     cookie: undefined,
@@ -154,6 +155,7 @@ export const answered = (ctx: Context, state: State, self: Connection, segment: 
       disabledUntil: Time.instantOf(0)
     })
   }
-  const isIgnored = self.fastOpen === "sent" && segment.ack === ((self.snd.iss + 1) | 0) && self.snd.nxt !== segment.ack
-  if (isIgnored) disable(ctx, state, self.tuple)
+  // rfc: 7413 §4.2.1 RECOMMENDED: who gives no cookie is not asked again at once.
+  const isIgnored = segment.ack === Sequence.add(self.snd.iss, 1) && self.snd.nxt !== segment.ack
+  if (self.fastOpen === "asks" || (self.fastOpen === "sent" && isIgnored)) disable(ctx, state, self.tuple)
 }

@@ -7,10 +7,11 @@ import * as Sequence from "../../wire/Sequence.ts"
 import type { SackBlock } from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Time from "../Time.ts"
-import type { Connection } from "./Connection.ts"
+import type { Connection, Snd } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Loss from "./Loss.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
@@ -36,14 +37,14 @@ const measured = (
 }
 
 /** How many samples a window gives (RFC 7323 Appendix G). */
-const samplesPerRound = (self: Connection): number => Math.ceil(Connections.inFlight(self) / (2 * self.snd.mss))
+const samplesPerRound = (snd: Snd): number => Math.ceil(Sequence.distance(snd.una, snd.nxt) / (2 * snd.mss))
 
 /** Takes the measurement into the estimate, if there is one. */
 const withSample = (ctx: Context, self: Connection, rtt: Time.Span | undefined): Connection => {
   if (rtt === undefined) return self
   return {
     ...self,
-    rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self)),
+    rtt: Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(self.snd)),
     tail: TailLossProbe.sampled(self.tail)
   }
 }
@@ -55,7 +56,8 @@ const tellController = (
   update: Scoreboard.Update,
   rtt: Time.Span | undefined,
   before: number,
-  acked: number
+  acked: number,
+  isMarked: boolean
 ): Connection => {
   const minRtt = Rtt.minimum(self.rtt)
   const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
@@ -71,6 +73,7 @@ const tellController = (
     srtt: self.rtt.srtt,
     minRtt,
     isAppLimited: self.snd.isAppLimited,
+    isMarked,
     recovery: phase === "open" ? "none" : phase,
     rate: sample
   })
@@ -155,14 +158,16 @@ const withRack = (
   })
   const tail = answer?.probe ?? self.tail
   const noted: Connection = rack === self.rack && tail === self.tail ? self : { ...self, rack, tail }
-  return answer?.repairedLoss === true ? repaired(ctx, noted) : noted
+  return answer?.repairedLoss === true ? repaired(ctx, noted, self.tail.flight) : noted
 }
 
-/** The probe has repaired a loss that nobody else saw: the window answers to it all the same (rfc: 8985 §7.4 MUST). */
-const repaired = (ctx: Context, self: Connection): Connection => {
+/** The probe has repaired a loss of a window of `flight` bytes that nobody else saw: the window answers to it all the same (rfc: 8985 §7.4 MUST). */
+const repaired = (ctx: Context, self: Connection, flight: number): Connection => {
   const { controller, state } = self.control
-  const lost = controller.onLoss(state, { now: ctx.at, flightSize: Scoreboard.flightSize(self.board) })
-  return { ...self, control: Control.moved(self.control, controller.onRecoveryExit(lost, ctx.at)) }
+  const flightSize = Math.max(flight, Scoreboard.flightSize(self.board))
+  const lost = controller.onLoss(state, { now: ctx.at, flightSize })
+  const control = Control.moved(self.control, controller.onRecoveryExit(lost, ctx.at))
+  return { ...self, control, ecn: Ecn.afterLoss(self) }
 }
 
 const withDsack = (self: Connection, update: Scoreboard.Update): Connection =>
@@ -199,13 +204,13 @@ const judge = (
 
 const noBlocks: ReadonlyArray<SackBlock> = Object.freeze([])
 
-/** Until when a retransmission may have been sent to be what the ACK answers (RFC 8985 §6.2 step 2). */
-const credible = (ctx: Context, self: Connection, segment: Segment.Segment): Time.Instant => {
+/** Until when a retransmission may have been sent to be what the ACK answers (RFC 8985 §6.2 step 2): by the least round trip, and by the timestamp that it echoes. */
+const credible = (ctx: Context, self: Connection): Time.Instant => Rack.credible(ctx.at, Rtt.minimum(self.rtt))
+
+const answered = (ctx: Context, self: Connection, segment: Segment.Segment): Time.Instant => {
   const echo = segment.options.timestampEcho
-  const until = self.agreed.timestamps && echo !== undefined && echo !== 0
-    ? Timestamps.sentUntil(self.stamps, echo, ctx.at)
-    : undefined
-  return Rack.credible(ctx.at, Rtt.minimum(self.rtt), until)
+  if (!self.agreed.timestamps || echo === undefined || echo === 0) return Time.never
+  return Timestamps.sentUntil(self.stamps, echo, ctx.at) ?? Time.never
 }
 
 /** An acceptable ACK that covers up to `una`; SND.UNA and the queue are moved already. */
@@ -214,14 +219,15 @@ export const onAck = (
   connection: Connection,
   segment: Segment.Segment,
   una: Sequence.Sequence,
-  isDuplicate: boolean
+  isDuplicate: boolean,
+  isMarked: boolean
 ): Connection => {
   const before = Recovery.pipe(connection)
   const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
   const isCalm = connection.board.tree === undefined && blocks.length === 0
   const update = isCalm
     ? Scoreboard.update(connection.board, una)
-    : Scoreboard.update(connection.board, una, blocks, credible(ctx, connection, segment))
+    : Scoreboard.update(connection.board, una, blocks, credible(ctx, connection), answered(ctx, connection, segment))
   const rtt = measured(ctx, connection, segment, update)
   const noted = withSample(ctx, { ...connection, board: update.board }, rtt)
   const self = withDsack(judge(ctx, noted, segment, update, una, isDuplicate), update)
@@ -229,7 +235,8 @@ export const onAck = (
   // The ACK that ends a fast recovery covers at once what has arrived all the time: the window opens by what is news.
   const endsFast = connection.recovery.phase === "fast" && self.recovery.phase === "open"
   const news = deliveredBy(self, update, connection.recovery.duplicates)
-  return tellController(ctx, self, update, rtt, before, endsFast ? Math.min(update.acked, news) : update.acked)
+  const acked = endsFast ? Math.min(update.acked, news) : update.acked
+  return tellController(ctx, self, update, rtt, before, acked, isMarked)
 }
 
 /** Whether an ACK can say nothing but that text has arrived: nothing is lost, probed or tested, and nothing was selectively acknowledged. */
@@ -252,8 +259,7 @@ export const onCalmAck = (
   const before = Scoreboard.pipe(self.board)
   const update = Scoreboard.update(self.board, snd.una)
   const rtt = measured(ctx, self, segment, update)
-  const perRound = Math.ceil(Sequence.distance(snd.una, snd.nxt) / (2 * snd.mss))
-  const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, perRound)
+  const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(snd))
   const minRtt = Rtt.minimum(estimate)
   const [rate, sample] = DeliveryRate.deliver(self.rate, update.delivered, update.newest?.stamp, ctx.at, minRtt)
   const control = Control.onAck(self.control, {
@@ -267,6 +273,7 @@ export const onCalmAck = (
     srtt: estimate.srtt,
     minRtt,
     isAppLimited: snd.isAppLimited,
+    isMarked: false,
     recovery: "none",
     rate: sample
   })

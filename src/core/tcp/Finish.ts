@@ -11,6 +11,7 @@ import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Parked from "./Parked.ts"
+import * as Progress from "./Progress.ts"
 import * as Receive from "./Receive.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Scoreboard from "./Scoreboard.ts"
@@ -86,5 +87,7 @@ export const event = (ctx: Context, state: State, connection: Connection): void 
   const served = serve(ctx, connection)
   const pushed = UserTimeout.watch(ctx, Send.push(ctx, served))
   const acknowledged = acknowledge(ctx, pushed)
-  ctx.put(state.entries, connection.id, Deadlines.arm(ctx, trimLater(ctx, acknowledged)))
+  const done = Deadlines.arm(ctx, trimLater(ctx, acknowledged))
+  if (ctx.config.telemetry) Progress.tell(ctx, state, done)
+  ctx.put(state.entries, connection.id, done)
 }

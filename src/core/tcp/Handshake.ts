@@ -24,7 +24,7 @@ export const syn = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN | (self.recovery.timeouts < 2 ? Ecn.ofSyn(self.config) : 0),
+    flags: Tcp.SYN | Ecn.ofSyn(self.config, self.recovery.timeouts),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: {
       ...Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at)),
@@ -38,7 +38,7 @@ export const synAck = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: self.rcv.nxt,
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.recovery.timeouts),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: Options.accept(
       ctx,
@@ -55,6 +55,13 @@ export const retryAt = (ctx: Context, self: Connection, retransmissions: number)
   const wait = Time.min(Time.scale(self.config.initialRto, 2 ** retransmissions), self.config.maxRto)
   const timed = Deadlines.withLoss(self, "handshake", Time.plus(ctx.at, wait), Time.never)
   return { ...timed, recovery: { ...self.recovery, timeouts: retransmissions } }
+}
+
+/** The first SYN has left: SYN-SENT, with its timers (rfc: 4022 §3, tcpActiveOpens). */
+export const begun = (ctx: Context, self: Connection): Connection => {
+  ctx.count(Counter.index.tcpActiveOpens)
+  const limit = Time.plus(ctx.at, self.config.connectTimeout)
+  return Deadlines.withSlow(retryAt(ctx, self, 0), "user", limit)
 }
 
 /** The SYN's timer: again, or the end. `undefined` when the connection is no more. */

@@ -9,6 +9,7 @@ import type { IcmpError } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Listener from "./Listener.ts"
 import * as Lookup from "./Lookup.ts"
@@ -50,6 +51,7 @@ const isHard = (error: IcmpError): boolean =>
  */
 const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
   const reason = reasonOf(error)
+  if (self.fastOpen === "sent") FastOpen.disable(ctx, state, self.tuple)
   if (reason === undefined) return
   const final = error.kind === "port" ? Reason.connectionRefused : reason
   const isFinal = error.isLocal || (isHard(error) && self.config.icmpMayAbort)
@@ -76,7 +78,10 @@ export const arrives = (ctx: Context, state: State, error: IcmpError): void => {
   if (self?._tag !== "Connection" || self.state === "TIME-WAIT") return ctx.drop("IcmpErrorNotOurs", error.link)
   const isInFlight = Sequence.between(self.snd.una, seq, self.snd.nxt)
   if (!isInFlight) return ctx.drop("IcmpErrorNotOurs", error.link)
-  if (error.kind === "tooBig") return PathMtu.tooBig(ctx, state, self, error)
+  if (error.kind === "tooBig") {
+    if (self.fastOpen === "sent") FastOpen.disable(ctx, state, self.tuple)
+    return PathMtu.tooBig(ctx, state, self, error)
+  }
   if (Connections.isOpening(self.state)) return whileOpening(ctx, state, self, error)
   const reason = reasonOf(error)
   // A soft error is only remembered: it tells why, should the connection time out.

@@ -18,6 +18,7 @@ import * as ConnectionOf from "./Connection.ts"
 import type { StateName } from "./Info.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Parked from "./Parked.ts"
+import * as Progress from "./Progress.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
@@ -123,6 +124,7 @@ const remains = (ctx: Context, self: Connection, reason: Reason.Reason | undefin
  * nobody has read (§3.10.7.4, second check).
  */
 export const end = (ctx: Context, state: State, self: Connection, reason: Reason.Reason | undefined): void => {
+  if (ctx.config.telemetry && self.state !== "TIME-WAIT") Progress.ended(ctx, self, reason)
   endParked(ctx, self, reason)
   leaveQueue(ctx, state, self)
   if (self.fastOpen === "accepted") ctx.set(state.fastOpens, state.fastOpens.value - 1)
@@ -138,6 +140,7 @@ export const end = (ctx: Context, state: State, self: Connection, reason: Reason
 /** Enters TIME-WAIT (rfc: 9293 §3.6.1 MUST-13): all other timers stop (RFC 9293 §3.10.7.4, eighth check), and nothing more is written or read here but what is left. */
 export const enterTimeWait = (ctx: Context, state: State, self: Connection): void => {
   ctx.count(Counter.index.tcpTimeWaits)
+  if (ctx.config.telemetry) Progress.ended(ctx, self, undefined)
   endParked(ctx, self, undefined)
   const waiting = become(ctx, { ...self, parked: Parked.none }, "TIME-WAIT")
   if (waiting.holder === "nobody") return TimeWait.compact(ctx, state, waiting, Time.plus(ctx.at, self.config.timeWait))

@@ -29,6 +29,7 @@ import * as InitialSequence from "./InitialSequence.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Options from "./Options.ts"
+import * as Progress from "./Progress.ts"
 import type { Endpoint } from "./Requests.ts"
 import * as Rtt from "./Rtt.ts"
 import type * as Segment from "./Segment.ts"
@@ -53,7 +54,7 @@ export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
   Emit.bare(ctx, self.tuple, self.path, config, {
     seq: self.iss,
     ack: Sequence.add(self.irs, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks),
+    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.retransmissions),
     window: self.offered,
     options: {
       ...Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent),
@@ -159,6 +160,7 @@ const remember = (
   const record = halfOpen(ctx, state, listener, segment, tuple, path, wantsFastOpen)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)
+  ctx.count(Counter.index.tcpPassiveOpens)
   ctx.notice({
     _tag: "ConnectionIncoming",
     listener: listener.id,
@@ -171,6 +173,7 @@ const remember = (
 
 /** A half-open connection is forgotten: its peer is back at a listener (RFC 9293 §3.10.7.4, second and fourth check). */
 export const forget = (ctx: Context, state: State, self: HalfOpen): void => {
+  if (ctx.config.telemetry) Progress.forgotten(ctx, self)
   Lookup.unlink(ctx, state, self)
   ctx.remove(state.entries, self.id)
   ctx.set(state.halfOpen, state.halfOpen.value - 1)
@@ -189,8 +192,9 @@ export const alarm = (ctx: Context, state: State, self: HalfOpen, due: Time.Inst
   const retransmissions = self.retransmissions + 1
   const at = Time.plus(ctx.at, patience(config, retransmissions))
   ctx.count(Counter.index.tcpSegmentsRetransmitted)
-  ctx.put(state.entries, self.id, { ...self, retransmissions, timer: Alarm.arm(ctx, id, armed, at) })
-  synAck(ctx, self, config)
+  const again: HalfOpen = { ...self, retransmissions, timer: Alarm.arm(ctx, id, armed, at) }
+  ctx.put(state.entries, self.id, again)
+  synAck(ctx, again, config)
 }
 
 /** The round trip of the handshake: by its timestamp, else if the SYN/ACK went out once (Karn's rule, RFC 6298 §3). */
@@ -219,7 +223,6 @@ export const promote = (
 ): Connection => {
   ctx.set(state.halfOpen, state.halfOpen.value - 1)
   ctx.set(state.connections, state.connections.value + 1)
-  ctx.count(Counter.index.tcpPassiveOpens)
   const connection = Create.connection(ctx, {
     id: self.id,
     next: self.next,
@@ -243,7 +246,8 @@ export const promote = (
     : connection.stamps
   const rtt = measured(ctx, self, connection, segment)
   const snd = { ...connection.snd, wnd: self.window, maxWnd: self.window, wl1: self.irs, wl2: self.iss }
-  return { ...connection, stamps, rtt, snd, timer: self.timer }
+  const recovery = { ...connection.recovery, timeouts: self.retransmissions }
+  return { ...connection, stamps, rtt, snd, recovery, timer: self.timer }
 }
 
 export const endpointOf = (self: Connection): Endpoint => ({

@@ -11,6 +11,7 @@ import type { Context } from "../Context.ts"
 import * as Demux from "../Demux.ts"
 import type { LinkId } from "../Device.ts"
 import type { Tuple } from "./Connection.ts"
+import * as Progress from "./Progress.ts"
 import type { Entry, Listener, State } from "./State.ts"
 
 export const tupleOf = (
@@ -75,6 +76,7 @@ export const firstOf = (state: State, hash: number): number => state.demux.get(h
 export const add = (ctx: Context, state: State, entry: Entry): void => {
   ctx.put(state.entries, entry.id, entry)
   ctx.put(state.demux, entry.tuple.hash, entry.id)
+  if (ctx.config.telemetry) Progress.opening(ctx, entry)
 }
 
 /** Takes a record out of the index; its entry is the caller's to remove. */

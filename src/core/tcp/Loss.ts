@@ -225,12 +225,23 @@ export const forgetSacks = (self: Scoreboard.Scoreboard): Scoreboard.Scoreboard 
   return { ...self, tree, fack: self.una }
 }
 
+const firstLost = (self: Scoreboard.Scoreboard): Runs.Run | undefined =>
+  self.tree === undefined || self.tree.lost === 0 ? undefined : Runs.find(self.tree, hasLost, isLost)
+
+/**
+ * FlightSize as a response to congestion needs it (RFC 5681 §3.1, equation 4): what was outstanding when that which is lost, or else the oldest, was sent. What is
+ * outstanding when the loss is noticed may be the tail of a window alone, and a window of two segments no measure of the path.
+ */
+export const flightSize = (self: Scoreboard.Scoreboard): number => {
+  const run = firstLost(self) ?? Scoreboard.first(self)
+  return Math.max(Scoreboard.flightSize(self), run === undefined ? 0 : run.stamp.inFlight)
+}
+
 /** The first stretch that counts as lost, up to `most` bytes of it (RFC 6675 §4, NextSeg rule 1). */
 export const nextLost = (self: Scoreboard.Scoreboard, most: number): Scoreboard.Range | undefined => {
-  const tree = self.tree
-  if (tree === undefined || tree.lost === 0) return undefined
-  const first = Runs.find(tree, hasLost, isLost)
-  if (first === undefined) return undefined
+  const { tree } = self
+  const first = firstLost(self)
+  if (tree === undefined || first === undefined) return undefined
   let end = first.end
   while (Sequence.distance(first.start, end) < most && Sequence.before(end, self.border)) {
     const following = Runs.at(tree, end)!

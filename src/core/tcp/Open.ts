@@ -6,15 +6,14 @@ import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
-import * as Time from "../Time.ts"
 import * as Config from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
-import * as Control from "./Control.ts"
 import * as Create from "./Create.ts"
 import * as Emit from "./Emit.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Handshake from "./Handshake.ts"
 import * as InitialSequence from "./InitialSequence.ts"
+import * as Knobs from "./Knobs.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Listener from "./Listener.ts"
 import * as Lookup from "./Lookup.ts"
@@ -41,10 +40,10 @@ const invalid = (request: TcpConnect): Reason.Reason | undefined => {
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 0xffff
 
-export const invalidOptions = (options: Config.Options): Reason.Reason | undefined =>
-  options.congestionControl !== undefined && !Control.isKnown(options.congestionControl)
-    ? Reason.invalidArgument(`no congestion controller is named ${options.congestionControl}`)
-    : undefined
+const invalidOptions = (options: Config.Options): Reason.Reason | undefined => {
+  const refusal = Knobs.refusal(options)
+  return refusal === undefined ? undefined : Reason.invalidArgument(refusal)
+}
 
 /** The four-tuple of a new connection: with the program's port, or with one that is free towards this remote socket (RFC 6056). */
 const chooseTuple = (
@@ -133,8 +132,7 @@ export const connect = (ctx: Context, state: State, ticket: Ticket, request: Tcp
 /** Sends the SYN and sets its timers. */
 const launched = (ctx: Context, self: Connection): Connection => {
   Handshake.syn(ctx, self)
-  const limit = Time.plus(ctx.at, self.config.connectTimeout)
-  return Deadlines.arm(ctx, Deadlines.withSlow(Handshake.retryAt(ctx, self, 0), "user", limit))
+  return Deadlines.arm(ctx, Handshake.begun(ctx, self))
 }
 
 /** A port for a listener that wants any: one that no listener has. */

@@ -14,6 +14,7 @@ import * as Emit from "./Emit.ts"
 import * as Feedback from "./Feedback.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Lifecycle from "./Lifecycle.ts"
+import * as Loss from "./Loss.ts"
 import * as LossTimer from "./LossTimer.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as PathMtu from "./PathMtu.ts"
@@ -54,7 +55,7 @@ const probeTail = (ctx: Context, self: Connection): Connection => {
   const last = fresh === undefined ? Scoreboard.lastSegment(self.board) : undefined
   const probed = fresh ??
     (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(self)))
-  const tail = TailLossProbe.probed(probed.snd.nxt, fresh === undefined)
+  const tail = TailLossProbe.probed(probed.snd.nxt, fresh === undefined, Loss.flightSize(self.board))
   return LossTimer.restart(ctx, { ...probed, tail })
 }
 

@@ -52,15 +52,9 @@ export const initial: Rack = Object.freeze({
   reoWndPersist: persistence
 })
 
-/**
- * The latest a retransmission may have been sent to be what an ACK answers (rfc: 8985 §6.2 step 2): the least round trip ago, and no later than
- * the echoed timestamp's tick lasted. For `Scoreboard.update`.
- */
-export const credible = (
-  now: Time.Instant,
-  minRtt: Time.Span | undefined,
-  echoedUntil: Time.Instant | undefined
-): Time.Instant => Time.earliest(Time.minus(now, minRtt ?? Time.zero), echoedUntil ?? Time.never)
+/** The latest a retransmission may have been sent to be what an ACK answers (rfc: 8985 §6.2 step 2): the least round trip ago. For `Scoreboard.update`. */
+export const credible = (now: Time.Instant, minRtt: Time.Span | undefined): Time.Instant =>
+  Time.minus(now, minRtt ?? Time.zero)
 
 /** Steps 2 and 3: what an ACK says of the newest delivered transmission, and of reordering. */
 export const deliver = (self: Rack, update: Scoreboard.Update, now: Time.Instant): Rack => {

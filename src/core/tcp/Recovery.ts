@@ -19,8 +19,9 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Frto from "./Frto.ts"
-import type * as Loss from "./Loss.ts"
+import * as Loss from "./Loss.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Prr from "./Prr.ts"
 import * as Rack from "./Rack.ts"
@@ -189,10 +190,12 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
   const flightSize = Scoreboard.flightSize(self.board)
-  const control = Control.moved(self.control, controller.onLoss(state, { now: ctx.at, flightSize }))
+  const loss = { now: ctx.at, flightSize: Loss.flightSize(self.board) }
+  const control = Control.moved(self.control, controller.onLoss(state, loss))
   return {
     ...self,
     control,
+    ecn: Ecn.afterLoss(self),
     recovery: {
       ...self.recovery,
       phase: "fast",
@@ -249,11 +252,12 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "timeout", detail: self.recovery.timeouts + 1 })
   const { controller, state } = self.control
   const isRepeated = self.recovery.timeouts > 0
-  const timeout = { now: ctx.at, flightSize: Scoreboard.flightSize(self.board), isRepeated }
+  const timeout = { now: ctx.at, flightSize: Loss.flightSize(self.board), isRepeated }
   return {
     ...self,
     rtt: Rtt.backedOff(self.rtt, self.config),
     control: Control.moved(self.control, controller.onTimeout(state, timeout)),
+    ecn: Ecn.afterLoss(self),
     recovery: {
       ...self.recovery,
       phase: "timeout",

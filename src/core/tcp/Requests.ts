@@ -17,6 +17,7 @@ import type { Connection } from "./Connection.ts"
 import * as EarlyData from "./EarlyData.ts"
 import * as Info from "./Info.ts"
 import * as Open from "./Open.ts"
+import * as SetOptions from "./SetOptions.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
 
@@ -213,7 +214,7 @@ const onConnection = (
     case "TcpAwait":
       return Calls.wait(ctx, state, ticket, self, request)
     case "TcpSetOptions":
-      return Calls.setOptions(ctx, state, ticket, self, request)
+      return SetOptions.setOptions(ctx, state, ticket, self, request)
     case "TcpGetInfo":
       return ctx.reply(ticket, Info.of(ctx, self))
   }

@@ -7,6 +7,7 @@ import * as Tcp from "../../wire/Tcp.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
 import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Emit from "./Emit.ts"
 import * as Loss from "./Loss.ts"
@@ -68,7 +69,7 @@ export const lost = (ctx: Context, connection: Connection): Connection => {
   let self = connection
   const mss = Emit.segmentSize(self)
   while (!Pace.isHeld(ctx, self)) {
-    const allowed = Math.min(Recovery.allowance(self), self.config.transmitCreditBytes - self.snd.credit)
+    const allowed = Math.min(Recovery.allowance(self), Connections.creditLeft(self, mss))
     if (allowed <= 0) return self
     const range = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
     // A part of a segment is not worth an exception: the next ACKs make the allowance whole.

@@ -175,6 +175,8 @@ export const retransmitted = (
 interface Gathering {
   /** Retransmissions sent later than this are not believed to be what the ACK answers. */
   readonly credible: Time.Instant
+  /** The same for those that it acknowledges cumulatively. */
+  readonly answered: Time.Instant
   delivered: number
   sacked: number
   fack: Sequence.Sequence
@@ -185,6 +187,19 @@ interface Gathering {
   ackedRetransmission: boolean
   isReordered: boolean
 }
+
+const gathering = (fack: Sequence.Sequence, credible: Time.Instant, answered: Time.Instant): Gathering => ({
+  credible,
+  answered,
+  delivered: 0,
+  sacked: 0,
+  fack,
+  newest: undefined,
+  ackedOldest: Time.never,
+  sackedOldest: Time.never,
+  ackedRetransmission: false,
+  isReordered: false
+})
 
 /** RACK_sent_after (RFC 8985 §6.2 step 2). */
 const isSentAfter = (a: Runs.Run, b: Runs.Run): boolean =>
@@ -198,7 +213,8 @@ const gather = (into: Gathering, run: Runs.Run, isSack: boolean): void => {
   const sentAt = run.stamp.sentAt
   if (run.transmissions > 1) {
     if (!isSack) into.ackedRetransmission = true
-    if (sentAt > into.credible) return noteHighest(into, run)
+    // A receiver echoes the timestamp of what it took in order, not of what it selectively acknowledges.
+    if (sentAt > into.credible || (!isSack && sentAt > into.answered)) return noteHighest(into, run)
   } else {
     if (isSack) into.sackedOldest = Time.earliest(into.sackedOldest, sentAt)
     else into.ackedOldest = Time.earliest(into.ackedOldest, sentAt)
@@ -324,26 +340,17 @@ const noBlocks: ReadonlyArray<SackBlock> = Object.freeze([])
 /**
  * Update (RFC 6675 §4): an acceptable ACK with its SACK blocks, a D-SACK first.
  *
- * `credible` is the latest time at which a retransmission may have been sent to be what this ACK answers: the least round trip ago, and what the
- * echoed timestamp says (RFC 8985 §6.2 step 2). Retransmissions sent later than that are acknowledged like all others, but tell nothing of time.
+ * `credible` is the latest time at which a retransmission may have been sent to be what this ACK answers: the least round trip ago; `answered` is what the
+ * echoed timestamp says of it (RFC 8985 §6.2 step 2). Retransmissions sent later than that are acknowledged like all others, but tell nothing of time.
  */
 export const update = (
   self: Scoreboard,
   una: Sequence.Sequence,
   blocks: ReadonlyArray<SackBlock> = noBlocks,
-  credible: Time.Instant = Time.never
+  credible: Time.Instant = Time.never,
+  answered: Time.Instant = Time.never
 ): Update => {
-  const into: Gathering = {
-    credible,
-    delivered: 0,
-    sacked: 0,
-    fack: Sequence.later(self.fack, self.una),
-    newest: undefined,
-    ackedOldest: Time.never,
-    sackedOldest: Time.never,
-    ackedRetransmission: false,
-    isReordered: false
-  }
+  const into = gathering(Sequence.later(self.fack, self.una), credible, answered)
   const moves = Sequence.after(una, self.una) && !Sequence.after(una, self.nxt)
   let board = moves ? acknowledgeQueue(acknowledgeTree(self, una, into), una, into) : self
   let duplicate: Range | undefined = undefined

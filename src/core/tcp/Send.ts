@@ -54,11 +54,7 @@ const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: num
 
 /** The length of the next segment's text; 0 when it has to wait (rfc: 9293 §3.9.1.2 SHLD-27 SHLD-28: as long as may be). */
 const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number): number => {
-  const allowed = Math.min(
-    windowLeft(self),
-    Recovery.allowance(self),
-    self.config.transmitCreditBytes - self.snd.credit
-  )
+  const allowed = Math.min(windowLeft(self), Recovery.allowance(self), Connections.creditLeft(self, mss))
   const length = Math.floor(Math.min(waiting, allowed, Emit.largestText(self, mss), Pace.burst(self)))
   if (length <= 0) return 0
   if (length >= mss) {

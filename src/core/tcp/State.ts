@@ -12,7 +12,7 @@ import * as Fifo from "../data/Fifo.ts"
 import * as TokenBucket from "../data/TokenBucket.ts"
 import type { LinkId } from "../Device.ts"
 import type { Path } from "../Ip.ts"
-import { Cell, Table } from "../Journal.ts"
+import { Cell, Table, Tally } from "../Journal.ts"
 import type { Ticket } from "../Request.ts"
 import * as Time from "../Time.ts"
 import type { Armed } from "../Timer.ts"
@@ -112,7 +112,17 @@ export interface State {
   readonly challenges: Cell<TokenBucket.TokenBucket>
   /** Advances with each ephemeral port (RFC 6056 §3.3.4). */
   readonly portSalt: Cell<number>
+  /** Measured round trips: how many in each class of {@link roundTripBounds} and above, then their sum in microseconds. */
+  readonly roundTrips: Tally
+  /** The shortest and the longest of them. */
+  readonly shortestRoundTrip: Cell<number>
+  readonly longestRoundTrip: Cell<number>
 }
+
+/** Upper limits of the classes that round trips are counted in, in microseconds. */
+export const roundTripBounds: ReadonlyArray<number> = Object.freeze(
+  [100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 2.5e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7]
+)
 
 export const make = (config: StackConfig): State => ({
   entries: new Table("tcp.entries"),
@@ -129,7 +139,10 @@ export const make = (config: StackConfig): State => ({
   fastOpenMemory: new Table("tcp.fastOpenMemory"),
   fastOpenOrder: new Cell("tcp.fastOpenOrder", Fifo.empty()),
   challenges: new Cell("tcp.challenges", TokenBucket.make(challengeRate(config))),
-  portSalt: new Cell("tcp.portSalt", 0)
+  portSalt: new Cell("tcp.portSalt", 0),
+  roundTrips: new Tally("tcp.roundTrips", roundTripBounds.length + 2),
+  shortestRoundTrip: new Cell("tcp.shortestRoundTrip", Infinity),
+  longestRoundTrip: new Cell("tcp.longestRoundTrip", 0)
 })
 
 /** RFC 5961 §7: the rate limit of challenge ACKs, with a burst of the same size. */

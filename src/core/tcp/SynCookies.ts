@@ -1,11 +1,12 @@
 /**
  * SYN cookies: a half-open connection that is remembered by the peer instead of by us (RFC 4987 §3.6 and Appendix A).
  *
- *     cookie = IRS + F(tuple) + count·2^24 + (G(count, IRS, tuple) + index of the MSS) mod 2^24
+ *     cookie = IRS + F(tuple) + count·2^24 + (G(count, IRS, tuple) + index of the MSS·2^21) mod 2^24
  *
  * `count` goes up every 64 seconds, so the numbers of one tuple go up as those of RFC 6528 do, at nearly the same pace, and a cookie is good for one to
- * two minutes. The ACK that ends the handshake brings IRS and the cookie back; what is left after F and `count` are taken off must be G and a small
- * index, which a guess hits once in 2^28 times.
+ * two minutes. The ACK that ends the handshake brings IRS and the cookie back; what is left after F and `count` are taken off must be G and an
+ * index, which a guess hits once in 2^28 times. Indices lie far apart, or an ACK of a few bytes that a connection sent before it was aborted would be
+ * another cookie, and what comes next would not begin where the peer believes.
  *
  * Where there is no room, the options go into the low bits of the timestamp that the peer echoes:
  *
@@ -25,6 +26,7 @@ const lifetime = 2
 const forBase = 3
 const forCookie = 4
 const countShift = 24
+const indexShift = 21
 const low24 = 0xff_ffff
 
 const countAt = (now: Time.Instant): number => Math.floor(now / period)
@@ -50,7 +52,7 @@ export const make = (
   mss: number
 ): number => {
   const count = countAt(now)
-  const low = (proof(key, tuple, irs, count) + indexOf(mss)) & low24
+  const low = (proof(key, tuple, irs, count) + (indexOf(mss) << indexShift)) & low24
   return (irs + base(key, tuple) + (count << countShift) + low) | 0
 }
 
@@ -67,7 +69,9 @@ export const check = (
   const rest = (cookie - irs - base(key, tuple)) | 0
   const age = (countAt(now) - (rest >>> countShift)) & 0xff
   if (age >= lifetime) return undefined
-  return segmentSizes[(rest - proof(key, tuple, irs, countAt(now) - age)) & low24]
+  const kept = (rest - proof(key, tuple, irs, countAt(now) - age)) & low24
+  const index = kept >>> indexShift
+  return kept === index << indexShift ? segmentSizes[index] : undefined
 }
 
 /** The options of a SYN that a cookie keeps. */

@@ -17,9 +17,16 @@ export interface TailLossProbe {
   readonly isRetrans: boolean
   /** There was a round-trip sample since the last probe, or since the start. */
   readonly hasSample: boolean
+  /** FlightSize that a response to a loss which the probe repairs is to be measured by, in bytes. */
+  readonly flight: number
 }
 
-export const initial: TailLossProbe = Object.freeze({ endSeq: undefined, isRetrans: false, hasSample: false })
+export const initial: TailLossProbe = Object.freeze({
+  endSeq: undefined,
+  isRetrans: false,
+  hasSample: false,
+  flight: 0
+})
 
 /** Timers are no finer than this, nor are the ACKs of those who batch: what deployed stacks add to very short timeouts. */
 const leeway = Time.millis(2)
@@ -46,11 +53,12 @@ export const probeAt = (
 /** rfc: 8985 §7.3 MUST: one probe at a time, and a round-trip sample between two. */
 export const mayProbe = (self: TailLossProbe): boolean => self.endSeq === undefined && self.hasSample
 
-/** A probe was sent; `nxt` is SND.NXT with it. */
-export const probed = (nxt: Sequence.Sequence, isRetrans: boolean): TailLossProbe => ({
+/** A probe was sent; `nxt` is SND.NXT with it, `flight` what was in flight when the text that it asks about was sent. */
+export const probed = (nxt: Sequence.Sequence, isRetrans: boolean, flight: number): TailLossProbe => ({
   endSeq: nxt,
   isRetrans,
-  hasSample: false
+  hasSample: false,
+  flight
 })
 
 /** A round-trip sample was taken. */

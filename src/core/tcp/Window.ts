@@ -21,7 +21,8 @@ const free = (self: Connection): number => Math.max(0, self.rcv.size - ReceiveBu
  */
 // rfc: 9293 §3.8.6.2.2 MUST-39
 export const step = (self: Connection): number => {
-  const room = self.rcv.discards ? self.rcv.size : free(self)
+  // What the field can't say is no step: without scaling a buffer may be larger than any window.
+  const room = Math.min(self.rcv.discards ? self.rcv.size : free(self), largestField << self.agreed.receiveScale)
   const moved = Sequence.distance(self.rcv.edge, Sequence.add(self.rcv.nxt, room))
   return moved >= Math.min(self.rcv.size >>> 1, self.rcv.mss) ? moved : 0
 }
@@ -41,11 +42,14 @@ export const field = (self: Connection): number => {
 export const edgeAfter = (self: Connection, field: number): Sequence.Sequence =>
   Sequence.later(self.rcv.edge, Sequence.add(self.rcv.nxt, field << self.agreed.receiveScale))
 
-/** Reading has freed so much that the peer should be told without waiting for a segment. */
+/**
+ * Reading has freed so much that the peer should be told without waiting for a segment: the window at least doubles, as in deployed stacks. Before that the peer has
+ * half of it to send in, and the ACK of what it sends tells the rest.
+ */
+// rfc: 9293 §3.8.6.2.2 MUST-39
 export const isUpdateDue = (self: Connection): boolean => {
   const moved = step(self)
   if (moved === 0) return false
   const offered = Sequence.distance(self.rcv.nxt, self.rcv.edge)
-  // Deployed stacks: told when the offered window at least doubles or two full segments fit anew.
-  return moved >= 2 * self.rcv.mss || moved >= offered || offered < self.rcv.mss
+  return moved >= offered || offered < self.rcv.mss
 }

@@ -8,8 +8,9 @@ import * as HashIndex from "../data/HashIndex.ts"
 import { isBroadcast, type LinkId } from "../Device.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
+import * as Groups from "./Groups.ts"
 import type { UdpBind, UdpConnect, UdpOptions } from "./Requests.ts"
-import { isPort } from "./Send.ts"
+import { isPort, linkTo } from "./Send.ts"
 import * as Sockets from "./Sockets.ts"
 import type { Socket, State } from "./State.ts"
 
@@ -18,21 +19,29 @@ const defaults: UdpOptions = {
   broadcast: false,
   hopLimit: undefined,
   trafficClass: 0,
+  multicastLink: undefined,
+  multicastHopLimit: undefined,
+  multicastLoopback: true,
   dontFragment: false
 }
 
 /** The options with those changed that are given; a reason if one makes no sense. */
 export const withOptions = (before: UdpOptions, given: Partial<UdpOptions>): UdpOptions | Reason.Reason => {
   const options = { ...before, ...given }
-  const { hopLimit, trafficClass } = options
+  const { hopLimit, multicastHopLimit, trafficClass } = options
   if (hopLimit !== undefined && !(Number.isInteger(hopLimit) && hopLimit >= 1 && hopLimit <= 255)) {
     return Reason.invalidArgument(`hop limit ${hopLimit}`)
   }
-  if (!(Number.isInteger(trafficClass) && trafficClass >= 0 && trafficClass <= 255)) {
+  if (multicastHopLimit !== undefined && !isOctet(multicastHopLimit)) {
+    return Reason.invalidArgument(`multicast hop limit ${multicastHopLimit}`)
+  }
+  if (!isOctet(trafficClass)) {
     return Reason.invalidArgument(`traffic class ${trafficClass}`)
   }
   return options
 }
+
+const isOctet = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 255
 
 export const bind = (ctx: Context, state: State, ticket: Ticket, request: UdpBind): void => {
   const options = withOptions(defaults, request.options)
@@ -55,6 +64,7 @@ export const bind = (ctx: Context, state: State, ticket: Ticket, request: UdpBin
     link: request.link,
     remote: undefined,
     options,
+    memberships: [],
     received: Fifo.empty(),
     receivedBytes: 0,
     dropped: 0,
@@ -94,13 +104,15 @@ export const connect = (ctx: Context, state: State, ticket: Ticket, socket: Sock
     return ctx.fail(ticket, Reason.invalidArgument("the remote address is of another IP version"))
   }
   const bound = socket.remote?.choseLocal === true ? undefined : socket.local
-  const path = ctx.ip.path(ctx, remote, bound, socket.link)
+  const link = linkTo(socket, remote, request.link)
+  if (typeof link === "object") return ctx.fail(ticket, link)
+  const path = ctx.ip.path(ctx, remote, bound, link)
   if ("_tag" in path) return ctx.fail(ticket, path)
   Sockets.unindex(ctx, state, socket)
   const connected: Socket = {
     ...socket,
     local: path.source,
-    remote: { address: remote, port: remotePort, choseLocal: bound === undefined },
+    remote: { address: remote, port: remotePort, link: request.link, choseLocal: bound === undefined },
     failure: undefined,
     failures: []
   }
@@ -122,6 +134,7 @@ export const disconnect = (ctx: Context, state: State, ticket: Ticket, socket: S
 export const close = (ctx: Context, state: State, ticket: Ticket, socket: Socket): void => {
   Sockets.unindex(ctx, state, socket)
   HashIndex.remove(ctx, state.ports, socket.port, socket.id)
+  Groups.leaveAll(ctx, socket)
   ctx.remove(state.sockets, socket.id)
   ctx.discharge("datagrams", socket.receivedBytes)
   failWaiting(ctx, socket, Reason.closed)
@@ -149,6 +162,7 @@ export const abandon = (ctx: Context, state: State, id: number, ticket: Ticket):
 
 /** The link to which sockets were bound is gone: nothing will come any more, so nobody may wait for it. */
 export const onDetached = (ctx: Context, state: State, link: LinkId): void => {
+  Groups.onDetached(ctx, state, link)
   for (const socket of Array.from(state.sockets.values())) {
     if (socket.link !== link) continue
     failWaiting(ctx, socket, Reason.linkDown)

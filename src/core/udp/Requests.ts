@@ -9,9 +9,10 @@ import * as Reason from "../Reason.ts"
 import { type Answers, noTicket, type Ticket } from "../Request.ts"
 import type { Instant } from "../Time.ts"
 import * as Bind from "./Bind.ts"
+import * as Groups from "./Groups.ts"
 import * as Receive from "./Receive.ts"
 import * as Send from "./Send.ts"
-import type { Socket, State } from "./State.ts"
+import type { Membership, Socket, State } from "./State.ts"
 
 /** What a program may set per socket. */
 export interface UdpOptions {
@@ -23,6 +24,12 @@ export interface UdpOptions {
   readonly hopLimit: number | undefined
   /** DSCP and ECN (RFC 1122 §4.1.4). */
   readonly trafficClass: number
+  /** Interface by which datagrams to groups leave, where neither the socket nor the destination names one; absent for that of a route, or the only one. */
+  readonly multicastLink: LinkId | undefined
+  /** Hop limit of datagrams to groups, from 0, which keeps them in this host; absent for `hopLimit`, or 1 (RFC 1112 §6.1). */
+  readonly multicastHopLimit: number | undefined
+  /** Datagrams to groups that this host listens to on the same interface come back to it (RFC 1112 §6.1, §7.1). */
+  readonly multicastLoopback: boolean
   /** Sets DF: what exceeds the path MTU fails with `MessageTooLarge` and is never cut (RFC 8085 §3.2). */
   readonly dontFragment: boolean
 }
@@ -52,6 +59,8 @@ export interface UdpConnect extends Answers<UdpConnected> {
   readonly socket: number
   readonly remote: Address.Address
   readonly remotePort: number
+  /** The interface that leads there; for link-local addresses, which mean nothing without. */
+  readonly link?: LinkId | undefined
 }
 
 export interface UdpConnected {
@@ -73,6 +82,8 @@ export interface UdpSend extends Answers<void> {
   readonly remotePort: number
   /** Up to 65,507 over IPv4. The program leaves them alone until the answer. */
   readonly bytes: Uint8Array
+  /** The interface that leads there; for link-local addresses and groups, which mean nothing without. */
+  readonly link?: LinkId | undefined
   /** What to send from; absent for the bound address, or the best one. */
   readonly source?: Address.Address | undefined
   /** Fails with `WouldBlock` instead of waiting for room in the link's queue. */
@@ -99,6 +110,20 @@ export interface Datagram {
   readonly receivedAt: Instant
 }
 
+/**
+ * Listens to a group on an interface through a filter, instead of the one before; `include` without sources ends it. Answers the interface
+ * (IPMulticastListen of RFC 3376 §2, IPv6MulticastListen of RFC 3810 §3).
+ */
+export interface UdpSetFilter extends Answers<LinkId> {
+  readonly _tag: "UdpSetFilter"
+  readonly socket: number
+  readonly group: Address.Address
+  /** Absent for that of the socket, of a route to the group, or the only one. */
+  readonly link: LinkId | undefined
+  readonly mode: "include" | "exclude"
+  readonly sources: ReadonlyArray<Address.Address>
+}
+
 export interface UdpSetOptions extends Answers<void> {
   readonly _tag: "UdpSetOptions"
   readonly socket: number
@@ -117,6 +142,7 @@ export interface UdpInfo {
   readonly remote: Address.Address | undefined
   readonly remotePort: number
   readonly options: UdpOptions
+  readonly memberships: ReadonlyArray<Membership>
   readonly datagramsWaiting: number
   readonly bytesWaiting: number
   /** Datagrams that found the receive queue full. */
@@ -137,6 +163,7 @@ export type UdpRequest =
   | UdpDisconnect
   | UdpSend
   | UdpReceive
+  | UdpSetFilter
   | UdpSetOptions
   | UdpGetInfo
   | UdpClose
@@ -154,6 +181,8 @@ export const handle = (ctx: Context, state: State, ticket: Ticket, request: UdpR
       return Send.start(ctx, state, ticket, socket, request)
     case "UdpReceive":
       return Receive.start(ctx, state, ticket, socket, request)
+    case "UdpSetFilter":
+      return Groups.setFilter(ctx, state, ticket, socket, request)
     case "UdpSetOptions": {
       const options = Bind.withOptions(socket.options, request.options)
       if ("_tag" in options) return ctx.fail(ticket, options)
@@ -173,6 +202,7 @@ const infoOf = (socket: Socket): UdpInfo => ({
   remote: socket.remote?.address,
   remotePort: socket.remote?.port ?? 0,
   options: socket.options,
+  memberships: socket.memberships,
   datagramsWaiting: Fifo.size(socket.received),
   bytesWaiting: socket.receivedBytes,
   datagramsDropped: socket.dropped,
@@ -194,6 +224,7 @@ export const returned = (ctx: Context, state: State, request: UdpRequest, value:
     case "UdpConnect":
     case "UdpDisconnect":
     case "UdpSend":
+    case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":
     case "UdpClose":

@@ -9,12 +9,15 @@ import * as Wire from "../../wire/Udp.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
-import { isBroadcast } from "../Device.ts"
+import { isBroadcast, type LinkId, loopback } from "../Device.ts"
 import * as Family from "../Family.ts"
 import { noPieces, type Path } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
+import * as Groups from "./Groups.ts"
+import * as Receive from "./Receive.ts"
 import type { UdpSend } from "./Requests.ts"
+import * as Sockets from "./Sockets.ts"
 import type { Socket, State } from "./State.ts"
 
 /** A request to send: done at once, or parked until bytes have left. */
@@ -37,17 +40,34 @@ const hasRoom = (ctx: Context, socket: Socket, request: UdpSend): boolean =>
 interface Target {
   readonly address: Address.Address
   readonly port: number
+  readonly link: LinkId | undefined
 }
 
 const targetOf = (socket: Socket, request: UdpSend): Target | Reason.Reason => {
   const { remote } = socket
   if (request.remote === undefined) {
-    return remote === undefined ? Reason.notConnected : { address: remote.address, port: remote.port }
+    return remote === undefined ? Reason.notConnected : remote
   }
   if (remote !== undefined) return Reason.alreadyConnected
   if (!isPort(request.remotePort)) return Reason.invalidArgument(`port ${request.remotePort}`)
-  return { address: request.remote, port: request.remotePort }
+  return { address: request.remote, port: request.remotePort, link: request.link }
 }
+
+/** The interface by which a datagram has to leave: that of the socket, that which the destination names, or what is set for groups. */
+export const linkTo = (
+  { link, options }: Socket,
+  destination: Address.Address,
+  named: LinkId | undefined
+): LinkId | undefined | Reason.Reason => {
+  if (named !== undefined && link !== undefined && named !== link) {
+    return Reason.invalidArgument("the socket is bound to another interface")
+  }
+  return named ?? link ?? (Address.isMulticast(destination) ? options.multicastLink : undefined)
+}
+
+/** Who listens to a group by its address speaks from another. */
+const sourceOf = ({ local }: Socket): Address.Address | undefined =>
+  local !== undefined && Address.isMulticast(local) ? undefined : local
 
 /** Port 0 means that no answer is wanted (RFC 768), so it can't be a destination. */
 export const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 0xffff
@@ -59,13 +79,50 @@ const send = (ctx: Context, state: State, socket: Socket, request: UdpSend): Rea
   if (failure !== undefined) return failure
   const limit = 0xffff - Wire.headerLength - (Address.isV4(target.address) ? Family.v4.headerLength : 0)
   if (request.bytes.length > limit) return Reason.messageTooLarge(limit)
-  const path = ctx.ip.path(ctx, target.address, request.source ?? socket.local, socket.link)
+  const link = linkTo(socket, target.address, target.link)
+  if (typeof link === "object") return link
+  const path = ctx.ip.path(ctx, target.address, request.source ?? sourceOf(socket), link)
   if ("_tag" in path) return path
   if (!socket.options.broadcast && isToBroadcast(ctx, path)) {
     // rfc: 8085 §3.7: only who has said so may send to everybody
     return Reason.invalidArgument("broadcasting is not allowed on this socket")
   }
-  return transmit(ctx, state, socket, path, target.port, request.bytes)
+  if (!Address.isMulticast(path.destination)) return transmit(ctx, state, socket, path, target.port, request.bytes)
+  return sendToGroup(ctx, state, socket, path, target.port, request.bytes)
+}
+
+/** rfc: 1112 §6.1: out of the interface, unless no hop is allowed, and to those of this host that listen there */
+const sendToGroup = (
+  ctx: Context,
+  state: State,
+  socket: Socket,
+  path: Path,
+  port: number,
+  bytes: Uint8Array
+): Reason.Reason | undefined => {
+  const hopLimit = hopLimitOf(ctx, socket, path)
+  const refusal = hopLimit === 0 ? undefined : transmit(ctx, state, socket, path, port, bytes)
+  if (refusal !== undefined) return refusal
+  // What goes out of the loopback interface comes in again by itself.
+  if (!socket.options.multicastLoopback || path.link === loopback) return undefined
+  const { destination, link, source } = path
+  const ends = { local: destination, port, remote: source, remotePort: socket.port, link }
+  for (const { id } of Sockets.findAll(ctx, state, ends)) {
+    const listener = state.sockets.get(id)
+    if (listener === undefined || !Groups.accepts(listener, link, destination, source)) continue
+    ctx.count(Counter.index.udpReceived)
+    Receive.deliver(ctx, state, listener, {
+      bytes: bytes.slice(),
+      source,
+      sourcePort: socket.port,
+      destination,
+      link,
+      hopLimit,
+      trafficClass: socket.options.trafficClass,
+      receivedAt: ctx.at
+    })
+  }
+  return undefined
 }
 
 const isToBroadcast = (ctx: Context, path: Path): boolean => {
@@ -109,8 +166,10 @@ const transmit = (
 }
 
 /** rfc: 1112 §6.1 a datagram to a group stays on the link unless the program says otherwise */
-const hopLimitOf = (ctx: Context, socket: Socket, path: Path): number =>
-  socket.options.hopLimit ?? (Address.isMulticast(path.destination) ? 1 : ctx.config.hopLimit)
+const hopLimitOf = (ctx: Context, { options }: Socket, path: Path): number =>
+  Address.isMulticast(path.destination)
+    ? options.multicastHopLimit ?? options.hopLimit ?? 1
+    : options.hopLimit ?? ctx.ip.hopLimit(ctx, path)
 
 /** What an ICMP error has left for this call (RFC 1122 §4.1.3.3); told once. */
 const takeFailure = (ctx: Context, state: State, socket: Socket, target: Target): Reason.Reason | undefined => {

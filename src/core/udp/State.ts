@@ -4,6 +4,7 @@
 import type * as Address from "../../wire/Address.ts"
 import type { Fifo } from "../data/Fifo.ts"
 import * as HashIndex from "../data/HashIndex.ts"
+import type * as SourceFilter from "../data/SourceFilter.ts"
 import type { LinkId } from "../Device.ts"
 import { Cell, Table } from "../Journal.ts"
 import type { Reason } from "../Reason.ts"
@@ -20,6 +21,8 @@ export interface Socket {
   readonly link: LinkId | undefined
   readonly remote: Remote | undefined
   readonly options: UdpOptions
+  /** The groups that it listens to. */
+  readonly memberships: ReadonlyArray<Membership>
   readonly received: Fifo<Datagram>
   /** Bytes of `received` with their bookkeeping, as charged. */
   readonly receivedBytes: number
@@ -35,9 +38,18 @@ export interface Socket {
   readonly failures: ReadonlyArray<Failure>
 }
 
+/** A group on an interface, and which of its sources are wanted. */
+export interface Membership {
+  readonly group: Address.Address
+  readonly link: LinkId
+  readonly filter: SourceFilter.Filter
+}
+
 export interface Remote {
   readonly address: Address.Address
   readonly port: number
+  /** The interface that leads there, where the program has said it. */
+  readonly link: LinkId | undefined
   /** The local address was chosen by connecting, so disconnecting gives it up again. */
   readonly choseLocal: boolean
 }

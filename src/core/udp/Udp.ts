@@ -10,6 +10,7 @@ import type { Context, Transport } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import type { IcmpError, Packet } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
+import * as Groups from "./Groups.ts"
 import * as Receive from "./Receive.ts"
 import type { Datagram } from "./Requests.ts"
 import * as Sockets from "./Sockets.ts"
@@ -52,7 +53,9 @@ const isIntact = (ctx: Context, packet: Packet, header: Wire.Header): boolean =>
 }
 
 const receiveGroup = (ctx: Context, state: State, packet: Packet, header: Wire.Header, ends: Sockets.Ends): void => {
-  const sockets = Sockets.findAll(ctx, state, ends)
+  const sockets = Sockets.findAll(ctx, state, ends).filter((socket) =>
+    Groups.accepts(socket, packet.link, packet.destination, packet.source)
+  )
   // rfc: 1122 §3.2.2 MUST NOT: no error about a datagram to a group
   if (sockets.length === 0) return ctx.drop("UdpNoSocket", packet.link)
   for (const socket of sockets) deliver(ctx, state, socket, packet, header)

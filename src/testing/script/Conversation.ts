@@ -6,11 +6,13 @@ import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Tcp from "../../wire/Tcp.ts"
 import type { Bench, Sent } from "./Bench.ts"
 import { compareIp, compareSegment, type Difference, formatOptions, formatSegment } from "./compareSegment.ts"
+import { Cookies } from "./Cookies.ts"
 import { Flow } from "./Flow.ts"
 import { emitIcmp, nameOfIcmp } from "./icmp.ts"
 import { emitSegment, type IpHeader, type IpPacket, readIp, readSegment, type Segment } from "./Segment.ts"
 import type { Settings } from "./Settings.ts"
-import type { IcmpPacket, IpFields, TcpOption, TcpPacket } from "./Syntax.ts"
+import type { IcmpPacket, IpFields, TcpOption, TcpPacket, UdpPacket } from "./Syntax.ts"
+import { emitUdp, formatUdp, readUdp, type UdpDatagram } from "./udpPackets.ts"
 
 /** What came of an expectation. */
 export interface Comparison {
@@ -32,12 +34,16 @@ export class Conversation {
   private readonly bench: Bench
   private readonly settings: Settings
   private readonly flows: Array<Flow> = []
+  private readonly cookies: Cookies
   private current: Flow | undefined
   private nextPort = firstRemotePort
+  /** The ports of the last datagram of the host: what comes in goes back there. */
+  private udp: UdpDatagram | undefined
 
   constructor(bench: Bench, settings: Settings) {
     this.bench = bench
     this.settings = settings
+    this.cookies = new Cookies(bench, settings)
   }
 
   /** Delivers a segment of the script; `listening` is the port on which the host listens, if it does. */
@@ -53,15 +59,55 @@ export class Conversation {
       acknowledgment: hasAck ? flow.toLive(packet.acknowledgment ?? 0) : 0,
       window: packet.window ?? 0,
       urgent: packet.urgent ?? 0,
-      options: packet.options === "any" ? [] : flow.inbound(packet.options)
+      options: packet.options === "any" ? [] : flow.inbound(this.cookies.inbound(packet.options))
     }
+    flow.observe(segment, false)
     this.bench.deliver(emitSegment(segment, this.header(packet.ip)))
   }
 
-  /** Delivers an ICMP error about a segment that the host has sent. */
+  /** Whether text of a connection's SYN was acknowledged with it. */
+  hasEarlyText(localPort: number, remotePort: number): boolean {
+    return this.flows.findLast((flow) => flow.localPort === localPort && flow.remotePort === remotePort)
+      ?.hasEarlyText === true
+  }
+
+  /** A socket listens from now on: what comes in next is from another end than before. */
+  begin(): void {
+    this.current = undefined
+  }
+
+  /** Whether the host has sent something that the script may expect; what belongs to connections from before is not looked at. */
+  hasNext(): boolean {
+    for (let next = this.bench.sent[0]; next !== undefined; next = this.bench.sent[0]) {
+      if (!this.isOfAnother(next.bytes)) return true
+      this.bench.sent.shift()
+    }
+    return false
+  }
+
+  private isOfAnother(bytes: Uint8Array): boolean {
+    const packet = readIp(bytes)
+    const segment = packet === undefined ? undefined : readSegment(bytes, packet)
+    if (segment === undefined || this.current === undefined) return false
+    const flow = this.knownFlow(segment)
+    return flow !== undefined && flow !== this.current
+  }
+
+  private knownFlow({ destinationPort, sourcePort }: Segment): Flow | undefined {
+    return this.flows.findLast((flow) => flow.localPort === sourcePort && flow.remotePort === destinationPort)
+  }
+
+  /** Delivers a datagram to a bound port, from the far side that the host has sent to, or else is connected to. */
+  deliverUdp({ ip, length }: UdpPacket, port: number | undefined, remotePort: number): void {
+    const sourcePort = this.udp?.destinationPort ?? (remotePort === 0 ? firstRemotePort : remotePort)
+    const destinationPort = this.udp?.sourcePort ?? port ?? this.settings.bindPort
+    this.bench.deliver(emitUdp({ sourcePort, destinationPort, length }, this.header(ip)))
+  }
+
+  /** Delivers an ICMP error about a segment or a datagram that the host has sent. */
   deliverIcmp(packet: IcmpPacket): void {
     const flow = this.current ?? new Flow(this.settings.bindPort, firstRemotePort)
-    this.bench.deliver(emitIcmp(packet, flow, this.header(packet.ip)))
+    this.bench.deliver(emitIcmp(packet, flow, this.udp, this.header(packet.ip)))
   }
 
   private header(ip: IpFields): IpHeader {
@@ -93,10 +139,10 @@ export class Conversation {
     return false
   }
 
-  private flowOf({ destinationPort, sourcePort }: Segment): Flow {
-    const known = this.flows.find((flow) => flow.localPort === sourcePort && flow.remotePort === destinationPort)
+  private flowOf(segment: Segment): Flow {
+    const known = this.knownFlow(segment)
     if (known !== undefined) return known
-    this.current = new Flow(sourcePort, destinationPort)
+    this.current = new Flow(segment.sourcePort, segment.destinationPort)
     this.flows.push(this.current)
     return this.current
   }
@@ -110,11 +156,30 @@ export class Conversation {
     const whole = this.join(segment, packet, sent.at, expected.sequence.length)
     const flow = this.flowOf(whole)
     this.learn(flow, whole, expected)
+    flow.observe(whole, true)
     const got = this.inScript(flow, whole, expected)
     return {
       at: sent.at,
       differences: [...compareIp(expected.ip, packet.ip), ...compareSegment(expected, got, this.settings.strictness)],
       text: formatSegment(">", got)
+    }
+  }
+
+  /** Takes the next packet of the host as the datagram that the script expects. */
+  expectUdp(expected: UdpPacket): Comparison {
+    const sent = this.bench.sent.shift()!
+    const packet = readIp(sent.bytes)
+    const datagram = packet === undefined ? undefined : readUdp(sent.bytes, packet)
+    if (packet === undefined || datagram === undefined) return this.unexpected(sent, packet)
+    this.udp = datagram
+    const [wanted, found] = [String(expected.length), String(datagram.length)]
+    return {
+      at: sent.at,
+      differences: [
+        ...compareIp(expected.ip, packet.ip),
+        ...(wanted === found ? [] : [{ what: "length", expected: wanted, got: found }])
+      ],
+      text: formatUdp(">", datagram)
     }
   }
 
@@ -146,13 +211,12 @@ export class Conversation {
     if (packet === undefined) return "> a packet that can't be read"
     const segment = readSegment(bytes, packet)
     if (segment === undefined) {
+      const datagram = readUdp(bytes, packet)
+      if (datagram !== undefined) return formatUdp(">", datagram)
       const name = nameOfIcmp(bytes, packet)
       return name === undefined ? `> a packet of protocol ${packet.protocol}` : `> icmp ${name}`
     }
-    const flow = this.flows.find((each) =>
-      each.localPort === segment.sourcePort && each.remotePort === segment.destinationPort
-    )
-    return formatSegment(">", flow?.outbound(segment) ?? segment)
+    return formatSegment(">", this.knownFlow(segment)?.outbound(segment) ?? segment)
   }
 
   /**
@@ -193,7 +257,7 @@ export class Conversation {
     const options = segment.options.map((option) =>
       isTimestamps(option) && written !== undefined ? { ...option, value: written.value } : option
     )
-    return { ...flow.outbound(segment), options }
+    return this.cookies.outbound({ ...flow.outbound(segment), options }, expected.options)
   }
 }
 

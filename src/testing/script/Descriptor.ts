@@ -4,7 +4,10 @@ import type { Endpoint } from "../../core/tcp/Requests.ts"
 import type { Asked } from "../Host.ts"
 
 /** Something of the script is not done here, so that nothing can be said about it. */
-export class Unsupported extends Error {}
+export class Unsupported extends Error {
+  /** Where it stands in the script, if it was met while reading. */
+  line: number | undefined
+}
 
 /** A TCP socket. */
 export interface TcpSocket {
@@ -23,6 +26,8 @@ export interface TcpSocket {
   isErrorTold: boolean
   /** `MSG_MORE` holds back what is written, as a cork does. */
   isHeldBack: boolean
+  /** What the program has set, by the names of the options, to be read back. */
+  readonly stored: Map<string, number | string>
 }
 
 /** A set of descriptors that are waited for together. */
@@ -43,7 +48,18 @@ export interface File {
   readonly _tag: "File"
 }
 
-export type Descriptor = TcpSocket | Epoll | File
+/** A socket of UDP. */
+export interface UdpSocket {
+  readonly _tag: "Udp"
+  nonBlocking: boolean
+  /** The stack's, once it is bound. */
+  socket: number | undefined
+  port: number
+  /** 0 as long as it is not connected. */
+  remotePort: number
+}
+
+export type Descriptor = TcpSocket | UdpSocket | Epoll | File
 
 export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   _tag: "Tcp",
@@ -55,7 +71,8 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   connecting: undefined,
   closed: undefined,
   isErrorTold: false,
-  isHeldBack: false
+  isHeldBack: false,
+  stored: new Map()
 })
 
 /** What a call returned. */

@@ -53,6 +53,9 @@ const unreachable = {
   hopLimit: "EHOSTUNREACH"
 } as const
 
+/** Names of the same error. */
+export const synonyms: Readonly<Record<string, string>> = { EWOULDBLOCK: "EAGAIN", ENOTSUP: "EOPNOTSUPP" }
+
 /** Linux's numbers, for options that give an error as a number. */
 export const numbers: Readonly<Record<string, number>> = {
   EPIPE: 32,

@@ -4,6 +4,7 @@
  * The script counts sequence numbers of the host from 0, and invents timestamps for it: what the host really chose is learnt from
  * its segments. The numbers of the far side are the script's own.
  */
+import * as Tcp from "../../wire/Tcp.ts"
 import type { Segment } from "./Segment.ts"
 import type { TcpOption } from "./Syntax.ts"
 
@@ -15,6 +16,10 @@ export class Flow {
   /** From the script's timestamps to the host's. */
   private readonly timestamps: Map<number, number> = new Map()
   private first: readonly [number, number] | undefined
+  /** The SYN with text that was seen last: behind its text, and whether the host sent it. */
+  private early: { readonly end: number; readonly isHosts: boolean } | undefined
+  /** Text of a SYN was acknowledged with it (RFC 7413). */
+  hasEarlyText = false
 
   constructor(localPort: number, remotePort: number) {
     this.localPort = localPort
@@ -32,8 +37,15 @@ export class Flow {
 
   /** The host stamped a segment `live`, which the script calls `written`. */
   learnTimestamp(live: number, written: number): void {
-    if (!this.timestamps.has(written)) this.timestamps.set(written, live)
+    this.timestamps.set(written, live)
     this.first ??= [written, live]
+  }
+
+  /** Sees a segment pass, from the host or to it. */
+  observe({ acknowledgment, flags, length, sequence }: Segment, isHosts: boolean): void {
+    if ((flags & Tcp.SYN) === 0) return
+    if ((flags & Tcp.ACK) === 0) this.early = length === 0 ? undefined : { end: (sequence + 1 + length) >>> 0, isHosts }
+    else if (this.early?.isHosts === !isHosts && this.early.end === acknowledgment) this.hasEarlyText = true
   }
 
   /** One of the host's sequence numbers as the script counts. */

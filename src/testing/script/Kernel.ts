@@ -5,7 +5,7 @@
  */
 import type { Reason } from "../../core/Reason.ts"
 import type { Request } from "../../core/Request.ts"
-import type { Options } from "../../core/tcp/Config.ts"
+import type { Config, Options } from "../../core/tcp/Config.ts"
 import type { Info } from "../../core/tcp/Info.ts"
 import type { Address } from "../../wire/Address.ts"
 import type { Answered, Asked as Question } from "../../workers/Requests.ts"
@@ -35,19 +35,31 @@ export class Kernel {
   readonly descriptors: Map<number, Descriptor> = new Map()
   /** What the settings so far give every new socket. */
   options: Options
+  /** Which ends of a connection may use Fast Open, if their program asks for it (Linux: the client, if nothing is said). */
+  fastOpen: Config["fastOpen"] = "client"
   /** The socket that was connected or accepted last, of which assertions speak. */
   current: TcpSocket | undefined
+  /** Something that a call asks for is left out. */
+  readonly leaveOut: (what: string) => void
 
-  constructor(host: Host, ends: Ends, options: Options) {
+  constructor(host: Host, ends: Ends, options: Options, leaveOut: (what: string) => void) {
     this.host = host
     this.ends = ends
     this.options = options
+    this.leaveOut = leaveOut
   }
 
   socket(fd: number): TcpSocket {
     const descriptor = this.descriptors.get(fd)
     if (descriptor?._tag !== "Tcp") throw new Unsupported(`descriptor ${fd}, which is no TCP socket`)
     return descriptor
+  }
+
+  /** A TCP socket, or what a call on something else fails with. */
+  socketOrError(fd: number): TcpSocket | string {
+    const descriptor = this.descriptors.get(fd)
+    if (descriptor === undefined) return "EBADF"
+    return descriptor._tag === "Tcp" ? descriptor : "ENOTSOCK"
   }
 
   /** Puts something into the table under the number that the script expects, or the next free one. */
@@ -88,8 +100,21 @@ export class Kernel {
   /** A connection is this socket's from now on. */
   adopt(socket: TcpSocket, connection: number): void {
     socket.connection = connection
-    socket.closed = this.host.request({ _tag: "TcpAwait", connection, until: "closed" })
     this.current = socket
+    if (!this.waitsForText(connection)) this.watch(socket)
+  }
+
+  /** Waits for a connection's end, which tells why it came. A connection that waits for its first text would send its SYN now. */
+  watch(socket: TcpSocket): void {
+    const { closed, connection } = socket
+    if (connection === undefined || closed !== undefined) return
+    socket.closed = this.host.request({ _tag: "TcpAwait", connection, until: "closed" })
+  }
+
+  /** Whether a connection knows its server's cookie, and waits for text to send its SYN with (RFC 7413 §4.2.2). */
+  waitsForText(connection: number): boolean {
+    const entry = this.host.state.tcp.entries.get(connection)
+    return entry?._tag === "Connection" && entry.fastOpen === "waits"
   }
 }
 

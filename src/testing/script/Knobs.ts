@@ -6,6 +6,7 @@
 import type * as Bounds from "../../core/Bounds.ts"
 import type * as Tcp from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
+import { hasNoEffect } from "./idleSettings.ts"
 
 export interface Knobs {
   readonly tcp: Partial<Tcp.Config>
@@ -61,6 +62,8 @@ const count = (
     | "reordering"
     | "keepAliveCount"
     | "initialWindow"
+    | "hopLimit"
+    | "maxSegment"
     | "notSentLowWater"
 ): Meaning =>
 (value) => ({ [knob]: value })
@@ -131,6 +134,9 @@ const linux: Readonly<Record<string, Meaning>> = {
   tcp_notsent_lowat: (value) => ({ notSentLowWater: value >= 0xffff_ffff || value < 0 ? Infinity : value }),
   tcp_rto_min_us: (value) => ({ minRto: Time.micros(value) }),
   tcp_rto_max_ms: millis("maxRto"),
+  tcp_delack_min: millis("delayedAck"),
+  ip_default_ttl: count("hopLimit"),
+  tcp_ecn_fallback: () => ({}),
   ip_local_port_range: (first, [, last]) =>
     last === undefined ? undefined : { firstEphemeralPort: first, lastEphemeralPort: last }
 }
@@ -158,58 +164,27 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "keepinit": millis("connectTimeout"),
   "keepcnt": count("keepAliveCount"),
   "always_keepalive": (value) => ({ keepAlive: value !== 0 }),
-  "recvspace": (value) => ({ receiveBuffer: value, receiveBufferLimit: value }),
+  "recvspace": (value) => ({ receiveBuffer: value }),
   "sendspace": (value) => ({ sendBuffer: value, sendBufferLimit: value }),
+  "syncookies_only": (value) => value === 0 ? {} : { synCookies: "always" },
+  "pmtud_blackhole_detection": (value) => ({ mtuProbing: value === 0 ? "off" : "blackHole" }),
+  "fastopen.client_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
+  "fastopen.server_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
+  "mssdflt": () => ({}),
   "syncookies": (value) => ({ synCookies: value === 0 ? "never" : "whenFull" }),
   "syncache.rexmtlimit": count("synAckRetries"),
   "path_mtu_discovery": (value) => ({ pathMtuDiscovery: value !== 0 }),
   "icmp_may_rst": flag("icmpMayAbort")
 }
 
-/** Settings that have nothing to do with what a script can see of this stack. */
-const withoutEffect = new Set([
-  "tcp_fack",
-  "tcp_no_metrics_save",
-  "tcp_moderate_rcvbuf",
-  "tcp_tso_win_divisor",
-  "tcp_min_tso_segs",
-  "tcp_tso_rtt_log",
-  "tcp_pacing_ss_ratio",
-  "tcp_pacing_ca_ratio",
-  "tcp_autocorking",
-  "tcp_fastopen_key",
-  "tcp_fastopen_blackhole_timeout_sec",
-  "tcp_limit_output_bytes",
-  "tcp_adv_win_scale",
-  "tcp_app_win",
-  "tcp_low_latency",
-  "tcp_retries1",
-  "tcp_orphan_retries",
-  "tcp_max_syn_backlog",
-  "tcp_max_reordering",
-  "tcp_backlog_ack_defer",
-  "tcp_comp_sack_nr",
-  "somaxconn",
-  "functions_default",
-  "recvbuf_auto",
-  "sendbuf_auto",
-  "rexmit_slop",
-  "tso",
-  "hostcache.enable",
-  "hostcache.purgenow",
-  "nolocaltimewait",
-  "ecn.generic",
-  "kern.timecounter.alloweddeviation"
-])
-
 /** What a setting stands for: knobs, nothing that matters, or nothing that is known. */
 export const knobsOf = (setting: string, word: string): Knobs | "without effect" | "unknown" => {
   const name = setting.replace(/^net\.(?:ipv4|ipv6|core|inet)\.(?:tcp\.)?/, "")
-  if (withoutEffect.has(name)) return "without effect"
   if (name === "tcp_challenge_ack_limit") return { tcp: {}, limits: { tcpChallengeAcksPerSecond: Number(word) } }
-  const meaning = setting.startsWith("net.inet.") ? freeBsd[name] : linux[name]
-  const values = word.split(/\s+/).map(Number)
-  const tcp = meaning?.(values[0] ?? Number.NaN, values, word)
+  const meanings = setting.startsWith("net.inet.") ? freeBsd : linux
+  if (!Object.hasOwn(meanings, name)) return hasNoEffect(setting, name) ? "without effect" : "unknown"
+  const values = word.split(/[\s,]+/).map(Number)
+  const tcp = meanings[name]!(values[0] ?? Number.NaN, values, word)
   return tcp === undefined ? "unknown" : { tcp, limits: {} }
 }
 
@@ -238,7 +213,7 @@ export const linuxDefaults: Partial<Tcp.Config> = {
 /** How FreeBSD comes, where it differs from Linux. */
 export const freeBsdDefaults: Partial<Tcp.Config> = {
   receiveBuffer: 65_536,
-  receiveBufferLimit: 65_536,
+  receiveBufferLimit: 2 * 1024 * 1024,
   sendBuffer: 32_768,
   sendBufferLimit: 32_768,
   minRto: Time.millis(30),

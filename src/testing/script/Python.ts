@@ -22,7 +22,7 @@ export interface Broken {
 }
 
 const token =
-  /\s*(?:(0[xX][0-9a-fA-F]+|\d+\.\d*(?:e-?\d+)?|\.\d+|\d+)|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|([A-Za-z_]\w*)|(\*\*|\/\/|<<|>>|<=|>=|==|!=|<>|[-+*/%&|^~<>()[\],=.:]))/y
+  /\s*(?:(0[xX][0-9a-fA-F]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|([A-Za-z_]\w*)|(\*\*|\/\/|<<|>>|<=|>=|==|!=|<>|[-+*/%&|^~<>()[\],=.:]))/y
 
 interface Token {
   readonly kind: "number" | "text" | "name" | "sign"
@@ -151,7 +151,17 @@ class Evaluation {
     if (!this.takes(word)) throw new UnknownPython(`${this.tokens[this.at]?.word ?? "the end"} where ${word} should be`)
   }
 
+  /** `a if condition else b`, or one alone. */
   expression(): Value {
+    const value = this.disjunction()
+    if (!this.takes("if")) return value
+    const isSo = isTrue(this.disjunction())
+    this.expect("else")
+    const other = this.expression()
+    return isSo ? value : other
+  }
+
+  private disjunction(): Value {
     let value = this.conjunction()
     while (this.takes("or")) {
       const other = this.conjunction()
@@ -276,23 +286,58 @@ const whole = (text: string, names: Names): Value => {
   return value
 }
 
+/** What an assertion says when it does not hold; nothing if that can't be told here. */
+const messageOf = (evaluation: Evaluation): string => {
+  try {
+    return evaluation.takes(",") ? format(evaluation.expression()) : ""
+  } catch {
+    return ""
+  }
+}
+
 const runAssertion = (text: string, names: Names): Broken | undefined => {
   const evaluation = new Evaluation(tokenize(text), names)
   if (isTrue(evaluation.expression())) return undefined
-  const message = evaluation.takes(",") ? format(evaluation.expression()) : ""
-  return { assertion: text, message }
+  return { assertion: text, message: messageOf(evaluation) }
 }
 
-/** Runs a block; answers the first assertion that does not hold. Throws {@link UnknownPython}. */
-export const run = (code: string, names: Names): Broken | undefined => {
-  for (const statement of statements(code)) {
-    const assertion = /^assert\b\s*([\s\S]*)$/.exec(statement)
-    const assignment = /^([A-Za-z_]\w*)\s*=(?!=)\s*([\s\S]*)$/.exec(statement)
-    if (assertion !== null) {
-      const broken = runAssertion(assertion[1]!, names)
-      if (broken !== undefined) return broken
-    } else if (assignment !== null) names.set(assignment[1]!, whole(assignment[2]!, names))
-    else if (!/^(?:print|pass|import)\b/.test(statement)) throw new UnknownPython(statement)
+const assertion = /^assert\b\s*([\s\S]*)$/
+const assignment = /^([A-Za-z_]\w*)\s*(\+|-|\*|\/\/?|%|&|\||\^|<<|>>)?=(?!=)\s*([\s\S]*)$/
+const condition = /^if\b([\s\S]*?):\s*(\S[\s\S]*)$/
+
+const runStatement = (statement: string, names: Names): Broken | undefined => {
+  const asserted = assertion.exec(statement)
+  if (asserted !== null) return runAssertion(asserted[1]!, names)
+  const conditional = condition.exec(statement)
+  if (conditional !== null) {
+    return isTrue(whole(conditional[1]!, names)) ? runStatement(conditional[2]!, names) : undefined
   }
-  return undefined
+  const [, name, operator, value] = assignment.exec(statement) ?? []
+  if (name !== undefined) {
+    names.set(name, whole(operator === undefined ? value! : `${name} ${operator} (${value})`, names))
+    return undefined
+  }
+  if (/^(?:print|pass|import|from)\b/.test(statement)) return undefined
+  throw new UnknownPython(statement)
+}
+
+/** What came of a block: the first assertion that does not hold, and what was not understood. */
+export interface Ran {
+  readonly broken: Broken | undefined
+  readonly unknown: ReadonlyArray<string>
+}
+
+/** Runs a block; what is not understood is left out. */
+export const run = (code: string, names: Names): Ran => {
+  const unknown: Array<string> = []
+  for (const statement of statements(code)) {
+    try {
+      const broken = runStatement(statement, names)
+      if (broken !== undefined) return { broken, unknown }
+    } catch (error) {
+      if (!(error instanceof UnknownPython)) throw error
+      unknown.push(`${statement} (${error.message})`)
+    }
+  }
+  return { broken: undefined, unknown }
 }

@@ -7,17 +7,18 @@ import type { Difference } from "./compareSegment.ts"
 import { infoConstants } from "./constants.ts"
 import { type Comparison, Conversation } from "./Conversation.ts"
 import { dataCalls } from "./dataCalls.ts"
-import { type Pending, type Returned, Unsupported } from "./Descriptor.ts"
+import { type Pending, type Returned, type UdpSocket, Unsupported } from "./Descriptor.ts"
+import { synonyms } from "./Errno.ts"
 import { isEllipsis, numberOf } from "./evaluate.ts"
 import { Kernel } from "./Kernel.ts"
-import { type Knobs, merge, noKnobs } from "./Knobs.ts"
+import { freeBsdDefaults, type Knobs, merge, noKnobs } from "./Knobs.ts"
 import { optionCalls } from "./optionCalls.ts"
 import { pollCalls } from "./pollCalls.ts"
 import * as Python from "./Python.ts"
 import { runCommand } from "./runCommand.ts"
 import type { Settings } from "./Settings.ts"
 import { type Handler, socketCalls } from "./socketCalls.ts"
-import type { Call, Code, Event, IcmpPacket, TcpPacket } from "./Syntax.ts"
+import type { Call, Code, Event, Packet, UdpPacket } from "./Syntax.ts"
 import { tcpInfo } from "./tcpInfo.ts"
 
 /** A line of the protocol of a run: what the script says beside what the host did. */
@@ -71,6 +72,21 @@ const ofHost = new Set([
   "synCookies"
 ])
 
+/** The host's next packet as what the script expects. */
+const compared = (conversation: Conversation, packet: Packet): Comparison => {
+  switch (packet._tag) {
+    case "TcpPacket":
+      return conversation.expect(packet)
+    case "IcmpPacket":
+      return conversation.expectIcmp(packet)
+    case "UdpPacket":
+      return conversation.expectUdp(packet)
+  }
+}
+
+/** A name for each error, whichever of its names the script has. */
+const plainErrno = (errno = ""): string => synonyms[errno] ?? errno
+
 const seconds = (micros: number): string => (micros / 1e6).toFixed(6)
 
 export class Session {
@@ -78,7 +94,9 @@ export class Session {
   readonly skips: Array<Skip> = []
   /** The line of the event that is being done. */
   line = 1
-  private readonly settings: Settings
+  private settings: Settings
+  /** What the system that the script was written for begins with, and what commands have set on top of it. */
+  private base: Knobs = noKnobs
   private knobs: Knobs = noKnobs
   private parts:
     | { readonly bench: Bench.Bench; readonly kernel: Kernel; readonly conversation: Conversation }
@@ -97,10 +115,15 @@ export class Session {
   private get running(): NonNullable<Session["parts"]> {
     if (this.parts !== undefined) return this.parts
     const { bindPort, connectPort, local, remote } = this.settings
-    const bench = new Bench.Bench(this.settings, this.knobs, () => this.progress())
+    const bench = new Bench.Bench(this.settings, merge(this.base, this.knobs), () => this.progress())
     this.parts = {
       bench,
-      kernel: new Kernel(bench.host, { local, remote, bindPort, connectPort }, {}),
+      kernel: new Kernel(
+        bench.host,
+        { local, remote, bindPort, connectPort },
+        {},
+        (what) => this.skips.push({ line: this.line, what })
+      ),
       conversation: new Conversation(bench, this.settings)
     }
     return this.parts
@@ -129,7 +152,7 @@ export class Session {
     const at = time._tag === "Any" ? this.last : time.from + (time.isRelative ? this.last : 0)
     this.before = this.last
     this.line = event.line
-    if (action._tag === "TcpPacket" || action._tag === "IcmpPacket") {
+    if (action._tag === "TcpPacket" || action._tag === "IcmpPacket" || action._tag === "UdpPacket") {
       if (action.direction === "out") return this.expect(event, action, at)
     }
     if (this.parts !== undefined || at > 0) this.running.bench.advanceTo(at)
@@ -142,7 +165,8 @@ export class Session {
         this.note(event, "")
         return this.running.conversation.deliverIcmp(action)
       case "UdpPacket":
-        throw new Unsupported("UDP")
+        this.note(event, "")
+        return this.deliverUdp(action)
       case "Call":
         return this.call(event, action)
       case "Command":
@@ -154,6 +178,12 @@ export class Session {
 
   private note({ line, text }: Event, host: string, at = this.parts?.bench.now ?? 0): void {
     this.lines.push({ at, line, script: text, host })
+  }
+
+  private deliverUdp(packet: UdpPacket): void {
+    const { conversation, kernel } = this.running
+    const bound = [...kernel.descriptors.values()].findLast((each): each is UdpSocket => each._tag === "Udp")
+    conversation.deliverUdp(packet, bound?.port, bound?.remotePort ?? 0)
   }
 
   private listeningPort(): number | undefined {
@@ -177,13 +207,13 @@ export class Session {
     return [{ what, expected: `${expected} s`, got: `${seconds(at)} s` }]
   }
 
-  private expect(event: Event, packet: TcpPacket | IcmpPacket, at: number): void {
+  private expect(event: Event, packet: Packet, at: number): void {
     const { bench, conversation } = this.running
     const { time } = event
     const isAny = time._tag === "Any"
     const to = time._tag === "At" && time.to !== undefined ? time.to + (time.isRelative ? this.last : 0) : at
     const deadline = isAny ? Infinity : to + this.tolerance(at)
-    const came = bench.waitUntil(() => bench.sent.length > 0, deadline)
+    const came = bench.waitUntil(() => conversation.hasNext(), deadline)
     if (!came) {
       this.note(event, "nothing")
       throw new Failure(event.line, [{
@@ -192,9 +222,7 @@ export class Session {
         got: `nothing until ${seconds(bench.now)} s`
       }])
     }
-    const comparison: Comparison = packet._tag === "TcpPacket"
-      ? conversation.expect(packet)
-      : conversation.expectIcmp(packet)
+    const comparison = compared(conversation, packet)
     this.note(event, comparison.text, comparison.at)
     this.last = isAny ? comparison.at : at
     const late = isAny ? [] : this.timing("time of the packet", at, to, comparison.at)
@@ -206,8 +234,9 @@ export class Session {
     this.finishBlocked()
     const handler = handlers[call.name]
     if (handler === undefined) throw new Unsupported(`the call ${call.name}`)
-    const { bench, kernel } = this.running
+    const { bench, conversation, kernel } = this.running
     kernel.options = this.optionsOfSockets()
+    kernel.fastOpen = merge(this.base, this.knobs).tcp.fastOpen ?? "client"
     const poll = handler(kernel, call.args, call)
     bench.collect()
     if (call.until !== undefined) {
@@ -223,12 +252,16 @@ export class Session {
       throw new Failure(event.line, [{ what: "call", expected: "a result at once", got: "it blocks" }])
     }
     this.verify(event, call, result)
+    // What comes in from now on is for the socket that listens.
+    if (call.name === "listen" && result.value === 0) conversation.begin()
   }
 
   /** Commands after the host's start change what further sockets are given. */
   private optionsOfSockets(): Options {
-    const mine = Object.entries(this.knobs.tcp).filter(([name]) => !ofHost.has(name) && name !== "transmitCreditBytes")
-    return Object.fromEntries(mine) as Options
+    const { tcp } = merge(this.base, this.knobs)
+    const mine = Object.entries(tcp).filter(([name]) => !ofHost.has(name) && name !== "transmitCreditBytes")
+    // Whatever the host allows, a socket uses Fast Open when its program asks for it.
+    return { ...Object.fromEntries(mine) as Options, fastOpen: "off" }
   }
 
   private describe({ errno, value, wrong }: Returned): string {
@@ -240,7 +273,7 @@ export class Session {
     const { errno, value, wrong } = result
     const isAny = isEllipsis(call.result)
     const expected = isAny ? value : numberOf(call.result)
-    if (expected !== value || (!isAny && (call.errno ?? "") !== (errno ?? ""))) {
+    if (expected !== value || (!isAny && plainErrno(call.errno) !== plainErrno(errno))) {
       const wanted = [String(expected), call.errno].filter((word) => word !== undefined).join(" ")
       differences.push({
         what: `result of ${call.name}`,
@@ -283,8 +316,12 @@ export class Session {
 
   private command(event: Event, text: string): void {
     this.note(event, "")
-    const { knobs, unknown } = runCommand(text)
+    const { isFreeBsd, knobs, lasts, mtu, unknown } = runCommand(text)
+    if (isFreeBsd) this.base = { tcp: freeBsdDefaults, limits: {} }
     for (const what of unknown) this.skips.push({ line: event.line, what: `command: ${what}` })
+    if (mtu !== undefined && this.parts === undefined) this.settings = { ...this.settings, mtu }
+    else if (mtu !== undefined) this.skips.push({ line: event.line, what: "command: the MTU of a running host" })
+    if (lasts !== undefined) this.running.bench.advanceTo(this.running.bench.now + lasts)
     const late = this.parts === undefined ? [] : Object.keys(knobs.tcp).filter((name) => ofHost.has(name))
     for (const name of late) this.skips.push({ line: event.line, what: `command: ${name} of a running host` })
     this.knobs = merge(this.knobs, knobs)
@@ -292,18 +329,22 @@ export class Session {
 
   private check(event: Event, { text }: Code): void {
     this.note(event, "")
-    const { kernel } = this.running
+    this.learnInfo()
+    const { broken, unknown } = Python.run(text, this.names)
+    for (const what of unknown) this.skips.push({ line: event.line, what: `assertion: ${what}` })
+    if (broken === undefined) return
+    const found = [this.values(broken.assertion), broken.message].filter((word) => word !== "").join("; ")
+    throw new Failure(event.line, [{ what: "assertion", expected: broken.assertion, got: found }])
+  }
+
+  /** What assertions may name of the connection of the present. */
+  private learnInfo(): void {
+    const { conversation, kernel } = this.running
     const info = kernel.current === undefined ? undefined : kernel.info(kernel.current)
-    if (info !== undefined) { for (const [name, value] of tcpInfo(info)) this.names.set(name, value) }
-    try {
-      const broken = Python.run(text, this.names)
-      if (broken === undefined) return
-      const found = broken.message === "" ? this.values(broken.assertion) : broken.message
-      throw new Failure(event.line, [{ what: "assertion", expected: broken.assertion, got: found }])
-    } catch (error) {
-      if (!(error instanceof Python.UnknownPython)) throw error
-      this.skips.push({ line: event.line, what: `assertion: ${error.message}` })
-    }
+    if (info === undefined) return
+    for (const [name, value] of tcpInfo(info)) this.names.set(name, value)
+    if (!conversation.hasEarlyText(info.localPort, info.remotePort)) return
+    this.names.set("tcpi_options", Number(this.names.get("tcpi_options")) | infoConstants["TCPI_OPT_SYN_DATA"]!)
   }
 
   /** The values of the names in an assertion. */

@@ -17,6 +17,10 @@ export interface RunOptions {
   readonly ignorePush?: boolean
   /** Decides the host's keys; 1 if absent. */
   readonly seed?: number
+  /** Options of the official program, without their dashes: they win over those of the script. */
+  readonly flags?: Readonly<Record<string, string>>
+  /** Words that stand for others (`--define NAME=VALUE`): they win over those of the script. */
+  readonly definitions?: Readonly<Record<string, string>>
 }
 
 export interface Settings {
@@ -38,10 +42,24 @@ export interface Settings {
 
 /** Options about the machine that the official program runs on. */
 const withoutEffect = new Set([
-  "dry_run",
+  "d",
+  "debug",
   "gateway_ip",
+  "dry_run",
+  "local_linklocal",
+  "mss",
+  "no_cleanup",
+  "non_fatal_errors",
+  "send_time_nsecs",
+  "gateway_linklocal_ip",
   "netmask_ip",
   "local_linklocal_ip",
+  "strict_segments",
+  "tun_name",
+  "wire_client",
+  "wire_server",
+  "wire_server_ip",
+  "wire_server_port",
   "non_fatal",
   "persistent_tun_dev",
   "send_omit_free",
@@ -78,10 +96,18 @@ const addressOf = (text: string): Address.Address => {
   return Address.fromNet(parsed.success)
 }
 
+/** `ipv4-mapped-ipv6` is IPv4 on the wire: only the sockets are of the other family. */
 const versionOf = (options: ReadonlyMap<string, string>, given: RunOptions): 4 | 6 =>
   given.ipVersion ?? (options.get("ip_version") === "ipv6" ? 6 : 4)
 
-export const settingsOf = (options: ReadonlyMap<string, string>, given: RunOptions): Settings => {
+/** Collections that run each script over both versions have room for the longer header of IPv6, so that segments are as long. */
+const mtuOf = (script: ReadonlyMap<string, string>, given: RunOptions): number => {
+  const isForced = (given.ipVersion ?? 4) === 6 || given.flags?.["ip_version"] === "ipv6"
+  return isForced && script.get("ip_version") !== "ipv6" ? 1520 : 1500
+}
+
+export const settingsOf = (script: ReadonlyMap<string, string>, given: RunOptions): Settings => {
+  const options = new Map([...script, ...Object.entries(given.flags ?? {})])
   const number = (name: string, otherwise: number): number => {
     const value = Number(options.get(name) ?? otherwise)
     if (Number.isNaN(value)) throw new SyntaxFault(1, `--${name}=${options.get(name)} is no number`)
@@ -96,7 +122,7 @@ export const settingsOf = (options: ReadonlyMap<string, string>, given: RunOptio
     local: address("local", "192.168.0.1", "fd3d:a0b:17d6::1"),
     prefixLength: version === 4 ? 16 : 48,
     remote: address("remote", "192.0.2.1", "2001:db8::1"),
-    mtu: number("mtu", 1500),
+    mtu: number("mtu", mtuOf(script, given)),
     bindPort: number("bind_port", 8080),
     connectPort: number("connect_port", 8080),
     strictness: {

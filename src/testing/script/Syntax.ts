@@ -32,7 +32,7 @@ export type TcpOption =
   | { readonly _tag: "Mss" | "WindowScale" | "UserTimeout"; readonly value: number }
   | { readonly _tag: "Sack"; readonly blocks: ReadonlyArray<readonly [number, number]> }
   | { readonly _tag: "Timestamps"; readonly value: number; readonly echo: number }
-  | { readonly _tag: "FastOpen"; readonly cookie: Uint8Array; readonly isExperimental: boolean }
+  | { readonly _tag: "FastOpen"; readonly cookie: Uint8Array; readonly isExperimental: boolean; readonly isAny?: true }
   /** Byte counters in the order of the option's kind; those that are left out are absent. */
   | { readonly _tag: "AccurateEcn"; readonly kind: 172 | 174; readonly counters: ReadonlyArray<number> }
   | { readonly _tag: "Raw"; readonly kind: number; readonly value: Uint8Array }
@@ -54,6 +54,8 @@ export interface TcpPacket {
   readonly window: number | undefined
   readonly urgent: number | undefined
   readonly options: ReadonlyArray<TcpOption> | "any"
+  /** Behind the listed options others may stand: `<mss 1460,...>`. */
+  readonly hasMoreOptions?: true
 }
 
 export interface UdpPacket {

@@ -1,11 +1,14 @@
 /** Calls that read and write. What is written are zeros; of what is read the length counts. */
+import type { Info } from "../../core/tcp/Info.ts"
 import { constants } from "./constants.ts"
-import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
+import { failed, type Pending, type Returned, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
 import { errnoOf } from "./Errno.ts"
-import { fieldOf, lengthOf, numberOf } from "./evaluate.ts"
+import { fieldOf, isEllipsis, lengthOf, nameOf, numberOf } from "./evaluate.ts"
+import { fastOpenWrite } from "./fastOpenCalls.ts"
 import { immediate, type Kernel } from "./Kernel.ts"
 import type { Handler } from "./socketCalls.ts"
 import type { Expression } from "./Syntax.ts"
+import { isUdp, udpRead, udpWrite } from "./udpCalls.ts"
 
 const bit = (flags: number, name: string): boolean => (flags & constants[name]!) !== 0
 
@@ -17,15 +20,17 @@ const failedBefore = (kernel: Kernel, self: TcpSocket, isWrite: boolean): Pendin
   return immediate(failed(errnoOf(reason, isWrite)))
 }
 
-const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: number): Pending => {
-  const self = kernel.socket(numberOf(fd))
-  if (bit(flags, "MSG_OOB") || bit(flags, "MSG_PEEK")) {
-    throw new Unsupported("reading urgent data, or without taking it")
-  }
-  if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "ENOTCONN" : "EINVAL"))
-  const { connection } = self
-  const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
-  const asked = kernel.host.request({ _tag: "TcpRead", connection, max, block })
+const isOver = (info: Info): boolean =>
+  ["CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"].includes(info.state)
+
+/** Whether a read that wants so many bytes would still wait, though there are some. */
+const waitsForMore = (kernel: Kernel, self: TcpSocket, wanted: number): boolean => {
+  const info = kernel.info(self)
+  return info !== undefined && !isOver(info) && info.unread > 0 && info.unread < wanted
+}
+
+const taken = (kernel: Kernel, self: TcpSocket, connection: number, max: number, block: boolean): Pending => {
+  const asked = kernel.host.request({ _tag: "TcpRead", connection, max: Math.max(1, max), block })
   return () => {
     const outcome = asked.outcome()
     if (outcome._tag === "Pending") return undefined
@@ -40,6 +45,38 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   }
 }
 
+/** Looks at what there is and leaves it there. */
+const peeked = (kernel: Kernel, self: TcpSocket, max: number, block: boolean): Pending => () => {
+  const info = kernel.info(self)
+  if (info !== undefined && info.unread > 0) return returned(Math.min(max, info.unread))
+  if (info === undefined || isOver(info)) return failedBefore(kernel, self, false)?.() ?? returned(0)
+  return block ? undefined : failed("EAGAIN")
+}
+
+const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: number): Pending => {
+  const number = numberOf(fd)
+  if (isUdp(kernel, number)) return udpRead(kernel, number, max, bit(flags, "MSG_DONTWAIT"))
+  const self = kernel.socketOrError(number)
+  if (typeof self === "string") return immediate(failed(self))
+  if (bit(flags, "MSG_OOB") || bit(flags, "MSG_ERRQUEUE")) {
+    throw new Unsupported("reading urgent data or the queue of errors")
+  }
+  if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "ENOTCONN" : "EINVAL"))
+  const { connection } = self
+  if (max === 0) return immediate(returned(0))
+  const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
+  if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
+  const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
+  if (wanted <= 1) return taken(kernel, self, connection, max, block)
+  let began: Pending | undefined
+  return () => {
+    const waits = began === undefined && waitsForMore(kernel, self, wanted)
+    if (waits) return block ? undefined : failed("EAGAIN")
+    began ??= taken(kernel, self, connection, max, block)
+    return began()
+  }
+}
+
 /** `MSG_MORE` corks the socket until something is written without it. */
 const hold = (kernel: Kernel, self: TcpSocket, more: boolean): void => {
   if (self.isHeldBack === more || self.connection === undefined) return
@@ -47,49 +84,104 @@ const hold = (kernel: Kernel, self: TcpSocket, more: boolean): void => {
   kernel.host.request({ _tag: "TcpSetOptions", connection: self.connection, options: { cork: more } })
 }
 
-const unsupportedOnSend = ["MSG_OOB", "MSG_ZEROCOPY", "MSG_FASTOPEN"]
+interface Writing {
+  readonly length: number
+  readonly flags: number
+  readonly address: Expression | undefined
+}
 
-const write = (kernel: Kernel, fd: Expression | undefined, length: number, flags: number): Pending => {
-  const self = kernel.socket(numberOf(fd))
-  for (const name of unsupportedOnSend) if (bit(flags, name)) throw new Unsupported(name)
+const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, length }: Writing): Pending => {
+  const number = numberOf(fd)
+  if (isUdp(kernel, number)) return udpWrite(kernel, number, length, address, bit(flags, "MSG_DONTWAIT"))
+  const self = kernel.socketOrError(number)
+  if (typeof self === "string") return immediate(failed(self))
+  if (bit(flags, "MSG_OOB")) throw new Unsupported("MSG_OOB")
+  const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
+  if (bit(flags, "MSG_FASTOPEN") && self.connection === undefined) {
+    return fastOpenWrite(kernel, self, length, address, block)
+  }
   const before = failedBefore(kernel, self, true)
   if (before !== undefined) return before
-  if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "EPIPE" : "ENOTCONN"))
+  if (self.connection === undefined) return immediate(failed("EPIPE"))
   if (bit(flags, "MSG_MORE")) hold(kernel, self, true)
-  const { connection } = self
-  const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
-  const bytes = new Uint8Array(length)
   const pending = kernel.ask(
-    { _tag: "TcpWrite", connection, bytes, start: 0, end: length, owned: true, block },
+    {
+      _tag: "TcpWrite",
+      connection: self.connection,
+      bytes: new Uint8Array(length),
+      start: 0,
+      end: length,
+      owned: true,
+      block
+    },
     (taken) => returned(taken),
     true
   )
   if (!bit(flags, "MSG_MORE")) hold(kernel, self, false)
+  kernel.watch(self)
   return pending
 }
 
+type Arguments = ReadonlyArray<Expression>
+
 const vectorsOf = (message: Expression | undefined): Expression | undefined => fieldOf(message, "msg_iov")
 
-const flagsOf = (expression: Expression | undefined): number => expression === undefined ? 0 : numberOf(expression)
-
-const reading = (length: (args: ReadonlyArray<Expression>) => number, flags: number): Handler => (kernel, args) =>
-  read(kernel, args[0], length(args), flagsOf(args[flags]))
-
-const writing = (length: (args: ReadonlyArray<Expression>) => number, flags: number): Handler => (kernel, args) =>
-  write(kernel, args[0], length(args), flagsOf(args[flags]))
+const flagsOf = (expression: Expression | undefined): number =>
+  expression === undefined || isEllipsis(expression) ? 0 : numberOf(expression)
 
 const never = 99
+
+const reading = (length: (args: Arguments) => number, flags: number): Handler => (kernel, args) =>
+  read(kernel, args[0], length(args), flagsOf(args[flags]))
+
+const writing = (length: (args: Arguments) => number, flags: number, address?: number): Handler => (kernel, args) =>
+  write(kernel, args[0], {
+    length: length(args),
+    flags: flagsOf(args[flags]),
+    address: address === undefined ? undefined : args[address]
+  })
+
+/** What a message brings beside its bytes: of that only the bytes that wait behind it are known (`TCP_CM_INQ`). */
+const checkControl = (kernel: Kernel, [fd, message]: Arguments, result: Returned): Returned => {
+  const control = fieldOf(message, "msg_control")
+  if (control?._tag !== "List" || control.items.length === 0) return result
+  const self = kernel.socket(numberOf(fd))
+  for (const item of control.items) {
+    const type = nameOf(fieldOf(item, "cmsg_type"))
+    if (type !== "TCP_CM_INQ") throw new Unsupported(`the control message ${type}`)
+    const data = fieldOf(item, "cmsg_data")
+    const unread = kernel.info(self)?.unread ?? 0
+    if (isEllipsis(data) || numberOf(data) === unread) continue
+    return { ...result, wrong: `${type} is ${unread}, not ${numberOf(data)}` }
+  }
+  return result
+}
+
+const recvmsg: Handler = (kernel, args) => {
+  const pending = read(kernel, args[0], lengthOf(vectorsOf(args[1])), flagsOf(args[2]))
+  return () => {
+    const result = pending()
+    return result === undefined ? undefined : checkControl(kernel, args, result)
+  }
+}
+
+const sendmsg: Handler = (kernel, args) =>
+  write(kernel, args[0], {
+    length: lengthOf(vectorsOf(args[1])),
+    flags: flagsOf(args[2]),
+    address: fieldOf(args[1], "msg_name")
+  })
 
 export const dataCalls: Readonly<Record<string, Handler>> = {
   read: reading((args) => numberOf(args[2]), never),
   recv: reading((args) => numberOf(args[2]), 3),
   recvfrom: reading((args) => numberOf(args[2]), 3),
   readv: reading((args) => lengthOf(args[1]), never),
-  recvmsg: reading((args) => lengthOf(vectorsOf(args[1])), 2),
+  recvmsg,
   write: writing((args) => numberOf(args[2]), never),
   send: writing((args) => numberOf(args[2]), 3),
-  sendto: writing((args) => numberOf(args[2]), 3),
+  sendto: writing((args) => numberOf(args[2]), 3, 4),
   writev: writing((args) => lengthOf(args[1]), never),
-  sendmsg: writing((args) => lengthOf(vectorsOf(args[1])), 2),
+  sendmsg,
   sendfile: writing((args) => numberOf(args[3]), never)
 }

@@ -8,6 +8,7 @@ import { Unsupported } from "./Descriptor.ts"
 import type { Flow } from "./Flow.ts"
 import { emitIp, type IpHeader, type IpPacket } from "./Segment.ts"
 import type { IcmpPacket } from "./Syntax.ts"
+import { emitUdp, type UdpDatagram } from "./udpPackets.ts"
 
 /** Type and code of each message; without a code the first one of the type. */
 type Table = Readonly<Record<string, readonly [number, number]>>
@@ -73,15 +74,19 @@ const numbersOf = ({ code, type }: IcmpPacket, ip: IpHeader): readonly [number, 
 const quotedOctets = 8
 
 /** The host's own packet as a router would quote it. */
-const quoted = ({ quoted }: IcmpPacket, flow: Flow, ip: IpHeader): Uint8Array => {
-  if (quoted?.protocol === "udp") throw new Unsupported("UDP")
+const quoted = ({ quoted }: IcmpPacket, flow: Flow, udp: UdpDatagram | undefined, ip: IpHeader): Uint8Array => {
+  const back = { ...ip, source: ip.destination, destination: ip.source, hopLimit: 60 }
+  if (quoted?.protocol === "udp") {
+    const ports = udp ?? { sourcePort: flow.localPort, destinationPort: flow.remotePort }
+    return emitUdp({ ...ports, length: quoted.length }, back)
+  }
   const length = 20 + (quoted?.sequence.length ?? 0)
   const transport = new Uint8Array(length)
   Word.write16(flow.localPort, transport, 0)
   Word.write16(flow.remotePort, transport, 2)
   Word.write32(flow.toLive(quoted?.sequence.start ?? 0), transport, 4)
   const packet = emitIp(
-    { ...ip, source: ip.destination, destination: ip.source, hopLimit: 60 },
+    back,
     IpProtocol.tcp,
     transport
   )
@@ -89,9 +94,14 @@ const quoted = ({ quoted }: IcmpPacket, flow: Flow, ip: IpHeader): Uint8Array =>
 }
 
 /** Of the far side, about a segment of a connection. */
-export const emitIcmp = (packet: IcmpPacket, flow: Flow, ip: IpHeader): Uint8Array => {
+export const emitIcmp = (
+  packet: IcmpPacket,
+  flow: Flow,
+  udp: UdpDatagram | undefined,
+  ip: IpHeader
+): Uint8Array => {
   const [type, code] = numbersOf(packet, ip)
-  const quote = quoted(packet, flow, ip)
+  const quote = quoted(packet, flow, udp, ip)
   const bytes = new Uint8Array(8 + quote.length)
   bytes[0] = type
   bytes[1] = code

@@ -42,8 +42,13 @@ const bytesOf = (option: TcpOption): ReadonlyArray<number> => {
   }
 }
 
-/** The options of a header. A script pads them itself, to a multiple of four. */
-export const emitOptions = (options: ReadonlyArray<TcpOption>): Uint8Array => Uint8Array.from(options.flatMap(bytesOf))
+/** The options of a header. A script pads them itself, to a multiple of four; what it leaves out ends the list. */
+export const emitOptions = (options: ReadonlyArray<TcpOption>): Uint8Array => {
+  const bytes = options.flatMap(bytesOf)
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4)
+  padded.set(bytes)
+  return padded
+}
 
 const read32s = (bytes: Uint8Array, start: number, end: number): ReadonlyArray<number> => {
   const all: Array<number> = []

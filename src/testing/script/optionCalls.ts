@@ -1,13 +1,15 @@
 /** `setsockopt` and `getsockopt`: which knob of the stack each option is. */
 import type { Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
+import { constants } from "./constants.ts"
 import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
 import { errnoOf, numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import { controllerOf } from "./Knobs.ts"
+import { optionName } from "./optionNames.ts"
 import type { Handler } from "./socketCalls.ts"
-import type { Expression } from "./Syntax.ts"
+import type { Call, Expression } from "./Syntax.ts"
 import { tcpInfo } from "./tcpInfo.ts"
 
 type Setter = (value: number, expression: Expression | undefined) => Options
@@ -47,26 +49,52 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_NOTSENT_LOWAT: (bytes) => ({ notSentLowWater: bytes }),
   TCP_QUICKACK: (on) => ({ quickAcks: on === 0 ? 0 : Infinity }),
   TCP_FASTOPEN: (backlog) => ({ fastOpen: backlog > 0 ? "server" : "off" }),
-  TCP_RTO_MAX_MS: (millis) => ({ maxRto: Time.millis(millis) })
+  TCP_RTO_MAX_MS: (millis) => ({ maxRto: Time.millis(millis) }),
+  TCP_WINDOW_CLAMP: (size) => ({ receiveBuffer: size, receiveBufferLimit: size })
 }
 
 /** Options that change nothing that a script can see of this stack. */
 const withoutEffect = new Set([
   "SO_REUSEADDR",
   "SO_REUSEPORT",
+  "SO_REUSEPORT_LB",
   "SO_PRIORITY",
   "SO_MARK",
   "SO_BUSY_POLL",
   "SO_NOSIGPIPE",
   "SO_DEBUG",
+  "SO_DONTROUTE",
   "SO_MAX_PACING_RATE",
+  "SO_OOBINLINE",
+  "SO_PEEK_OFF",
+  "SO_RCVLOWAT",
+  "SO_TIMESTAMP",
+  "SO_TIMESTAMPING",
+  "SO_TIMESTAMPNS",
+  "SO_TXREHASH",
+  "SO_ZEROCOPY",
+  "IPV6_AUTOFLOWLABEL",
+  "IPV6_FLOWINFO_SEND",
+  "IPV6_RECVERR",
   "IPV6_V6ONLY",
+  "IP_BIND_ADDRESS_NO_PORT",
+  "IP_FREEBIND",
+  "IP_RECVERR",
+  "TCP_FASTOPEN_CONNECT",
   "TCP_FUNCTION_BLK",
+  "TCP_INQ",
   "TCP_LOG",
-  "IP_FREEBIND"
+  "TCP_LOGBUF",
+  "TCP_LOGID",
+  "TCP_NOOPT_OFF",
+  "TCP_SAVE_SYN",
+  "TCP_THIN_DUPACK",
+  "TCP_THIN_LINEAR_TIMEOUTS"
 ])
 
 const discovery: Readonly<Record<string, boolean>> = {
+  IP_PMTUDISC_PROBE: true,
+  IPV6_PMTUDISC_PROBE: true,
   IP_PMTUDISC_DONT: false,
   IP_PMTUDISC_WANT: true,
   IP_PMTUDISC_DO: true,
@@ -78,31 +106,85 @@ const discovery: Readonly<Record<string, boolean>> = {
 const first = (expression: Expression | undefined): Expression | undefined =>
   expression?._tag === "List" ? expression.items[0] : expression
 
-const optionsOf = (name: string, expression: Expression | undefined): Options | undefined => {
+const isKnown = (name: string): boolean =>
+  name in setters || withoutEffect.has(name) || name === "TCP_CONGESTION" || name.endsWith("_MTU_DISCOVER")
+
+const optionsOf = (kernel: Kernel, name: string, expression: Expression | undefined): Options | undefined => {
   const value = first(expression)
-  if (name === "TCP_CONGESTION") {
-    const controller = controllerOf(textOf(value))
-    if (controller === undefined) throw new Unsupported(`congestion control ${textOf(value)}`)
-    return { congestionControl: controller }
-  }
+  if (name === "TCP_CONGESTION") return { congestionControl: controllerOf(textOf(value))! }
+  if (name === "TCP_FASTOPEN" && !["server", "both"].includes(kernel.fastOpen)) return { fastOpen: "off" }
   if (name === "IP_MTU_DISCOVER" || name === "IPV6_MTU_DISCOVER") {
-    const isOn = discovery[nameOf(value)]
+    const isOn = discovery[nameOf(value)] ?? (value?._tag === "Number" ? value.value !== 0 : undefined)
     if (isOn === undefined) throw new Unsupported(`${name} ${nameOf(value)}`)
     return { pathMtuDiscovery: isOn }
   }
   const setter = setters[name]
-  if (setter === undefined && !withoutEffect.has(name)) throw new Unsupported(`setsockopt ${name}`)
-  return setter?.(value?._tag === "Record" ? 0 : numberOf(value), value)
+  return setter?.(value?._tag === "Record" || setter === undefined ? 0 : numberOf(value), value)
 }
 
-const setsockopt: Handler = (kernel, [fd, , option, expression]) => {
-  const self = kernel.socket(numberOf(fd))
-  const options = optionsOf(nameOf(option), expression)
+/** A listener's options are those of what it was made with, so it is made anew; nothing waits on it yet. */
+const listenAnew = (kernel: Kernel, self: TcpSocket, listener: number): Pending => {
+  const record = kernel.host.state.tcp.listeners.get(listener)
+  if (record === undefined || record.waiting > 0) return ok
+  kernel.host.request({ _tag: "TcpCloseListener", listener })
+  const { backlog, link, local, port, version } = record
+  return kernel.ask(
+    { _tag: "TcpListen", local, version, port, backlog, link, options: self.options },
+    (listening) => {
+      self.listener = listening.listener
+      return returned(0)
+    }
+  )
+}
+
+/** What Linux lets a program set; anything else is `EINVAL`. */
+const ranges: Readonly<Record<string, readonly [number, number]>> = {
+  TCP_KEEPIDLE: [1, 32_767],
+  TCP_KEEPINTVL: [1, 32_767],
+  TCP_KEEPCNT: [1, 127],
+  TCP_SYNCNT: [1, 127],
+  TCP_USER_TIMEOUT: [0, 2 ** 31 - 1],
+  TCP_FASTOPEN: [0, 2 ** 31 - 1]
+}
+
+const isOutOfRange = (name: string, value: number): boolean => {
+  // 0 gives the choice back to the stack.
+  if (name === "TCP_MAXSEG") return value !== 0 && (value < 88 || value > 32_767)
+  const range = ranges[name]
+  return range !== undefined && (value < range[0] || value > range[1])
+}
+
+const remember = (self: TcpSocket, name: string, expression: Expression | undefined): void => {
+  const value = first(expression)
+  if (value?._tag === "Text") self.stored.set(name, value.value)
+  else if (value?._tag === "Number") self.stored.set(name, value.value)
+  else if (value?._tag === "Name" && value.name in constants) self.stored.set(name, constants[value.name]!)
+}
+
+const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") return ok
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  const name = optionName(level, option)
+  const value = first(expression)
+  if (value?._tag === "Number" && isOutOfRange(name, value.value)) return immediate(failed("EINVAL"))
+  if (!isKnown(name)) {
+    kernel.leaveOut(`setsockopt ${name}`)
+    remember(self, name, expression)
+    return immediate(call.result._tag === "Number" ? { value: call.result.value, ...errnoOfCall(call) } : returned(0))
+  }
+  if (name === "TCP_CONGESTION" && controllerOf(textOf(value)) === undefined) return immediate(failed("ENOENT"))
+  const options = optionsOf(kernel, name, expression)
+  remember(self, name, expression)
   if (options === undefined) return ok
   self.options = { ...self.options, ...options }
+  if (self.listener !== undefined) return listenAnew(kernel, self, self.listener)
   if (self.connection === undefined) return ok
   return kernel.ask({ _tag: "TcpSetOptions", connection: self.connection, options }, () => returned(0))
 }
+
+const errnoOfCall = ({ errno }: Call): { readonly errno?: string } => errno === undefined ? {} : { errno }
 
 /** What the host says of an option; `undefined` for one that can't be asked for. */
 const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefined => {
@@ -133,9 +215,35 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return options.keepAliveIdle === undefined ? undefined : options.keepAliveIdle / 1e6
     case "TCP_KEEPINTVL":
       return options.keepAliveInterval === undefined ? undefined : options.keepAliveInterval / 1e6
+    case "SO_RCVBUF":
+    case "SO_SNDBUF":
+      return doubled(self, name)
     default:
-      return undefined
+      return stored(self, name)
   }
+}
+
+/** Linux counts its bookkeeping, about as much again, and says so. */
+const doubled = ({ stored }: TcpSocket, name: string): number | undefined => {
+  const set = stored.get(name) ?? stored.get(`${name}FORCE`)
+  return set === undefined ? undefined : Number(set) * 2
+}
+
+/** What options are, as Linux has them, that nobody has set. */
+const unset: Readonly<Record<string, number>> = {
+  SO_TYPE: 1,
+  SO_PROTOCOL: 6,
+  SO_RCVLOWAT: 1,
+  TCP_SYNCNT: 6,
+  TCP_LINGER2: 60,
+  TCP_QUICKACK: 1
+}
+
+const stored = ({ listener, stored }: TcpSocket, name: string): number | undefined => {
+  if (name === "SO_ACCEPTCONN") return listener === undefined ? 0 : 1
+  const value = stored.get(name)
+  if (typeof value === "string") return undefined
+  return value ?? unset[name] ?? (isKnown(name) && name !== "SO_LINGER" ? 0 : undefined)
 }
 
 const expectedNumber = (expression: Expression | undefined): number => {
@@ -160,10 +268,36 @@ const compareInfo = (kernel: Kernel, self: TcpSocket, expression: Expression | u
   return immediate(wrong.length === 0 ? returned(0) : { value: 0, wrong: wrong.join(", ") })
 }
 
-const getsockopt: Handler = (kernel, [fd, , option, expression]) => {
-  const self = kernel.socket(numberOf(fd))
-  const name = nameOf(option)
+/** The name of a controller, as both kernels have it. */
+const compareCongestion = (kernel: Kernel, self: TcpSocket, expression: Expression | undefined): Pending => {
+  const expected = textOf(first(expression))
+  const chosen = self.stored.get("TCP_CONGESTION")
+  const found = typeof chosen === "string" ? controllerOf(chosen) : kernel.info(self)?.congestionControl ?? "cubic"
+  if (expected === "" || controllerOf(expected) === found) return ok
+  return immediate({ value: 0, wrong: `TCP_CONGESTION is ${found}, not ${expected}` })
+}
+
+const compareLinger = ({ options }: TcpSocket, expression: Expression | undefined): Pending => {
+  const wanted = optionsOfLinger(expression)
+  const found = options.linger === undefined ? "off" : `${options.linger / 1e6} s`
+  return wanted === undefined || wanted === found
+    ? ok
+    : immediate({ value: 0, wrong: `SO_LINGER is ${found}, not ${wanted}` })
+}
+
+const optionsOfLinger = (expression: Expression | undefined): string | undefined => {
+  if (expression?._tag !== "Record") return undefined
+  const { linger } = lingerOf(0, expression)
+  return linger === undefined ? "off" : `${linger / 1e6} s`
+}
+
+const getsockopt: Handler = (kernel, [fd, level, option, expression]) => {
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  const name = optionName(level, option)
   if (name === "TCP_INFO") return compareInfo(kernel, self, expression)
+  if (name === "TCP_CONGESTION") return compareCongestion(kernel, self, expression)
+  if (name === "SO_LINGER") return compareLinger(self, expression)
   const value = valueOf(kernel, self, name)
   if (value === undefined) throw new Unsupported(`getsockopt ${name}`)
   if (isEllipsis(first(expression))) return ok

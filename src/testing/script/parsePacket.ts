@@ -7,9 +7,10 @@
  * ```
  */
 import * as Tcp from "../../wire/Tcp.ts"
-import { emitOptions } from "./optionBytes.ts"
+import { Unsupported } from "./Descriptor.ts"
+import { integer, parseOptions } from "./parseOptions.ts"
 import type { Scanner } from "./Scanner.ts"
-import type { IcmpPacket, IpFields, Packet, PacketDirection, SequenceRange, TcpOption } from "./Syntax.ts"
+import type { IcmpPacket, IpFields, Packet, PacketDirection, SequenceRange } from "./Syntax.ts"
 
 const flagBits: Readonly<Record<string, number>> = {
   F: Tcp.FIN,
@@ -39,8 +40,6 @@ const parseFlags = (scanner: Scanner): number => {
   return flags
 }
 
-const integer = (scanner: Scanner, what: string): number => Number(scanner.expect(/-?(?:0x[0-9a-fA-F]+|\d+)/y, what)[0])
-
 const parseRange = (scanner: Scanner): SequenceRange => {
   const [, start, end, length] = scanner.expect(
     /(-?\d+)\s*:\s*(-?\d+)\s*\(\s*(\d+)\s*\)/y,
@@ -63,7 +62,7 @@ const parseIpField = (scanner: Scanner, into: IpBuilding): void => {
   else if (word === "tos" || word === "tclass") into.trafficClass = integer(scanner, "a traffic class")
   else if (word === "ttl" || word === "hlim") into.hopLimit = integer(scanner, "a hop limit")
   else if (word === "flowlabel") integer(scanner, "a flow label")
-  else scanner.fail(`${word} is no field of the IP header`)
+  else throw new Unsupported(`the field ${word} of the IP header`)
   scanner.take(/,/y)
 }
 
@@ -75,111 +74,6 @@ const parseIp = (scanner: Scanner): IpFields => {
   return fields
 }
 
-const hexadecimal = (word: string): Uint8Array =>
-  Uint8Array.from({ length: word.length >> 1 }, (_, i) => Number.parseInt(word.slice(2 * i, 2 * i + 2), 16))
-
-const parseBlocks = (scanner: Scanner): ReadonlyArray<readonly [number, number]> => {
-  const blocks: Array<readonly [number, number]> = []
-  for (let found = scanner.take(sackBlock); found !== undefined; found = scanner.take(sackBlock)) {
-    blocks.push([Number(found[1]), Number(found[2])])
-  }
-  return blocks
-}
-
-const sackBlock = /(\d+)\s*:\s*(\d+)/y
-
-const parseTimestamps = (scanner: Scanner): TcpOption => {
-  scanner.expect(/val\b/y, "val")
-  const value = integer(scanner, "a timestamp")
-  scanner.expect(/ecr\b/y, "ecr")
-  return { _tag: "Timestamps", value, echo: integer(scanner, "a timestamp") }
-}
-
-/** `ECN e1b 1 ceb 0 e0b 1001`: the first counter tells the order (RFC 9768 §3.2.3). */
-const parseAccurateEcn = (scanner: Scanner): TcpOption => {
-  const names: Array<string> = []
-  const counters: Array<number> = []
-  for (let found = scanner.take(counter); found !== undefined; found = scanner.take(counter)) {
-    names.push(found[1]!)
-    counters.push(Number(found[2]))
-  }
-  return { _tag: "AccurateEcn", kind: names[0] === "e0b" ? 172 : 174, counters }
-}
-
-const counter = /(e0b|e1b|ceb)\s+(\d+)/y
-
-const parseFastOpen = (scanner: Scanner, isExperimental: boolean): TcpOption => {
-  const cookie = scanner.take(/([0-9a-fA-F]+)(?=\s*[,>])/y)
-  return { _tag: "FastOpen", cookie: hexadecimal(cookie?.[1] ?? ""), isExperimental }
-}
-
-const simple: Readonly<Record<string, TcpOption>> = {
-  nop: { _tag: "Nop" },
-  eol: { _tag: "Eol" },
-  sackok: { _tag: "SackPermitted" }
-}
-
-const parseOption = (scanner: Scanner): TcpOption => {
-  const [word] = scanner.expect(/[A-Za-z]\w*/y, "a TCP option")
-  const known = simple[word.toLowerCase()]
-  if (known !== undefined) return known
-  switch (word.toLowerCase()) {
-    case "mss":
-      return { _tag: "Mss", value: integer(scanner, "a segment size") }
-    case "wscale":
-      return { _tag: "WindowScale", value: integer(scanner, "a shift") }
-    case "uto":
-      return { _tag: "UserTimeout", value: integer(scanner, "a time") }
-    case "sack":
-      return { _tag: "Sack", blocks: parseBlocks(scanner) }
-    case "ts":
-      return parseTimestamps(scanner)
-    case "fo":
-    case "foexp":
-      return parseFastOpen(scanner, word.toLowerCase() === "foexp")
-    case "ecn":
-      return parseAccurateEcn(scanner)
-    // A signature (RFC 2385), whatever it is.
-    case "md5":
-      scanner.take(/[0-9a-fA-F]{32}/y)
-      return { _tag: "Raw", kind: 19, value: new Uint8Array(16) }
-    case "raw":
-    case "gen":
-      return {
-        _tag: "Raw",
-        kind: integer(scanner, "a kind"),
-        value: hexadecimal(scanner.take(/[0-9a-fA-F]+/y)?.[0] ?? "")
-      }
-    default:
-      return scanner.fail(`${word} is no TCP option of this language`)
-  }
-}
-
-const parseOptions = (scanner: Scanner): ReadonlyArray<TcpOption> | "any" => {
-  if (scanner.take(/</y) === undefined) return []
-  if (scanner.take(/\.\.\.\s*>/y) !== undefined) return "any"
-  const options: Array<TcpOption> = []
-  if (scanner.take(/>/y) !== undefined) return options
-  do options.push(parseOption(scanner))
-  while (scanner.take(/,/y) !== undefined)
-  scanner.expect(/>/y, "> behind the options")
-  return options
-}
-
-/** What is sent has to be whole. */
-const checkInbound = (
-  scanner: Scanner,
-  flags: number,
-  window: number | undefined,
-  options: ReadonlyArray<TcpOption> | "any"
-): void => {
-  if (window === undefined && (flags & Tcp.RST) === 0) scanner.fail("expected win in a packet to the host")
-  if (options === "any") return scanner.fail("expected the options of a packet to the host one by one")
-  if (emitOptions(options).length % 4 !== 0) {
-    scanner.fail("expected options padded to four octets, with nop or eol,")
-  }
-}
-
 const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const flags = parseFlags(scanner)
   const sequence = parseRange(scanner)
@@ -187,8 +81,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   for (let word = scanner.take(field); word !== undefined; word = scanner.take(field)) {
     numbers[word[1] as "ack" | "win" | "urg"] = integer(scanner, `a number behind ${word[1]}`)
   }
-  const options = parseOptions(scanner)
-  if (direction === "in") checkInbound(scanner, flags, numbers.win, options)
+  const { hasMore, options } = parseOptions(scanner)
   return {
     _tag: "TcpPacket",
     direction,
@@ -198,7 +91,8 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
     acknowledgment: numbers.ack,
     window: numbers.win,
     urgent: numbers.urg,
-    options
+    options,
+    ...(hasMore && options !== "any" ? { hasMoreOptions: true as const } : {})
   }
 }
 
@@ -234,8 +128,7 @@ export const parsePacket = (scanner: Scanner): Packet | undefined => {
   const ip = parseIp(scanner)
   if (scanner.take(/udp\b/y) !== undefined) return parseUdp(scanner, way, ip)
   if (scanner.take(/icmp\b/y) !== undefined) return parseIcmp(scanner, way, ip)
-  if (scanner.sees(/(?:ipv4|ipv6|gre|mpls|sctp|udplite)\b/y)) {
-    scanner.fail("tunnels and this protocol are not spoken here")
-  }
+  const other = scanner.take(/(?:ipv4|ipv6|gre|mpls|sctp|udplite|addr|vlan|raw|arp|ndp|geneve|vxlan)\b/y)
+  if (other !== undefined) throw new Unsupported(`packets with ${other[0]}`)
   return parseTcp(scanner, way, ip)
 }

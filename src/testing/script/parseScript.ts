@@ -11,6 +11,7 @@
  *   +0    %{ assert tcpi_snd_cwnd == 10 }%                  an assertion
  * ```
  */
+import { Unsupported } from "./Descriptor.ts"
 import { parseArguments, parseExpression } from "./parseExpression.ts"
 import { parsePacket } from "./parsePacket.ts"
 import { Scanner } from "./Scanner.ts"
@@ -57,20 +58,64 @@ const parseEvent = (scanner: Scanner): Event => {
   const { line } = scanner
   const time = parseTime(scanner)
   const start = scanner.at
-  const action = parseAction(scanner)
-  return { line, time, action, text: scanner.since(start) }
+  try {
+    const action = parseAction(scanner)
+    return { line, time, action, text: scanner.since(start) }
+  } catch (error) {
+    if (error instanceof Unsupported) error.line = line
+    throw error
+  }
 }
 
-/** Reads a script. Throws a `SyntaxFault` where it can't be. */
-export const parseScript = (text: string): Syntax => {
-  const scanner = new Scanner(text)
+const option = /--([a-z]\w*)(?:=("[^"]*"|\S+))?|-D\s*([A-Za-z_]\w*=(?:"[^"]*"|\S*))/y
+
+/** `NAME=VALUE` of `--define` and `-D`. */
+const definition = /^([A-Za-z_]\w*)=(?:"(.*)"|(.*))$/
+
+/** The options at the beginning: by name, and the words that they define. */
+const parseHead = (scanner: Scanner): { options: Map<string, string>; definitions: Map<string, string> } => {
   const options = new Map<string, string>()
+  const definitions = new Map<string, string>()
   for (let found = scanner.take(option); found !== undefined; found = scanner.take(option)) {
-    options.set(found[1]!, (found[2] ?? "true").replace(/^"(.*)"$/, "$1"))
+    const [, name = "define", value = "true", short] = found
+    if (name !== "define") options.set(name, value.replace(/^"(.*)"$/, "$1"))
+    else define(definitions, short ?? value)
   }
+  return { options, definitions }
+}
+
+/** Adds what `--define NAME=VALUE` says. */
+export const define = (definitions: Map<string, string>, text: string): void => {
+  const [, name, quoted, bare] = definition.exec(text) ?? []
+  if (name !== undefined) definitions.set(name, quoted ?? bare ?? "")
+}
+
+/**
+ * Words that stand for others, as the programs that run collections of scripts define them: an address family's names, and the cookies of a server whose
+ * key the collection sets.
+ */
+const usualDefinitions: Readonly<Record<string, string>> = {
+  CMSG_LEVEL_IP: "SOL_IP",
+  CMSG_TYPE_RECVERR: "IP_RECVERR",
+  TFO_COOKIE: "3021b9d889017eeb",
+  TFO_COOKIE_ZERO: "b7c12350a90dc8f5"
+}
+
+/** The text with each defined word replaced; lines stay where they are. */
+const replaced = (text: string, definitions: ReadonlyMap<string, string>): string =>
+  text.replace(
+    /[A-Za-z_]\w*/g,
+    (word) => definitions.get(word) ?? (Object.hasOwn(usualDefinitions, word) ? usualDefinitions[word]! : word)
+  )
+
+/** Reads a script. Throws a `SyntaxFault` where it can't be. */
+export const parseScript = (text: string, given: ReadonlyMap<string, string> = new Map()): Syntax => {
+  const head = new Scanner(text)
+  const { definitions, options } = parseHead(head)
+  const body = replaced(text.slice(head.at), new Map([...definitions, ...given]))
+  const scanner = new Scanner(text.slice(0, head.at) + body)
+  scanner.at = head.at
   const events: Array<Event> = []
   while (!scanner.isAtEnd) events.push(parseEvent(scanner))
   return { options, events }
 }
-
-const option = /--([a-z]\w*)(?:=("[^"]*"|\S+))?/y

@@ -1,11 +1,13 @@
 /** Calls that make, name, open and close sockets. */
 import { constants } from "./constants.ts"
-import type { TcpSocket } from "./Descriptor.ts"
+import type { Returned, TcpSocket } from "./Descriptor.ts"
 import { failed, type Pending, returned, tcpSocket, Unsupported } from "./Descriptor.ts"
 import { errnoOf } from "./Errno.ts"
-import { isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
+import { fieldOf, isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
+import { clientOptions } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
+import { udpBind, udpClose, udpConnect } from "./udpCalls.ts"
 
 export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Call) => Pending
 
@@ -15,21 +17,35 @@ export const expectedFd = ({ result }: Call): number => result._tag === "Number"
 const socket: Handler = (kernel, [family, type, protocol], call) => {
   const isIp = isEllipsis(family) || ["AF_INET", "AF_INET6"].includes(nameOf(family))
   const bits = numberOf(type)
-  if (!isIp || (bits & 0xf) !== constants["SOCK_STREAM"]) throw new Unsupported("sockets that are not TCP's")
+  const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
+  if (isIp && (bits & 0xf) === constants["SOCK_DGRAM"]) {
+    const made = { _tag: "Udp", nonBlocking, socket: undefined, port: 0, remotePort: 0 } as const
+    return immediate(returned(kernel.install({ ...made }, expectedFd(call))))
+  }
+  if (!isIp || (bits & 0xf) !== constants["SOCK_STREAM"]) {
+    throw new Unsupported("sockets of other kinds than TCP's and UDP's")
+  }
   if (!["", "IPPROTO_TCP", "IPPROTO_IP"].includes(nameOf(protocol))) {
     throw new Unsupported(`protocol ${nameOf(protocol)}`)
   }
-  const made = { ...tcpSocket((bits & constants["SOCK_NONBLOCK"]!) !== 0), options: kernel.options }
+  const made = { ...tcpSocket(nonBlocking), options: kernel.options }
   return immediate(returned(kernel.install(made, expectedFd(call))))
 }
 
 const bind: Handler = (kernel, [fd, address]) => {
-  kernel.socket(numberOf(fd)).port = portOf(address, kernel.ends.bindPort)
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") return udpBind(kernel, udp, address)
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  if (self.port !== 0) return immediate(failed("EINVAL"))
+  self.port = portOf(address, kernel.ends.bindPort)
   return ok
 }
 
 const listen: Handler = (kernel, [fd, backlog]) => {
-  const self = kernel.socket(numberOf(fd))
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  if (self.connection !== undefined) return immediate(failed("EINVAL"))
   if (self.listener !== undefined) return ok
   return kernel.ask(
     {
@@ -50,7 +66,8 @@ const listen: Handler = (kernel, [fd, backlog]) => {
 }
 
 const accept: Handler = (kernel, [fd, , , flags], call) => {
-  const self = kernel.socket(numberOf(fd))
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
   if (self.listener === undefined) return immediate(failed("EINVAL"))
   const bits = flags === undefined ? 0 : numberOf(flags)
   return kernel.ask(
@@ -59,7 +76,8 @@ const accept: Handler = (kernel, [fd, , , flags], call) => {
       const accepted: TcpSocket = {
         ...tcpSocket((bits & constants["SOCK_NONBLOCK"]!) !== 0),
         options: self.options,
-        port: self.port
+        port: self.port,
+        stored: new Map(self.stored)
       }
       kernel.adopt(accepted, connection)
       return returned(kernel.install(accepted, expectedFd(call)))
@@ -77,8 +95,24 @@ const connectAgain = (kernel: Kernel, self: TcpSocket): Pending => {
   return immediate(failed(errnoOf(reason, false)))
 }
 
+/** A connect that waits for text answers at once, whatever the socket's mode is. */
+const connectWithText = (kernel: Kernel, self: TcpSocket, connection: number): Returned => {
+  kernel.adopt(self, connection)
+  if (kernel.waitsForText(connection)) return returned(0)
+  self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
+  return failed("EINPROGRESS")
+}
+
+/** `AF_UNSPEC` dissolves a connection. */
+const isDisconnect = (address: Expression | undefined): boolean => nameOf(fieldOf(address, "sa_family")) === "AF_UNSPEC"
+
 const connect: Handler = (kernel, [fd, address]) => {
-  const self = kernel.socket(numberOf(fd))
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") return udpConnect(kernel, udp, address)
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  if (isDisconnect(address)) return disconnect(kernel, self)
+  if (self.listener !== undefined) return immediate(failed("EISCONN"))
   if (self.connecting !== undefined || self.connection !== undefined) return connectAgain(kernel, self)
   const request = {
     _tag: "TcpConnect",
@@ -87,7 +121,7 @@ const connect: Handler = (kernel, [fd, address]) => {
     local: undefined,
     localPort: self.port,
     link: undefined,
-    options: self.options
+    options: Number(self.stored.get("TCP_FASTOPEN_CONNECT") ?? 0) === 0 ? self.options : clientOptions(kernel, self)
   } as const
   kernel.current = self
   if (!self.nonBlocking) {
@@ -104,11 +138,16 @@ const connect: Handler = (kernel, [fd, address]) => {
       return failed(errnoOf(outcome.reason, false))
     }
   }
-  return kernel.ask({ ...request, block: false }, ({ connection }) => {
-    kernel.adopt(self, connection)
-    self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
-    return failed("EINPROGRESS")
-  })
+  return kernel.ask({ ...request, block: false }, ({ connection }) => connectWithText(kernel, self, connection))
+}
+
+/** The socket is as it was before its connection, which is reset. */
+const disconnect = (kernel: Kernel, self: TcpSocket): Pending => {
+  if (self.connection !== undefined) kernel.host.request({ _tag: "TcpAbort", connection: self.connection })
+  self.connection = undefined
+  self.connecting = undefined
+  self.closed = undefined
+  return ok
 }
 
 const close: Handler = (kernel, [fd]) => {
@@ -116,6 +155,7 @@ const close: Handler = (kernel, [fd]) => {
   const self = kernel.descriptors.get(number)
   if (self === undefined) return immediate(failed("EBADF"))
   kernel.descriptors.delete(number)
+  if (self._tag === "Udp") return udpClose(kernel, self)
   if (self._tag !== "Tcp") return ok
   if (self.listener !== undefined) {
     return kernel.ask({ _tag: "TcpCloseListener", listener: self.listener }, () => returned(0))
@@ -127,8 +167,10 @@ const close: Handler = (kernel, [fd]) => {
 }
 
 const shutdown: Handler = (kernel, [fd, how]) => {
-  const self = kernel.socket(numberOf(fd))
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
   const which = numberOf(how)
+  if (which < 0 || which > 2) return immediate(failed("EINVAL"))
   if (self.listener !== undefined) {
     const { listener } = self
     self.listener = undefined
@@ -139,14 +181,23 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   return kernel.ask({ _tag: "TcpShutdown", connection, read: which !== 1, write: which !== 0 }, () => returned(0))
 }
 
-const fcntl: Handler = (kernel, [fd, command, value]) => {
+/** `O_NONBLOCK` has another number on FreeBSD. */
+const freeBsdNonBlocking = 4
+
+const statusFlags = (nonBlocking: boolean, { result }: Call): number => {
+  const readWrite = constants["O_RDWR"]!
+  const isFreeBsd = result._tag === "Number" && result.value === (readWrite | freeBsdNonBlocking)
+  return nonBlocking ? readWrite | (isFreeBsd ? freeBsdNonBlocking : constants["O_NONBLOCK"]!) : readWrite
+}
+
+const fcntl: Handler = (kernel, [fd, command, value], call) => {
   const self = kernel.descriptors.get(numberOf(fd))
-  if (self?._tag !== "Tcp") return ok
-  if (nameOf(command) === "F_GETFL") {
-    return immediate(returned(constants["O_RDWR"]! | (self.nonBlocking ? constants["O_NONBLOCK"]! : 0)))
-  }
+  if (self === undefined) return immediate(failed("EBADF"))
+  if (self._tag !== "Tcp" && self._tag !== "Udp") return ok
+  if (nameOf(command) === "F_GETFL") return immediate(returned(statusFlags(self.nonBlocking, call)))
+  if (["F_GETFD", "F_SETFD"].includes(nameOf(command))) return ok
   if (nameOf(command) !== "F_SETFL") throw new Unsupported(`fcntl ${nameOf(command)}`)
-  self.nonBlocking = (numberOf(value) & constants["O_NONBLOCK"]!) !== 0
+  self.nonBlocking = (numberOf(value) & (constants["O_NONBLOCK"]! | freeBsdNonBlocking)) !== 0
   return ok
 }
 
@@ -158,7 +209,9 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
     FIONREAD: info?.unread ?? 0,
     SIOCOUTQ: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
     FIONWRITE: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
-    SIOCOUTQNSD: info?.unsent ?? 0
+    SIOCOUTQNSD: info?.unsent ?? 0,
+    FIONSPACE: Math.max(0, (info?.sendBuffer ?? 0) - (info?.inFlight ?? 0) - (info?.unsent ?? 0)),
+    SIOCATMARK: 0
   }
   if (nameOf(command) === "FIONBIO") {
     self.nonBlocking = numberOf(value) !== 0
@@ -166,7 +219,8 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
   }
   const amount = amounts[nameOf(command)]
   if (amount === undefined) throw new Unsupported(`ioctl ${nameOf(command)}`)
-  const expected = isEllipsis(value) ? amount : numberOf(value)
+  const given = value?._tag === "List" ? value.items[0] : value
+  const expected = given === undefined || isEllipsis(given) ? amount : numberOf(given)
   return immediate(
     expected === amount ? returned(0) : { value: 0, wrong: `${nameOf(command)} gives ${amount}, not ${expected}` }
   )

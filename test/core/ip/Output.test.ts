@@ -74,6 +74,31 @@ describe("Ip output", () => {
     })
   })
 
+  it("refuses a super-segment whose packets would not fit, and sends one whose packets do (rfc: 1191 §3)", () => {
+    const self = introduced()
+    const ctx = self.step
+    const path = ctx.ip.path(ctx, there, undefined, undefined)
+    if ("_tag" in path) throw new Error(path._tag)
+    const refusal = (size: number) => {
+      const head = ctx.reserve(20)
+      return ctx.ip.send(ctx, {
+        path,
+        protocol: 6,
+        head,
+        headEnd: head.at + 20,
+        pieces: [{ bytes: new Uint8Array(5000), start: 0, end: 5000 }],
+        checksumOffset: 16,
+        hopLimit: 64,
+        trafficClass: 0,
+        dontFragment: true,
+        gso: { kind: "tcp4", size, headerLength: 20 },
+        credit: undefined
+      })
+    }
+    assert.deepStrictEqual(refusal(1461), { _tag: "MessageTooLarge", limit: 1480 })
+    assert.isUndefined(refusal(1460))
+  })
+
   it("refuses to send what may not be cut and does not fit (rfc: 1191 §3)", () => {
     const self = introduced()
     const asked = self.request({ ...Lan.ping(there, Lan.bytes(1473)), dontFragment: true })

@@ -93,7 +93,7 @@ describe("Advertisement", () => {
     ] as const
   ) {
     it(`${isSound ? "accepts" : "refuses"} ${why} (rfc: 4861 §6.2.1 MUST)`, () => {
-      assert.strictEqual(Advertisement.fault(make(given)) === undefined, isSound)
+      assert.strictEqual(Advertisement.fault(make(given), 1500) === undefined, isSound)
     })
   }
 
@@ -104,9 +104,9 @@ describe("Advertisement", () => {
       preference: 0 as const,
       lifetime: 600
     }))
-    assert.isDefined(Advertisement.fault(make({ routes })))
-    assert.isUndefined(Advertisement.fault(make({ routes: routes.slice(1) })))
-    assert.isDefined(Advertisement.fault(make({ routes: [routes[0]!, routes[0]!] })))
+    assert.isDefined(Advertisement.fault(make({ routes }), 1500))
+    assert.isUndefined(Advertisement.fault(make({ routes: routes.slice(1) }), 1500))
+    assert.isDefined(Advertisement.fault(make({ routes: [routes[0]!, routes[0]!] }), 1500))
   })
 
   it("finds in what another router contradicts it, and not what one of them leaves open (rfc: 4861 §6.2.7 SHOULD)", () => {

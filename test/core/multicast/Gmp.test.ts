@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Filter from "../../../src/core/multicast/Filter.ts"
+import * as Filter from "../../../src/core/data/SourceFilter.ts"
 import * as Gmp from "../../../src/core/multicast/Gmp.ts"
 import type * as Address from "../../../src/wire/Address.ts"
 import { ip } from "../ipv6/address.ts"

@@ -1,5 +1,5 @@
 /** An interface that runs the membership machine in virtual time, and what it has sent. */
-import * as Filter from "../../../src/core/multicast/Filter.ts"
+import * as Filter from "../../../src/core/data/SourceFilter.ts"
 import * as Gmp from "../../../src/core/multicast/Gmp.ts"
 import * as Time from "../../../src/core/Time.ts"
 import * as Address from "../../../src/wire/Address.ts"

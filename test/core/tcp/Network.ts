@@ -35,12 +35,15 @@ export class Network {
   private readonly draw: () => number
   private readonly flights: Array<Flight> = []
   private sent = 0
-  faults: Faults
+  /** Of what each host sends. */
+  faults: readonly [Faults, Faults]
+  /** Sees each frame that a host sends or gets. */
+  witness: ((host: Host, direction: "in" | "out", frame: Uint8Array) => void) | undefined
   /** What the path carries at all; the rest is lost in silence. */
   passes: (frame: Uint8Array) => boolean = () => true
   now: Time.Instant
 
-  constructor(hosts: readonly [Host, Host], faults: Faults, seed: number) {
+  constructor(hosts: readonly [Host, Host], faults: Network["faults"], seed: number) {
     this.hosts = hosts
     this.faults = faults
     this.draw = random(seed)
@@ -54,8 +57,8 @@ export class Network {
     this.flights.splice(at, 0, flight)
   }
 
-  private damaged(frame: Uint8Array): Uint8Array {
-    if (this.draw() >= this.faults.corruption) return frame
+  private damaged(frame: Uint8Array, corruption: number): Uint8Array {
+    if (this.draw() >= corruption) return frame
     const bytes = frame.slice()
     // Behind the Ethernet header: what the checksums see.
     const at = 14 + Math.floor(this.draw() * (bytes.length - 14))
@@ -67,12 +70,14 @@ export class Network {
   collect(): void {
     this.hosts.forEach((host, i) => {
       const to = this.hosts[1 - i]!
+      const faults = this.faults[i]!
       for (const frame of host.takeFrames(1)) {
-        if (this.draw() < this.faults.loss || !this.passes(frame)) continue
-        const held = this.draw() < this.faults.reordering ? this.draw() * 5 : 0
-        const delay = Time.scale(this.faults.delay, 1 + held)
-        this.launch(to, this.damaged(frame), delay)
-        if (this.draw() < this.faults.duplication) this.launch(to, frame, Time.scale(delay, 1 + this.draw()))
+        this.witness?.(host, "out", frame)
+        if (this.draw() < faults.loss || !this.passes(frame)) continue
+        const held = this.draw() < faults.reordering ? this.draw() * 5 : 0
+        const delay = Time.scale(faults.delay, 1 + held)
+        this.launch(to, this.damaged(frame, faults.corruption), delay)
+        if (this.draw() < faults.duplication) this.launch(to, frame, Time.scale(delay, 1 + this.draw()))
       }
     })
   }
@@ -96,12 +101,13 @@ export class Network {
     for (const host of this.hosts) host.advanceTo(this.now)
     while (this.flights.length > 0 && this.flights[0]!.at <= this.now) {
       const { frame, to } = this.flights.shift()!
+      this.witness?.(to, "in", frame)
       to.deliver(1, frame.slice())
     }
     return true
   }
 
-  /** Lets time pass. */
+  /** Lets time pass; `after` is called when something has happened. */
   advance(by: Time.Span, after: () => void = () => {}): void {
     const until = Time.plus(this.now, by)
     while (this.step(until)) after()

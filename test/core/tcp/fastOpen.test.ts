@@ -87,17 +87,12 @@ describe("A Fast Open server (RFC 7413 §4.2)", () => {
     self.advance(seconds(1))
     assert.strictEqual(peer.one().flags, SYN | ACK)
   })
-  it("tells the program of a reset before the end of the handshake", () => {
-    const { listener, peer, self } = serving()
-    const options = { maximumSegmentSize: 1000, fastOpenCookie: piece(askForCookie(peer)) }
-    peer.send({ seq: 1000, flags: SYN, text: text(50), options })
-    peer.take()
-    const { connection } = self.call({ _tag: "TcpAccept", listener, block: false })
-    read(self, connection)
-    const waiting = read(self, connection, 10, true)
-    peer.send({ seq: 1051, flags: RST })
-    assert.deepStrictEqual(waiting.outcome(), { _tag: "Failed", reason: { _tag: "ConnectionReset" } })
-    assert.strictEqual(self.state.tcp.fastOpens.value, 0)
+  it("gives a cookie with its first SYN/ACK only (rfc: 7413 §4.2.2 SHOULD)", () => {
+    const { peer, self } = serving()
+    peer.send({ seq: 1, flags: SYN, options: { maximumSegmentSize: 1000, fastOpenCookie: empty } })
+    self.advance(seconds(3))
+    const has = peer.take().map((got) => got.options.fastOpenCookie !== undefined)
+    assert.deepStrictEqual(has, [true, false, false])
   })
 })
 
@@ -116,6 +111,16 @@ describe("A Fast Open client (RFC 7413 §4.1.3, §4.2)", () => {
     peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK, options })
     peer.take()
     return self
+  }
+  /** A connection whose SYN has left with `length` bytes of text. */
+  const launched = (length: number) => {
+    const self = knowing()
+    const { asked, peer } = connect(self, 5001)
+    const outcome = asked.outcome()
+    if (outcome._tag !== "Done") throw new Error("not open")
+    const { connection } = outcome.value
+    write(self, connection, text(length))
+    return { self, peer, connection }
   }
   it("asks for a cookie first, then sends it with its first text; connect answers at once", () => {
     const self = knowing()
@@ -158,6 +163,73 @@ describe("A Fast Open client (RFC 7413 §4.1.3, §4.2)", () => {
     const syn = peer.one()
     assert.deepStrictEqual([syn.flags, syn.text.length, syn.options.fastOpenCookie], [SYN, 0, undefined])
     peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK, options: { maximumSegmentSize: 1200 } })
+    assert.deepStrictEqual(peer.take().map((got) => got.text.length), [100])
+  })
+  it("sends the rest of what the server took in part, right with the last ACK (rfc: 7413 §4.2.2 SHOULD)", () => {
+    const { connection, peer, self } = launched(100)
+    const syn = peer.one()
+    peer.send({ seq: 1, ack: syn.seq + 61, flags: SYN | ACK, options: { maximumSegmentSize: 1200 } })
+    const got = peer.one()
+    assert.deepStrictEqual([got.seq, [...got.text]], [(syn.seq + 61) | 0, [...text(40, 60)]])
+    assert.strictEqual(self.call({ _tag: "TcpGetInfo", connection }).bytesAcked, 60)
+    // Taking a part is no refusal.
+    assert.isTrue(connect(self, 5002).peer.silent())
+  })
+  it("takes a new cookie that comes with the answer to the old one (rfc: 7413 §4.2.2)", () => {
+    const { peer, self } = launched(100)
+    const syn = peer.one()
+    const options = { maximumSegmentSize: 1200, fastOpenCookie: piece(Uint8Array.of(9, 9, 9, 9)) }
+    peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK, options })
+    assert.strictEqual(peer.one().text.length, 100)
+    const next = connect(self, 5002)
+    const outcome = next.asked.outcome()
+    if (outcome._tag !== "Done") throw new Error("not open")
+    write(self, outcome.value.connection, text(1))
+    const { bytes, end, start } = next.peer.one().options.fastOpenCookie!
+    assert.deepStrictEqual([...bytes.subarray(start, end)], [9, 9, 9, 9])
+  })
+  it("does not ask again at once who gave no cookie (rfc: 7413 §4.2.1 RECOMMENDED)", () => {
+    const self = host()
+    const { peer } = connect(self, 5000)
+    peer.send({ seq: 1, ack: peer.one().seq + 1, flags: SYN | ACK, options: { maximumSegmentSize: 1200 } })
+    peer.take()
+    assert.strictEqual(connect(self, 5001).peer.one().options.fastOpenCookie, undefined)
+    self.advance(seconds(3601))
+    assert.isDefined(connect(self, 5002).peer.take().at(-1)!.options.fastOpenCookie)
+  })
+  it("gives up at its connectTimeout like any other", () => {
+    const self = knowing()
+    const asked = self.request({
+      ...connectRequest({ fastOpen: "client", connectTimeout: seconds(5) }),
+      remote,
+      remotePort: 80,
+      localPort: 5001
+    })
+    const outcome = asked.outcome()
+    if (outcome._tag !== "Done") throw new Error("not open")
+    write(self, outcome.value.connection, text(1))
+    const reading = read(self, outcome.value.connection, 10, true)
+    self.advance(millis(4999))
+    assert.strictEqual(reading.outcome()._tag, "Pending")
+    self.advance(millis(2))
+    assert.strictEqual(reading.outcome()._tag, "Failed")
+  })
+  it("that closes at once delivers what it has written, with a FIN", () => {
+    const { connection, peer, self } = launched(100)
+    const syn = peer.one()
+    self.call({ _tag: "TcpClose", connection })
+    peer.send({ seq: 1, ack: syn.seq + 51, flags: SYN | ACK, options: { maximumSegmentSize: 1200 } })
+    const got = peer.one()
+    assert.deepStrictEqual([got.text.length, got.flags & FIN], [50, FIN])
+  })
+  it("that meets another one: text in both SYNs, and one connection (simultaneous open)", () => {
+    const { connection, peer, self } = launched(100)
+    const syn = peer.one()
+    peer.send({ seq: 1, flags: SYN, options: { maximumSegmentSize: 1200 } })
+    const answer = peer.one()
+    assert.deepStrictEqual([answer.flags, answer.seq, answer.ack], [SYN | ACK, syn.seq, 2])
+    peer.send({ seq: 1, ack: syn.seq + 1, flags: SYN | ACK })
+    assert.strictEqual(self.call({ _tag: "TcpGetInfo", connection }).state, "ESTABLISHED")
     assert.deepStrictEqual(peer.take().map((got) => got.text.length), [100])
   })
   it("that never writes closes without a segment", () => {

@@ -154,6 +154,30 @@ describe("The window that is offered (RFC 9293 §3.8.6)", () => {
     read(self, connection, 600)
     assert.isAtLeast(peer.one().window, 1000)
   })
+  it("is not told anew when the field can't say more: without scaling a buffer may be larger (rfc: 9293 §3.8.6.2.2 MUST-39)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { listenOptions: { receiveBuffer: 1 << 20 } })
+    for (let i = 0; i < 20; i++) {
+      peer.send({ seq: seq + i * 1000, ack, flags: ACK, text: text(1000) })
+      self.advance(millis(50))
+      assert.deepStrictEqual(peer.take().map((got) => got.window), [65_535])
+      read(self, connection, 1000)
+      assert.isTrue(peer.silent())
+    }
+  })
+  it("is told without being asked when it at least doubles, and not before", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, {
+      listenOptions: { receiveBuffer: 16_000, receiveBufferLimit: 16_000 }
+    })
+    for (let i = 0; i < 12; i++) peer.send({ seq: seq + i * 1000, ack, flags: ACK, text: text(1000) })
+    self.advance(millis(50))
+    assert.strictEqual(peer.take().at(-1)!.window, 4000)
+    read(self, connection, 3000)
+    assert.isTrue(peer.silent())
+    read(self, connection, 1000)
+    assert.strictEqual(peer.one().window, 8000)
+  })
   it("never takes back what it has offered (rfc: 9293 §3.8.6 SHLD-14)", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self, {
@@ -290,6 +314,25 @@ describe("Sending (RFC 9293 §3.7.4, §3.8.6.2.1)", () => {
     assert.isTrue(peer.silent())
     peer.send({ seq, ack: ack + 2000, flags: ACK, window: 1300 })
     assert.deepStrictEqual(peer.take().map((got) => got.text.length), [1000])
+  })
+  it("takes the window from what acknowledges more, even with the old number of a retransmission (RFC 9293 §3.10.7.4)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { window: 4000 })
+    write(self, connection, text(10_000))
+    assert.strictEqual(peer.take().length, 4)
+    peer.send({ seq: seq + 100, ack, flags: ACK, window: 4000, text: text(100) })
+    peer.take()
+    peer.send({ seq, ack: ack + 4000, flags: ACK, window: 0, text: text(100) })
+    assert.deepStrictEqual(peer.take().map((got) => got.text.length), [0])
+  })
+  it("takes no window from what acknowledges less, even with a newer number (RFC 9293 §3.10.7.4)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { window: 4000 })
+    write(self, connection, text(10_000))
+    assert.strictEqual(peer.take().length, 4)
+    peer.send({ seq, ack: ack + 4000, flags: ACK, window: 0 })
+    peer.send({ seq: seq + 100, ack, flags: ACK, window: 4000, text: text(100) })
+    assert.deepStrictEqual(peer.take().map((got) => got.text.length), [0])
   })
 })
 

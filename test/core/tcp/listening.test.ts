@@ -80,6 +80,23 @@ describe("SYN cookies (RFC 4987 §3.6)", () => {
     assert.strictEqual(got._tag === "Done" ? got.value.length : 0, 3)
     assert.strictEqual(self.counter("tcpSynCookiesSent"), 991)
   })
+  it("that come back while the queue is full are kept no more than their SYNs", () => {
+    const self = host()
+    const room = listen(self, 81, 1, { synCookies: "always" })
+    const clients = [1, 2, 3].map((port) => new Peer(self, 81, port))
+    const answers = clients.map((client) => {
+      client.send({ seq: 1000, flags: SYN })
+      return client.one()
+    })
+    const complete = (i: number): void => clients[i]!.send({ seq: 1001, ack: answers[i]!.seq + 1, flags: ACK })
+    ;[0, 1, 2].forEach(complete)
+    assert.strictEqual(self.dropCount("TcpBacklogFull"), 2)
+    assert.deepStrictEqual([self.state.tcp.entries.size, self.state.tcp.halfOpen.value], [1, 0])
+    accept(self, room)
+    complete(2)
+    const outcome = accept(self, room).outcome()
+    assert.strictEqual(outcome._tag === "Done" ? outcome.value.remotePort : 0, 3)
+  })
 })
 
 describe("The queue of a listener (RFC 9293 §3.9.1.1)", () => {

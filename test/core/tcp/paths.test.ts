@@ -77,6 +77,23 @@ describe("ICMP errors (RFC 9293 §3.9.2.2, RFC 5461, RFC 5927)", () => {
     const outcome = asked.outcome()
     assert.strictEqual(outcome._tag === "Failed" ? outcome.reason._tag : "", "Unreachable")
   })
+  it("one about a SYN with text turns Fast Open off for that server (rfc: 7413 §4.1.3.1 MUST)", () => {
+    const self = host()
+    const open = (localPort: number) => {
+      const asked = self.request({ ...connectRequest({ fastOpen: "client" }), remote, remotePort: 80, localPort })
+      return { asked, peer: new Peer(self, localPort, 80) }
+    }
+    const first = open(5000)
+    const cookie = { bytes: Uint8Array.of(1, 2, 3, 4), start: 0, end: 4 }
+    const options = { maximumSegmentSize: 1000, fastOpenCookie: cookie }
+    first.peer.send({ seq: 1, ack: first.peer.one().seq + 1, flags: SYN | ACK, options })
+    first.peer.take()
+    const second = open(5001).asked.outcome()
+    if (second._tag !== "Done") throw new Error("not open")
+    write(self, second.value.connection, text(100))
+    icmp(self, 3, 1, frames(self)[0]!)
+    assert.strictEqual(open(5002).peer.one().options.fastOpenCookie, undefined)
+  })
   it("about a number that is not in flight are dropped (rfc: 5927 §4.1)", () => {
     const self = host()
     const { asked, syn } = connecting(self)
@@ -137,13 +154,8 @@ describe("A path that swallows large packets (RFC 4821, RFC 8899)", () => {
   /** A transfer over a network that loses every IP packet above `most` bytes, in silence. */
   const transfer = (most: number, options: object) => {
     const hosts = pair({ options })
-    const network = new Network([hosts.client, hosts.server], {
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      corruption: 0,
-      delay: millis(10)
-    }, 1)
+    const faults = { loss: 0, duplication: 0, reordering: 0, corruption: 0, delay: millis(10) }
+    const network = new Network([hosts.client, hosts.server], [faults, faults], 1)
     network.passes = (frame) => frame.length - 14 <= most
     const asked = hosts.client.request(connectRequest(options))
     const accepting = hosts.server.request({ _tag: "TcpAccept", listener: hosts.listener, block: true })

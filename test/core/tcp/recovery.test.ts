@@ -221,6 +221,66 @@ describe("Recovery with SACK (RFC 6675, RFC 6937, RFC 8985)", () => {
     assert.strictEqual(self.self.counter("tcpTimeouts"), 0)
     assert.strictEqual(self.self.counter("tcpTailLossProbes"), 1)
   })
+  it("repairs two lost segments at the tail too: the probe's SACK shows the one before it (rfc: 8985 §7)", () => {
+    // The receiver echoes the timestamp of what it has taken in order, which is older than the probe.
+    for (const stamps of [{}, { timestampValue: 1 }]) {
+      const self = scene(stamps)
+      const { timestamps } = self.self.call({ _tag: "TcpGetInfo", connection: self.connection })
+      write(self.self, self.connection, text(10_000))
+      const length = timestamps ? 988 : 1000
+      const sent = self.peer.take()
+      const echo = sent[7]!.options.timestampValue
+      const options = (left: number, right: number) => ({
+        sackBlocks: left === right ? [] : [{ left: (self.ack + left) | 0, right: (self.ack + right) | 0 }],
+        ...(timestamps ? { timestampValue: 2, timestampEcho: echo } : {})
+      })
+      const acknowledge = (left: number, right: number) =>
+        self.peer.send({ seq: self.seq, ack: self.ack + 8 * length, flags: ACK, options: options(left, right) })
+      wait(self.self, roundTrip)
+      acknowledge(0, 0)
+      assert.deepStrictEqual(self.sent(), timestamps ? [[9880, 120]] : [])
+      wait(self.self, millis(202))
+      const probe = self.sent()[0]!
+      wait(self.self, roundTrip)
+      acknowledge(probe[0], probe[0] + probe[1])
+      assert.strictEqual(self.sent()[0]![0], 8 * length)
+      assert.strictEqual(self.self.counter("tcpTimeouts"), 0)
+    }
+  })
+  it("comes out of recovery with the window that the loss asks for, though little was on its way when it was found (rfc: 6937 §3.1, 5681 §3.1)", () => {
+    /** Full segments of window, after `repair` of what was lost behind the first `arrived` bytes of ten segments. */
+    const windows = (congestionControl: string, arrived: number, repair: (self: Scene) => void): number => {
+      const self = scene({}, true, { congestionControl, minRto: seconds(1) })
+      write10(self)
+      wait(self.self, roundTrip)
+      self.acknowledge(arrived)
+      // Two round trips, and the longest delay of an ACK that waits for a second segment.
+      wait(self.self, millis(410))
+      assert.deepStrictEqual(self.sent(), segments(9, 10))
+      wait(self.self, roundTrip)
+      repair(self)
+      const { caState, congestionWindow, inFlight } = self.self.call({
+        _tag: "TcpGetInfo",
+        connection: self.connection
+      })
+      assert.deepStrictEqual([caState, inFlight], ["open", 0])
+      return Math.floor(congestionWindow / 1000)
+    }
+    const two = (self: Scene): void => {
+      self.acknowledge(8000, [9000, 10_000])
+      wait(self.self, millis(30))
+      self.acknowledge(10_000)
+    }
+    // The probe was what had been lost, which the first ACK beyond it shows (rfc: 8985 §7.4 MUST).
+    const one = (self: Scene): void => {
+      self.acknowledge(10_000)
+      write(self.self, self.connection, text(1000))
+      self.acknowledge(11_000)
+    }
+    // Ten segments were on their way when the loss happened; five of them are left, or seven.
+    assert.deepStrictEqual([windows("newReno", 8000, two), windows("newReno", 9000, one)], [5, 5])
+    assert.deepStrictEqual([windows("cubic", 8000, two), windows("cubic", 9000, one)], [7, 7])
+  })
   it("forgets SACKs that a peer has gone back on, at a timeout (rfc: 2018 §8, 6675 §5.1)", () => {
     const self = scene({}, true, { tailLossProbe: false, rack: false })
     write10(self)

@@ -124,6 +124,31 @@ describe("Reading and writing (RFC 9293 §3.10.2, §3.10.3)", () => {
     const [a, b] = [first.outcome(), second.outcome()]
     assert.deepStrictEqual([a, b].map((one) => one._tag === "Done" ? one.value.length : 0), [3, 7])
   })
+  it("nobody waits for the last FIN to be acknowledged when a reset has come for it (RFC 9293 §3.10.7.4)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self)
+    const drained = () => self.request({ _tag: "TcpAwait", connection, until: "drained" })
+    peer.send({ seq, ack, flags: FIN | ACK })
+    self.call({ _tag: "TcpShutdown", connection, read: false, write: true })
+    const before = drained()
+    assert.strictEqual(before.outcome()._tag, "Pending")
+    peer.send({ seq: seq + 1, flags: RST })
+    const answered = { _tag: "Done", value: undefined }
+    assert.deepStrictEqual([before.outcome(), drained().outcome()], [answered, answered])
+  })
+  it("a write that may not wait for room has written nothing", () => {
+    const self = host({ limits: { parkedRequests: 0 } })
+    const { connection, peer } = established(self, {
+      window: 0,
+      listenOptions: { sendBuffer: 1000, sendBufferLimit: 1000 }
+    })
+    const refused = { _tag: "Failed", reason: { _tag: "LimitReached", bound: "parkedRequests" } }
+    assert.deepStrictEqual(write(self, connection, text(3000), true).outcome(), refused)
+    assert.strictEqual(self.memory(), 0)
+    assert.deepStrictEqual(write(self, connection, text(300, 7), true).outcome(), { _tag: "Done", value: 300 })
+    self.advance(seconds(1))
+    assert.isTrue(peer.take().every((got) => got.text.every((byte, i) => byte === ((7 + i) & 0xff))))
+  })
   it("what a read has got stays as it is", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self)

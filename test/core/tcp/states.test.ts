@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
-import { connected, pair, stateOf as pairState } from "./Pair.ts"
+import { connected, connectRequest, pair, stateOf as pairState } from "./Pair.ts"
 import { ACK, established, FIN, host, listen, Peer, PSH, read, remote, RST, stateOf, SYN, text, write } from "./Peer.ts"
 
 const call = (self: Host, _tag: "TcpClose" | "TcpAbort", connection: number) => self.call({ _tag, connection })
@@ -65,6 +65,19 @@ describe("A listener (RFC 9293 §3.10.7.2)", () => {
     peer.send({ seq: 5, flags: SYN | PSH, text: text(20) })
     const got = peer.one()
     assert.deepStrictEqual([got.flags, got.ack], [SYN | ACK, 6])
+  })
+  it("drops a SYN that ends as it begins; PSH and URG with one mean nothing (§3.10.7.2, third check)", () => {
+    const self = host()
+    listen(self)
+    const peer = new Peer(self, 80)
+    peer.send({ seq: 500, flags: SYN | FIN })
+    peer.send({ seq: 500, flags: SYN | FIN | PSH, text: text(5) })
+    assert.isTrue(peer.silent())
+    assert.deepStrictEqual(self.drops().map((drop) => drop.reason), ["TcpUnexpectedFin", "TcpUnexpectedFin"])
+    peer.send({ seq: 500, flags: SYN | RST })
+    assert.isTrue(peer.silent())
+    peer.send({ seq: 500, flags: SYN | PSH | 0x20, urgentPointer: 1 })
+    assert.deepStrictEqual([peer.one().flags, self.state.tcp.halfOpen.value], [SYN | ACK, 1])
   })
   it("drops what has none of them", () => {
     const peer = listening()
@@ -437,5 +450,44 @@ describe("Closing (RFC 9293 §3.6)", () => {
     self.advance(Time.millis(101))
     assert.deepStrictEqual(closing.outcome(), { _tag: "Failed", reason: { _tag: "TimedOut", what: "linger" } })
     assert.strictEqual(second.peer.one().flags, RST | ACK)
+  })
+})
+
+describe("What is counted (RFC 4022 §3)", () => {
+  const counts = (self: Host) =>
+    ["tcpActiveOpens", "tcpPassiveOpens", "tcpAttemptFails", "tcpEstablishedResets"].map((name) =>
+      self.counter(name as "tcpActiveOpens")
+    )
+  it("a passive open when the SYN comes, an active one when the SYN leaves; failures of either", () => {
+    const self = host()
+    listen(self)
+    const peer = new Peer(self, 80)
+    peer.send({ seq: 1, flags: SYN })
+    assert.deepStrictEqual(counts(self), [0, 1, 0, 0])
+    peer.take()
+    peer.send({ seq: 2, flags: RST })
+    assert.deepStrictEqual(counts(self), [0, 1, 1, 0])
+    self.request({ ...connectRequest(), remote, remotePort: 80, localPort: 5000 })
+    assert.deepStrictEqual(counts(self), [1, 1, 1, 0])
+    const other = new Peer(self, 5000, 80)
+    other.send({ seq: 1, ack: other.one().seq + 1, flags: RST | ACK })
+    assert.deepStrictEqual(counts(self), [1, 1, 2, 0])
+  })
+  it("the end of an established connection by a reset, and opens once each", () => {
+    const self = host()
+    const { peer, seq } = established(self)
+    assert.deepStrictEqual(counts(self), [0, 1, 0, 0])
+    peer.send({ seq, flags: RST })
+    assert.deepStrictEqual(counts(self), [0, 1, 0, 1])
+  })
+  it("an open by a cookie when its ACK comes: before that nothing is known of it", () => {
+    const self = host()
+    listen(self, 80, 16, { synCookies: "always" })
+    const peer = new Peer(self, 80)
+    peer.send({ seq: 1, flags: SYN })
+    const answer = peer.one()
+    assert.deepStrictEqual(counts(self), [0, 0, 0, 0])
+    peer.send({ seq: 2, ack: answer.seq + 1, flags: ACK })
+    assert.deepStrictEqual(counts(self), [0, 1, 0, 0])
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as TcpConfig from "../../../src/core/tcp/Config.ts"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Time from "../../../src/core/Time.ts"
 import { connected, drain, pair, pattern, stateOf, write } from "./Pair.ts"
@@ -43,5 +44,16 @@ describe("A transfer (RFC 9293 §3.10)", () => {
     assert.strictEqual(hosts.client.state.tcp.entries.size, 0)
     assert.strictEqual(hosts.client.memory(), 0)
     assert.strictEqual(hosts.server.memory(), 0)
+  })
+
+  it("goes on one segment at a time over a link that may hold less than a segment of it", () => {
+    const hosts = pair({
+      interface: { mtu: 9000 },
+      client: { config: { tcp: { ...TcpConfig.defaults, transmitCreditBytes: 2000 } } }
+    })
+    const [client, server] = connected(hosts)
+    write(hosts.client, client.connection, pattern(40_000))
+    hosts.wire.exchange()
+    assert.deepStrictEqual(drain(hosts.server, server.connection).bytes, Buffer.from(pattern(40_000)))
   })
 })

@@ -4,7 +4,7 @@ import * as Python from "../../../src/testing/script/Python.ts"
 const names = (): Python.Names => new Map<string, Python.Value>([["cwnd", 10], ["state", 1], ["rtt", 12_345.5]])
 
 /** Whether an assertion holds. */
-const holds = (expression: string): boolean => Python.run(`assert ${expression}`, names()) === undefined
+const holds = (expression: string): boolean => Python.run(`assert ${expression}`, names()).broken === undefined
 
 describe("Python", () => {
   it("computes as Python does", () => {
@@ -49,34 +49,36 @@ describe("Python", () => {
 
   it("tells the first assertion that does not hold, with its message", () => {
     const code = "assert cwnd == 10\nassert cwnd == 9, cwnd\nassert False"
-    assert.deepStrictEqual(Python.run(code, names()), { assertion: "cwnd == 9, cwnd", message: "10" })
-    assert.deepStrictEqual(Python.run("assert 0", names()), { assertion: "0", message: "" })
+    assert.deepStrictEqual(Python.run(code, names()).broken, { assertion: "cwnd == 9, cwnd", message: "10" })
+    assert.deepStrictEqual(Python.run("assert 0", names()).broken, { assertion: "0", message: "" })
+    assert.deepStrictEqual(Python.run("assert 0, 'cwnd is %d' % cwnd", names()).broken?.message, "")
   })
 
   it("keeps what is assigned, and passes over what prints", () => {
     const known = names()
-    assert.isUndefined(Python.run("before = cwnd * 2; print(before)\nimport os", known))
-    assert.isUndefined(Python.run("assert before == 20 # twice", known))
+    const nothing = { broken: undefined, unknown: [] }
+    assert.deepStrictEqual(Python.run("before = cwnd * 2; print(before)\nimport os", known), nothing)
+    assert.deepStrictEqual(Python.run("assert before == 20 # twice", known), nothing)
+    assert.deepStrictEqual(Python.run("before += cwnd - 5; assert before == 25", known), nothing)
+    assert.deepStrictEqual(Python.run("if before > 1e3: assert False\nif cwnd: x = 1 if state else 2", known), nothing)
+    assert.strictEqual(known.get("x"), 1)
   })
 
   it("reads statements over several lines where a bracket is open or a backslash ends the line", () => {
-    assert.isUndefined(Python.run("assert (cwnd == 10 and\n  state == 1)\nassert cwnd == \\\n 10", names()))
+    const ran = Python.run("assert (cwnd == 10 and\n  state == 1)\nassert cwnd == \\\n 10", names())
+    assert.deepStrictEqual(ran, { broken: undefined, unknown: [] })
   })
 
-  it("refuses what it does not know, by name", () => {
+  it("leaves out what it does not know, by name, and goes on", () => {
     const refusal = (code: string): string => {
-      try {
-        Python.run(code, names())
-      } catch (error) {
-        if (error instanceof Python.UnknownPython) return error.message
-        throw error
-      }
-      return assert.fail("it was run")
+      const { broken, unknown } = Python.run(`${code}\nassert cwnd == 1`, names())
+      assert.strictEqual(broken?.assertion, "cwnd == 1")
+      return unknown.join()
     }
-    assert.strictEqual(refusal("assert tcpi_mystery == 1"), "the name tcpi_mystery")
-    assert.strictEqual(refusal("assert sorted([1])"), "the function sorted")
+    assert.strictEqual(refusal("assert tcpi_mystery == 1"), "assert tcpi_mystery == 1 (the name tcpi_mystery)")
+    assert.strictEqual(refusal("assert sorted([1])"), "assert sorted([1]) (the function sorted)")
     assert.match(refusal("for i in range(3): assert i"), /^for i/)
-    assert.match(refusal("assert (1"), /where \) should be/)
+    assert.match(Python.run("assert (1", names()).unknown.join(), /where \) should be/)
     assert.match(refusal("assert 1 +"), /ends too early/)
     assert.match(refusal("assert 1 ? 2"), /can't be read/)
     assert.match(refusal("assert 'a' + 1"), /arithmetic/)

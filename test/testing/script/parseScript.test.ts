@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Unsupported } from "../../../src/testing/script/Descriptor.ts"
 import { parseScript } from "../../../src/testing/script/parseScript.ts"
 import { type Action, type Event, type Expression, SyntaxFault } from "../../../src/testing/script/Syntax.ts"
 import * as Tcp from "../../../src/wire/Tcp.ts"
@@ -207,13 +208,32 @@ over two lines */
   it("says what it does not understand, and in which line", () => {
     assert.match(fault("0 > X 0:0(0)"), /^1: X is no TCP flag/)
     assert.match(fault("\n\n0 > S 0:0"), /^3: expected a range of sequence numbers/)
-    assert.match(fault("0 < . 1:1(0) ack 1"), /^1: expected win in a packet to the host/)
-    assert.match(fault("0 < . 1:1(0) ack 1 win 5 <mss 1000,sackOK>"), /^1: expected options padded to four octets/)
-    assert.match(fault("0 < . 1:1(0) ack 1 win 5 <...>"), /one by one/)
-    assert.match(fault("0 > . 1:1(0) <what 5>"), /what is no TCP option/)
     assert.match(fault("0 read(4, ..., 1000)"), /expected = and the result/)
     assert.match(fault("now read(4) = 0"), /expected a time before "now/)
-    assert.match(fault("0 > [up] . 1:1(0)"), /up is no field of the IP header/)
-    assert.match(fault("0 > ipv4 192.0.2.1 > 192.0.2.2: . 1:1(0)"), /tunnels/)
+  })
+
+  it("names what it understands and is not done here, and in which line", () => {
+    const refusal = (text: string): string => {
+      try {
+        parseScript(text)
+      } catch (error) {
+        if (error instanceof Unsupported) return `${error.line}: ${error.message}`
+        throw error
+      }
+      return assert.fail("the script was read")
+    }
+    assert.strictEqual(refusal("0 > . 1:1(0) <what 5>"), "1: the TCP option what")
+    assert.strictEqual(refusal("\n0 > [up] . 1:1(0)"), "2: the field up of the IP header")
+    assert.strictEqual(refusal("0 > ipv4 192.0.2.1 > 192.0.2.2: . 1:1(0)"), "1: packets with ipv4")
+    assert.strictEqual(refusal("0 < sctp: INIT[flgs=0]"), "1: packets with sctp")
+  })
+
+  it("replaces words that are defined, in the script or by its caller, who wins", () => {
+    const text = "--define=FLAGS=O_RDWR -D SIZE=5\n0 fcntl(3, F_SETFL, FLAGS) = SIZE"
+    assert.deepStrictEqual(parseScript(text).events[0]?.action, call("0 fcntl(3, F_SETFL, O_RDWR) = 5"))
+    const defined = parseScript(text, new Map([["SIZE", "6"]])).events[0]?.action
+    assert.deepStrictEqual(defined, call("0 fcntl(3, F_SETFL, O_RDWR) = 6"))
+    const cookie = tcp("> S. 0:0(0) ack 1 <FO TFO_COOKIE>").options[0]
+    assert.strictEqual(typeof cookie === "object" && cookie._tag === "FastOpen" && cookie.cookie.length, 8)
   })
 })

@@ -37,18 +37,28 @@ describe("runCommand", () => {
     })
   })
 
-  it("turns settings of FreeBSD into knobs, on top of FreeBSD's defaults", () => {
-    assert.deepInclude(knobs("sysctl net.inet.tcp.rfc1323=3"), {
-      timestamps: true,
-      windowScaling: false,
-      minRto: Time.millis(30)
-    })
-    assert.deepInclude(knobs("kldload -n cc_newreno"), { receiveBuffer: 65_536 })
+  it("turns settings of FreeBSD into knobs, and knows them for FreeBSD's", () => {
+    assert.deepInclude(knobs("sysctl net.inet.tcp.rfc1323=3"), { timestamps: true, windowScaling: false })
+    assert.isTrue(runCommand("kldload -n cc_newreno").isFreeBsd)
+    assert.isFalse(runCommand("sysctl -q net.ipv4.tcp_sack=0").isFreeBsd)
     assert.deepInclude(knobs("sysctl net.inet.tcp.msl=1000 net.inet.tcp.cc.algorithm=newreno"), {
       timeWait: Time.seconds(2),
       congestionControl: "newReno"
     })
     assert.deepInclude(knobs("sysctl net.inet.tcp.delayed_ack=0"), { quickAcks: Infinity })
+  })
+
+  it("takes from routes and links what connections over them begin with", () => {
+    const command = "ip route replace 192.0.2.0/24 via 192.168.0.1 dev tun0 initcwnd 4 rto_min 5ms congctl lock reno"
+    assert.deepStrictEqual(knobs(command), {
+      initialWindow: 4,
+      minRto: Time.millis(5),
+      congestionControl: "newReno"
+    })
+    assert.strictEqual(runCommand("ip link set dev tun0 mtu 1280").mtu, 1280)
+    assert.strictEqual(runCommand("ip -6 ro change default dev tun0 mtu 1400").mtu, 1400)
+    assert.deepStrictEqual(runCommand("ip link set dev tun0 down").unknown, ["ip link set dev tun0 down"])
+    assert.strictEqual(runCommand("sleep 0.5").lasts, 500_000)
   })
 
   it("sets limits too", () => {
@@ -62,6 +72,8 @@ describe("runCommand", () => {
     assert.deepStrictEqual(knobs("sysctl -q net.ipv4.tcp_no_metrics_save=1"), {})
     assert.deepStrictEqual(knobs("nstat -n > /dev/null"), {})
     assert.deepStrictEqual(runCommand("nstat -s | grep Tcp | grep -q 1").unknown, ["nstat -s | grep Tcp | grep -q 1"])
+    assert.deepStrictEqual(knobs("sysctl net.inet.tcp.hostcache.purgenow=1 net.inet.tcp.rack.x=1 kern.ipc.y=2"), {})
+    assert.deepStrictEqual(knobs("echo hello; sysctl -n net.ipv4.tcp_rmem # as it is"), {})
     assert.deepStrictEqual(runCommand("tc qdisc add dev tun0 root fq").unknown, ["tc qdisc add dev tun0 root fq"])
     assert.deepStrictEqual(runCommand("sysctl -q net.ipv4.tcp_magic=1 net.ipv4.tcp_sack=1").unknown, [
       "net.ipv4.tcp_magic=1"

@@ -117,7 +117,7 @@ const slowStart = (self: Cubic, ack: AckSample): Cubic => {
 
 const onAck = (self: Cubic, ack: AckSample): Cubic => {
   // In fast recovery the window is where it is meant to end.
-  if (ack.recovery === "fast" || ack.bytesAcked === 0) return self
+  if (ack.recovery === "fast" || ack.bytesAcked === 0 || ack.isMarked) return self
   if (SlowStart.isSlowStart(self)) return slowStart(self, ack)
   return ack.isAppLimited ? pause(self, ack.now) : avoid(self, ack, ack.bytesAcked)
 }

@@ -37,7 +37,7 @@ const avoid = (self: NewReno, ack: AckSample, bytes: number): NewReno => {
 
 const onAck = (self: NewReno, ack: AckSample): NewReno => {
   // In fast recovery the window is where it is meant to end.
-  if (ack.recovery === "fast" || ack.bytesAcked === 0) return self
+  if (ack.recovery === "fast" || ack.bytesAcked === 0 || ack.isMarked) return self
   if (!SlowStart.isSlowStart(self)) return avoid(self, ack, ack.bytesAcked)
   const growth = SlowStart.growth(self, ack)
   const slow = Math.min(growth, self.ssthresh - self.window)

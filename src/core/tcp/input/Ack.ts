@@ -36,7 +36,7 @@ const checkHandshake = (
   if (Sequence.after(segment.ack, self.snd.iss) && !Sequence.after(segment.ack, self.snd.nxt)) {
     const wnd = segment.window << self.agreed.sendScale
     const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
-    const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment)
+    const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment, self.recovery.timeouts)
     return Establish.enter(ctx, state, { ...self, snd, ecn }, segment.ack)
   }
   Emit.reset(ctx, segment)
@@ -60,10 +60,14 @@ const checkRange = (
   return undefined
 }
 
-/** Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). */
-const tellsWindow = (self: Connection, segment: Segment.Segment): boolean =>
-  Sequence.before(self.snd.wl1, segment.seq) ||
-  (self.snd.wl1 === segment.seq && !Sequence.after(self.snd.wl2, segment.ack))
+/**
+ * Whether the segment is no older than the one that told the window last (RFC 9293 §3.10.7.4). One that acknowledges more was sent later, though a
+ * retransmission has an old number, and one that acknowledges less was sent before: its window would reach too far from the present SND.UNA.
+ */
+const tellsWindow = ({ snd }: Connection, segment: Segment.Segment): boolean =>
+  segment.ack === snd.una
+    ? Sequence.before(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !Sequence.after(snd.wl2, segment.ack))
+    : Sequence.after(segment.ack, snd.una)
 
 /** RFC 5681 §2: outstanding data, no text, no FIN, the same ACK and the same window. */
 const isDuplicate = (self: Connection, segment: Segment.Segment, wnd: number): boolean =>
@@ -128,7 +132,8 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   // Nothing is on its way, so only a report of duplicates can still say something of what was.
   const isOver = !isNew && Connections.inFlight(self) === 0
   if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(moved, before)
-  const judged = Feedback.onAck(ctx, Ecn.acknowledged(ctx, moved, segment), segment, una, duplicate)
+  const marked = Ecn.acknowledged(ctx, moved, segment, isNew)
+  const judged = Feedback.onAck(ctx, marked, segment, una, duplicate, Ecn.tells(moved, segment))
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
 

@@ -19,6 +19,16 @@ const isBetweenHosts = (segment: Segment.Segment): boolean => {
     packet.source !== Address.broadcastV4
 }
 
+/**
+ * The ACK that brought a cookie back. When there is no room for the connection nothing is kept of it, as of its SYN: the peer sends the cookie again
+ * with its text.
+ */
+const establish = (ctx: Context, state: State.State, recalled: State.HalfOpen, segment: Segment.Segment): void => {
+  SynReceived.arrives(ctx, state, recalled, segment)
+  const left = state.entries.get(recalled.id)
+  if (left?._tag === "HalfOpen") Listener.forget(ctx, state, left)
+}
+
 export const arrives = (
   ctx: Context,
   state: State.State,
@@ -31,12 +41,14 @@ export const arrives = (
   // Second: whatever it acknowledges, nothing has been sent, unless it was a cookie.
   if (Segment.has(segment, Tcp.ACK)) {
     const recalled = Segment.has(segment, Tcp.SYN) ? undefined : Cookies.recall(ctx, state, listener, segment)
-    if (recalled !== undefined) return SynReceived.arrives(ctx, state, recalled, segment)
+    if (recalled !== undefined) return establish(ctx, state, recalled, segment)
     Emit.reset(ctx, segment)
     return ctx.drop("TcpNoListener", link)
   }
   // Third: a SYN begins a connection.
   if (!Segment.has(segment, Tcp.SYN)) return ctx.drop("TcpNoAck", link)
+  // No program opens and ends in one segment; what does is a scan, and is dropped, as deployed stacks do (RFC 9293 §3.10.7.2 would queue the FIN).
+  if (Segment.has(segment, Tcp.FIN)) return ctx.drop("TcpUnexpectedFin", link)
   if (!isBetweenHosts(segment)) return ctx.drop("TcpBadSource", link)
   Listener.syn(ctx, state, listener, segment, EarlyData.accept)
 }

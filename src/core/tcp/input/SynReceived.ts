@@ -6,7 +6,9 @@ import * as Sequence from "../../../wire/Sequence.ts"
 import * as Tcp from "../../../wire/Tcp.ts"
 import * as TcpOptions from "../../../wire/TcpOptions.ts"
 import type { Context } from "../../Context.ts"
+import * as Counter from "../../Counter.ts"
 import * as Challenge from "../Challenge.ts"
+import * as Ecn from "../Ecn.ts"
 import * as Emit from "../Emit.ts"
 import * as Listener from "../Listener.ts"
 import * as Segment from "../Segment.ts"
@@ -43,7 +45,8 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
   // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
   const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
   if (isRepeated && !isOld(self, segment)) {
-    const again = { ...self, recent: segment.options.timestampValue ?? self.recent }
+    const agreed = Ecn.isWithdrawnBy(self.agreed.ecn, segment) ? { ...self.agreed, ecn: "off" as const } : self.agreed
+    const again = { ...self, agreed, recent: segment.options.timestampValue ?? self.recent }
     ctx.put(state.entries, self.id, again)
     Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp)
     return false
@@ -53,11 +56,19 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
   return false
 }
 
+/** Back to LISTEN (rfc: 4022 §3, tcpAttemptFails). */
+const failed = (ctx: Context, state: State, self: HalfOpen): void => {
+  ctx.count(Counter.index.tcpAttemptFails)
+  Listener.forget(ctx, state, self)
+}
+
 /** Second check: a RST returns to LISTEN, if its number is exact (RFC 5961 §3.2). */
 const checkReset = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
   if (!Segment.has(segment, Tcp.RST)) return true
-  if (segment.seq === Sequence.add(self.irs, 1)) Listener.forget(ctx, state, self)
-  else if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
+  if (segment.seq === Sequence.add(self.irs, 1)) {
+    ctx.count(Counter.index.tcpResetsReceived)
+    failed(ctx, state, self)
+  } else if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
   ctx.drop("TcpBadReset", segment.packet.link)
   return false
 }
@@ -65,7 +76,7 @@ const checkReset = (ctx: Context, state: State, self: HalfOpen, segment: Segment
 /** Fourth check: another SYN in the window returns to LISTEN after a passive open. */
 const checkSyn = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
   if (!Segment.has(segment, Tcp.SYN)) return true
-  Listener.forget(ctx, state, self)
+  failed(ctx, state, self)
   ctx.drop("TcpUnexpectedSyn", segment.packet.link)
   return false
 }

@@ -63,7 +63,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
   return {
     ...self,
     agreed,
-    ecn: Ecn.introduced(self.ecn, agreed.ecn, segment),
+    ecn: Ecn.introduced(self.config, self.ecn, agreed.ecn, segment, self.recovery.timeouts),
     snd: {
       ...self.snd,
       peerMss,

@@ -123,7 +123,8 @@ const checkSyn = (
 /** The SYN/ACK of a simultaneous open (RFC 9293 §3.5, figure 8): its SYN is known, its ACK completes the handshake. */
 const isSimultaneous = (self: Connection, segment: Segment.Segment): boolean =>
   self.state === "SYN-RECEIVED" && segment.seq === self.rcv.irs && Segment.has(segment, Tcp.SYN) &&
-  Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST) && segment.ack === self.snd.nxt
+  Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST) &&
+  Sequence.after(segment.ack, self.snd.iss) && !Sequence.after(segment.ack, self.snd.nxt)
 
 /** The peer's SYN again, while ours waits to be acknowledged. */
 const isRepeatedSyn = (self: Connection, segment: Segment.Segment): boolean =>

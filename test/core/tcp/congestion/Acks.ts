@@ -24,6 +24,7 @@ export const ack = (
     srtt: Time.millis(100),
     minRtt: Time.millis(100),
     isAppLimited: false,
+    isMarked: false,
     recovery: "none",
     ...rest,
     rate: {

@@ -132,6 +132,7 @@ export class Path<S> {
       rtt,
       srtt: rtt,
       minRtt: Time.micros(this.minRtt),
+      isMarked: false,
       isAppLimited: before + mss < this.controller.window(this.state) && !this.controller.needsPacing,
       recovery: isRecovering ? "fast" : "none",
       rate: sample

@@ -50,7 +50,7 @@ class Sender {
       this.board,
       count * mss,
       blocks,
-      Rack.credible(at(millis), minRtt, undefined)
+      Rack.credible(at(millis), minRtt)
     )
     this.board = update.board
     this.rack = Rack.deliver(this.rack, update, at(millis))
@@ -144,9 +144,8 @@ describe("Rack", () => {
     // The original arrives ten milliseconds after the retransmission left.
     const told = sender.ack(100, 0, [2], { isRecovering: true })
     assert.deepStrictEqual([told.lost, sender.rack.xmitTs], [[], Rack.initial.xmitTs])
-    assert.strictEqual(Rack.credible(at(100), minRtt, at(50)), at(0))
-    assert.strictEqual(Rack.credible(at(300), minRtt, at(50)), at(50))
-    assert.strictEqual(Rack.credible(at(300), undefined, undefined), at(300))
+    assert.strictEqual(Rack.credible(at(100), minRtt), at(0))
+    assert.strictEqual(Rack.credible(at(300), undefined), at(300))
   })
 
   it("marks at a timeout the first segment and what should have come (rfc: 8985 §6.3, the example of §3.5)", () => {

@@ -64,6 +64,13 @@ describe("SynCookies", () => {
     assert.isUndefined(SynCookies.check(key, at(640), v4, 7, SynCookies.make(key, at(704), v4, 7, 1460)))
   })
 
+  it("is none when some bytes behind it are acknowledged", () => {
+    const cookie = SynCookies.make(key, at(640), v4, 7, 64)
+    for (let bytes = 1; bytes < 100_000; bytes++) {
+      assert.isUndefined(SynCookies.check(key, at(640), v4, 7, (cookie + bytes) | 0))
+    }
+  })
+
   it("is good for its own tuple, number and key alone", () => {
     const cookie = SynCookies.make(key, at(640), v4, 7, 1460)
     const others: ReadonlyArray<FourTuple> = [

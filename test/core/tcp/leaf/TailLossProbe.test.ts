@@ -22,7 +22,7 @@ describe("TailLossProbe", () => {
     assert.isFalse(TailLossProbe.mayProbe(TailLossProbe.initial))
     const ready = TailLossProbe.sampled(TailLossProbe.initial)
     assert.isTrue(TailLossProbe.mayProbe(ready))
-    const probed = TailLossProbe.probed(5000, true)
+    const probed = TailLossProbe.probed(5000, true, 0)
     assert.isFalse(TailLossProbe.mayProbe(probed))
     assert.isFalse(TailLossProbe.mayProbe(TailLossProbe.sampled(probed)))
     assert.isFalse(TailLossProbe.mayProbe(TailLossProbe.reset(probed)))
@@ -31,11 +31,11 @@ describe("TailLossProbe", () => {
 
   it("tells a repaired loss from a probe for nothing (rfc: 8985 §7.4.2)", () => {
     const end = 5000
-    const again = TailLossProbe.probed(end, true)
+    const again = TailLossProbe.probed(end, true, 0)
     const table: ReadonlyArray<readonly [string, TailLossProbe.TailLossProbe, TailLossProbe.Ack, boolean, boolean]> = [
       ["nothing outstanding", TailLossProbe.initial, { ...plain, ack: end }, true, false],
       ["an ACK before the probe", again, { ...plain, ack: end - 1 }, false, false],
-      ["new data delivered", TailLossProbe.probed(end, false), { ...plain, ack: end }, true, false],
+      ["new data delivered", TailLossProbe.probed(end, false, 0), { ...plain, ack: end }, true, false],
       ["a D-SACK of the probe", again, { ...plain, ack: end, duplicate: { start: 4000, end } }, true, false],
       [
         "a D-SACK of something else",

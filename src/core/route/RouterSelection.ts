@@ -5,7 +5,6 @@
  *     none of them reachable              the best, in turn with its equals, while all are probed
  */
 import * as Address from "../../wire/Address.ts"
-import type { Preference } from "../../wire/NdpOptions.ts"
 import * as Time from "../Time.ts"
 
 /** What neighbour discovery knows of a router: it answers; nothing; it does not answer, or is being asked for the first time. */
@@ -13,10 +12,11 @@ export type Reachability = "reachable" | "unknown" | "unreachable"
 
 /** A route that fits the destination. */
 export interface Candidate {
-  readonly router: Address.Ipv6
+  readonly router: Address.Address
   /** Of the prefix. */
   readonly length: number
-  readonly preference: Preference
+  /** The higher is preferred (RFC 4191 §2.1); of routes that a program gives, the lower their metric the higher. */
+  readonly preference: number
   readonly reachability: Reachability
 }
 
@@ -33,7 +33,7 @@ export interface Choice {
   /** The index of the candidate. */
   readonly index: number
   /** Routers to send one neighbour solicitation each. */
-  readonly probes: ReadonlyArray<Address.Ipv6>
+  readonly probes: ReadonlyArray<Address.Address>
 }
 
 /** rfc: 4191 §3.5 MUST: no router is probed more often. */
@@ -75,13 +75,13 @@ export const choose = (
 const withProbes = (
   self: RouterSelection,
   index: number,
-  avoided: ReadonlyArray<Address.Ipv6>,
+  avoided: ReadonlyArray<Address.Address>,
   at: Time.Instant
 ): readonly [RouterSelection, Choice] => {
   if (avoided.length === 0) return [self, { index, probes: [] }]
   const recent = Array.from(self.probed).filter(([, probedAt]) => Time.between(probedAt, at) < probeInterval)
   const probed = new Map(recent)
-  const probes: Array<Address.Ipv6> = []
+  const probes: Array<Address.Address> = []
   for (const router of avoided) {
     const key = Address.key(router)
     if (probed.has(key)) continue

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as RouterSelection from "../../../src/core/ipv6/RouterSelection.ts"
+import * as RouterSelection from "../../../src/core/route/RouterSelection.ts"
 import * as Time from "../../../src/core/Time.ts"
 import * as Address from "../../../src/wire/Address.ts"
 import type { Preference } from "../../../src/wire/NdpOptions.ts"
+import { ip6 } from "../ipv6/address.ts"
 import * as Seeded from "../Seeded.ts"
-import { ip6 } from "./address.ts"
 
 const at = (seconds: number): Time.Instant => Time.instantOf(seconds * 1e6)
 const routers = { W: ip6("fe80::a"), X: ip6("fe80::b"), Y: ip6("fe80::c"), Z: ip6("fe80::d") }
@@ -17,7 +17,7 @@ const candidate = (
   reachability: RouterSelection.Reachability = "unknown"
 ): RouterSelection.Candidate => ({ router: routers[name], length, preference, reachability })
 
-const nameOf = (address: Address.Ipv6): Name =>
+const nameOf = (address: Address.Address): Name =>
   (Object.keys(routers) as Array<Name>).find((name) => Address.equals(routers[name], address))!
 
 /** Whom a choice takes and whom it probes. */

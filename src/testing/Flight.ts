@@ -1,0 +1,146 @@
+/**
+ * A recording as a film of a stack: one event at a time, with the frames that came and went, why one was dropped, and what changed.
+ *
+ * ```ts
+ * for (const moment of Flight.play(yield* Recording.read(text))) console.log(Flight.describe(moment).join("\n"))
+ * ```
+ *
+ * The core repeats what it did, so nothing of this had to be kept when it happened.
+ */
+import { type LinkId, loopback } from "../core/Device.ts"
+import type { DropReason } from "../core/Drop.ts"
+import type { Event } from "../core/Event.ts"
+import type { Output } from "../core/Output.ts"
+import * as State from "../core/State.ts"
+import type { Instant } from "../core/Time.ts"
+import * as Offload from "../link/Offload.ts"
+import * as Frame from "../wire/Frame.ts"
+import * as Pcapng from "../wire/Pcapng.ts"
+import * as Recording from "../workers/Recording.ts"
+import { runBatch } from "../workers/runBatch.ts"
+import * as Cut from "./Cut.ts"
+import { joined } from "./pcapngOf.ts"
+import * as StateDifference from "./StateDifference.ts"
+
+/** A frame at one of the stack's interfaces. Those of the loopback link never leave the stack, and are left out. */
+export interface Crossing {
+  readonly link: LinkId
+  readonly direction: "in" | "out"
+  readonly frame: Uint8Array
+  /** Why a frame that came in went no further. */
+  readonly dropped: DropReason | undefined
+}
+
+/** One event and what it led to. */
+export interface Moment {
+  /** From 1. */
+  readonly number: number
+  readonly at: Instant
+  readonly event: Event
+  readonly outputs: ReadonlyArray<Output>
+  readonly crossings: ReadonlyArray<Crossing>
+  /** What the event has changed; computed when it is asked for, before the next moment. */
+  readonly changes: () => ReadonlyArray<StateDifference.Difference>
+}
+
+const dropOf = (outputs: ReadonlyArray<Output>): DropReason | undefined =>
+  outputs.find((output) => output._tag === "Drop")?.reason
+
+/** A copy of a frame that came in, with the checksum that its link may have left open. */
+const onWire = (frame: Frame.Frame): Uint8Array => {
+  const { bytes, end, start } = Offload.completed(frame)
+  return bytes.slice(start, end)
+}
+
+const crossingsOf = (
+  event: Event,
+  outputs: ReadonlyArray<Output>,
+  isEthernet: (link: LinkId) => boolean
+): ReadonlyArray<Crossing> => {
+  const came: ReadonlyArray<Crossing> = event._tag === "Frame" && event.link !== loopback
+    ? [{ link: event.link, direction: "in", frame: onWire(event.frame), dropped: dropOf(outputs) }]
+    : []
+  const went = outputs.flatMap((output): ReadonlyArray<Crossing> => {
+    if (output._tag !== "Transmit" || output.link === loopback) return []
+    return Cut.frames(output.packet, isEthernet(output.link)).map((frame) => ({
+      link: output.link,
+      direction: "out",
+      frame: Frame.copy(frame),
+      dropped: undefined
+    }))
+  })
+  return [...came, ...went]
+}
+
+/** Plays a recording from its beginning. With `changes` of each moment the state is copied at each. */
+export const play = function*(recording: Recording.Recording, withChanges = true): Generator<Moment> {
+  const { step } = Recording.replay(recording)
+  const isEthernet = (link: LinkId): boolean => step.state.device.interfaces.get(link)?.medium === "ethernet"
+  const snapshot = () => withChanges ? State.snapshot(step.state) : {}
+  let number = 0
+  let before = snapshot()
+  for (const { at, events } of recording.batches) {
+    for (const event of events) {
+      const outputs = runBatch(step, at, [event])
+      const [earlier, later] = [before, snapshot()]
+      before = later
+      yield {
+        number: ++number,
+        at,
+        event,
+        outputs,
+        crossings: crossingsOf(event, outputs, isEthernet),
+        changes: () => StateDifference.between(earlier, later)
+      }
+    }
+  }
+}
+
+/** A recording and whose it is. */
+export interface Named {
+  readonly name: string
+  readonly recording: Recording.Recording
+}
+
+interface Shown extends Crossing {
+  readonly at: number
+  readonly place: string
+  readonly linkType: number
+}
+
+const shown = ({ name, recording }: Named): ReadonlyArray<Shown> => {
+  const names = new Map<LinkId, readonly [string, number]>()
+  const all: Array<Shown> = []
+  for (const { at, crossings, event } of play(recording, false)) {
+    if (event._tag === "Request" && event.request._tag === "AttachLink") {
+      const { id, medium, name } = event.request.interface
+      names.set(id, [name, medium === "ethernet" ? Pcapng.LinkType.ethernet : Pcapng.LinkType.raw])
+    }
+    for (const crossing of crossings) {
+      const [link, linkType] = names.get(crossing.link) ?? [String(crossing.link), Pcapng.LinkType.ethernet]
+      const place = name === "" ? link : `${name}.${link}`
+      all.push({ ...crossing, at: at + recording.config.wallOffset, place, linkType })
+    }
+  }
+  return all
+}
+
+/** The frames of recordings as one capture file, in the order of their times, with a comment on each that was dropped. */
+export const pcapng = (recordings: ReadonlyArray<Named>, comment?: string): Uint8Array<ArrayBuffer> => {
+  const all = recordings.flatMap(shown).toSorted((a, b) => a.at - b.at)
+  const places = new Map(all.map(({ linkType, place }) => [place, linkType]))
+  const numbers = [...places.keys()]
+  return joined([
+    Pcapng.sectionHeader({ application: "effect-netstack", ...(comment === undefined ? {} : { comment }) }),
+    ...Array.from(places, ([name, linkType]) => Pcapng.interfaceDescription({ linkType, name })),
+    ...all.map(({ at, direction, dropped, frame, place }) =>
+      Pcapng.enhancedPacket({
+        interface: numbers.indexOf(place),
+        at,
+        data: { bytes: frame, start: 0, end: frame.length },
+        direction,
+        ...(dropped === undefined ? {} : { comments: [`dropped: ${dropped}`] })
+      })
+    )
+  ])
+}

@@ -1,0 +1,85 @@
+/**
+ * Records all hosts of a network while a test runs, and tells of it when the test fails: the seed, the command that runs it again, and where
+ * the recordings and the capture are.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Recording from "../workers/Recording.ts"
+import * as Artifacts from "./Artifacts.ts"
+import * as Flight from "./Flight.ts"
+import * as RunningTest from "./RunningTest.ts"
+
+/** One host's recording so far. */
+interface Tape {
+  readonly lines: Array<string>
+  length: number
+}
+
+/** What becomes of a name in the name of a file. */
+const fileName = (text: string): string =>
+  text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "").slice(-80)
+
+export class FlightRecorder {
+  readonly seed: number
+  private readonly keeper: Artifacts.Keeper | undefined
+  private readonly tapes: Map<string, Tape> = new Map()
+  private readonly test = RunningTest.current()
+
+  constructor(seed: number, keeper: Artifacts.Keeper | undefined) {
+    this.seed = seed
+    this.keeper = keeper
+  }
+
+  /** Takes a host's recording line by line; `undefined` when nobody keeps it. */
+  recorder(host: string): ((line: string) => void) | undefined {
+    const { keeper } = this
+    if (keeper === undefined) return undefined
+    const tape: Tape = { lines: [], length: 0 }
+    this.tapes.set(host, tape)
+    return (line) => {
+      tape.length += line.length
+      if (tape.length <= keeper.mostRecorded) tape.lines.push(line)
+      else tape.lines.length = 0
+    }
+  }
+
+  /** Tells why a run can be repeated, and leaves what there is of it. A run that was interrupted has not failed. */
+  report(cause: Cause.Cause<unknown>): Effect.Effect<void> {
+    return Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.flatMap(this.keep(), (kept) => {
+      const lines = [
+        `the network had seed ${this.seed}`,
+        `  again: ${RunningTest.command(this.test, this.seed)}`,
+        ...kept
+      ]
+      return Effect.logError(lines.join("\n"))
+    })
+  }
+
+  private keep(): Effect.Effect<ReadonlyArray<string>> {
+    const { keeper, seed, tapes, test } = this
+    if (keeper === undefined) return Effect.succeed([])
+    const whole = [...tapes].filter(([, { lines }]) => lines.length > 0)
+    const run = `${fileName(test?.name ?? "test")}-seed-${seed}`
+    return Effect.gen(function*() {
+      const recordings = whole.map(([host, { lines }]) => ({ name: `${host}.recording`, content: lines.join("") }))
+      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole)])
+      const left = tapes.size - whole.length
+      return [
+        ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${host}.recording`),
+        `  capture: ${where}/network.pcapng`,
+        ...(left === 0 ? [] : [`  left out: ${left} recordings longer than ${keeper.mostRecorded} characters`])
+      ]
+    })
+  }
+}
+
+/** The frames at all interfaces, from the recordings. */
+const captureOf = (tapes: ReadonlyArray<readonly [string, Tape]>): Effect.Effect<ReadonlyArray<Artifacts.File>> =>
+  Effect.forEach(
+    tapes,
+    ([name, { lines }]) => Effect.map(Recording.read(lines.join("")), (recording) => ({ name, recording }))
+  ).pipe(
+    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings) }]),
+    // A recording that this stack has just written can be read.
+    Effect.orDie
+  )

@@ -1,0 +1,94 @@
+/** Calls on sockets of UDP. What is sent are zeros; of what is read the length counts. */
+import type { Address } from "../../wire/Address.ts"
+import { failed, type Pending, returned, type UdpSocket } from "./Descriptor.ts"
+import { errnoOf } from "./Errno.ts"
+import { isEllipsis, portOf } from "./evaluate.ts"
+import { immediate, type Kernel } from "./Kernel.ts"
+import type { Expression } from "./Syntax.ts"
+
+const socketOf = (kernel: Kernel, fd: number): UdpSocket | undefined => {
+  const descriptor = kernel.descriptors.get(fd)
+  return descriptor?._tag === "Udp" ? descriptor : undefined
+}
+
+export const isUdp = (kernel: Kernel, fd: number): boolean => socketOf(kernel, fd) !== undefined
+
+/** Binds to a port, 0 for any; what went wrong, if something did. */
+const bound = (kernel: Kernel, self: UdpSocket, port: number): string | undefined => {
+  const outcome = kernel.host.request({
+    _tag: "UdpBind",
+    local: undefined,
+    version: undefined,
+    port,
+    link: undefined,
+    options: {}
+  }).outcome()
+  if (outcome._tag !== "Done") return outcome._tag === "Failed" ? errnoOf(outcome.reason, false) : "EAGAIN"
+  self.socket = outcome.value.socket
+  self.port = outcome.value.port
+  return undefined
+}
+
+export const udpBind = (kernel: Kernel, self: UdpSocket, address: Expression | undefined): Pending => {
+  if (self.socket !== undefined) return immediate(failed("EINVAL"))
+  const wrong = bound(kernel, self, portOf(address, kernel.ends.bindPort))
+  return immediate(wrong === undefined ? returned(0) : failed(wrong))
+}
+
+export const udpConnect = (kernel: Kernel, self: UdpSocket, address: Expression | undefined): Pending => {
+  const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
+  if (wrong !== undefined) return immediate(failed(wrong))
+  self.remotePort = portOf(address, kernel.ends.connectPort)
+  const { remote } = kernel.ends
+  return kernel.ask(
+    { _tag: "UdpConnect", socket: self.socket!, remote, remotePort: self.remotePort },
+    () => returned(0)
+  )
+}
+
+export const udpRead = (kernel: Kernel, fd: number, max: number, dontWait: boolean): Pending => {
+  const self = socketOf(kernel, fd)!
+  const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
+  if (wrong !== undefined) return immediate(failed(wrong))
+  const block = !self.nonBlocking && !dontWait
+  return kernel.ask(
+    { _tag: "UdpReceive", socket: self.socket!, max: 1, block },
+    ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
+  )
+}
+
+interface Target {
+  readonly remote: Address | undefined
+  readonly remotePort: number
+}
+
+const targetOf = (kernel: Kernel, self: UdpSocket, address: Expression | undefined): Target | undefined => {
+  if (address !== undefined && !(isEllipsis(address) && self.remotePort !== 0)) {
+    return { remote: kernel.ends.remote, remotePort: portOf(address, kernel.ends.connectPort) }
+  }
+  return self.remotePort === 0 ? undefined : { remote: undefined, remotePort: 0 }
+}
+
+export const udpWrite = (
+  kernel: Kernel,
+  fd: number,
+  length: number,
+  address: Expression | undefined,
+  dontWait: boolean
+): Pending => {
+  const self = socketOf(kernel, fd)!
+  const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
+  if (wrong !== undefined) return immediate(failed(wrong))
+  const target = targetOf(kernel, self, address)
+  if (target === undefined) return immediate(failed("EDESTADDRREQ"))
+  const block = !self.nonBlocking && !dontWait
+  return kernel.ask(
+    { _tag: "UdpSend", socket: self.socket!, ...target, bytes: new Uint8Array(length), block },
+    () => returned(length)
+  )
+}
+
+export const udpClose = (kernel: Kernel, self: UdpSocket): Pending =>
+  self.socket === undefined
+    ? immediate(returned(0))
+    : kernel.ask({ _tag: "UdpClose", socket: self.socket }, () => returned(0))

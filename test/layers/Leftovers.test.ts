@@ -1,0 +1,177 @@
+/**
+ * Nothing is left of any layer that was opened and closed, as often as that may be, nor of one that was interrupted anywhere.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Dns from "effect/net/Dns"
+import * as NetAddress from "effect/net/NetAddress"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Stream from "effect/Stream"
+import * as Net from "node:net"
+import * as NetstackDatagramSocket from "../../layers/NetstackDatagramSocket.ts"
+import * as NetstackDns from "../../layers/NetstackDns.ts"
+import * as NetstackHttpClient from "../../layers/NetstackHttpClient.ts"
+import * as NetstackHttpServer from "../../layers/NetstackHttpServer.ts"
+import * as NetstackNodeServer from "../../layers/NetstackNodeServer.ts"
+import * as NetstackSocket from "../../layers/NetstackSocket.ts"
+import * as NetstackSocketServer from "../../layers/NetstackSocketServer.ts"
+import * as NodeDuplex from "../../layers/NodeDuplex.ts"
+import * as WebStreams from "../../layers/WebStreams.ts"
+import { Links } from "../../src/link/Links.ts"
+import * as MemoryLink from "../../src/link/MemoryLink.ts"
+import * as Netstack from "../../src/Netstack.ts"
+import * as Network from "../../src/sockets/Network.ts"
+import * as Ping from "../../src/sockets/Ping.ts"
+import * as Raw from "../../src/sockets/Raw.ts"
+import * as Tcp from "../../src/sockets/Tcp.ts"
+import * as Udp from "../../src/sockets/Udp.ts"
+import * as DhcpScript from "../services/DhcpScript.ts"
+import * as DnsZone from "../services/DnsZone.ts"
+import { addressTwo, host, on } from "../workers/Hosts.ts"
+import { bytes, event, pattern, writeTo } from "./Events.ts"
+import * as HttpApp from "./HttpApp.ts"
+import * as Leftovers from "./Leftovers.ts"
+
+const port = 80
+const server = `${addressTwo}:${port}`
+
+const echo = (connection: Tcp.TcpConnection) => Stream.run(connection.stream, connection.sink)
+
+/** Both directions carry some data, and both ends close. */
+const tcp: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const listener = yield* on(two)(Tcp.listen({ port }))
+    yield* Effect.forkScoped(listener.serve(echo))
+    const connection = yield* on(one)(Tcp.connect(server))
+    yield* connection.write(pattern(3000))
+    yield* connection.end
+    assert.strictEqual((yield* connection.readAll).length, 3000)
+  })
+
+const datagrams: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const far = yield* on(two)(Udp.bind({ port }))
+    yield* Effect.forkScoped(Stream.runForEach(far.stream, ({ bytes, source }) => far.send(bytes, source)))
+    const near = yield* on(one)(Udp.connect(server))
+    const raw = yield* on(one)(Raw.open({ protocol: 17 }))
+    yield* near.send(bytes("hello"))
+    yield* near.receive
+    yield* raw.receive()
+    yield* on(one)(Ping.ping(addressTwo))
+  })
+
+const sockets: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const serving = yield* on(two)(NetstackSocketServer.make({ port }))
+    const handler: Parameters<typeof serving.run>[0] = (socket) =>
+      Effect.scoped(Effect.gen(function*() {
+        const { pull } = yield* socket.reader
+        const { write } = yield* socket.writer
+        while (true) for (const chunk of yield* pull) yield* write(chunk)
+      })).pipe(Effect.catchTag("SocketError", () => Effect.void))
+    yield* Effect.forkScoped(serving.run(handler))
+    const socket = yield* on(one)(NetstackSocket.make(server))
+    const { pull } = yield* socket.reader
+    const { write } = yield* socket.writer
+    yield* write("hello")
+    yield* pull
+  })
+
+const datagramSockets: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const far = yield* on(two)(NetstackDatagramSocket.make({ bind: { port } }))
+    const heard = yield* far.reader
+    const connect = NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(addressTwo), port)
+    const near = yield* on(one)(NetstackDatagramSocket.make({ connect }))
+    yield* near.reader
+    const { write } = yield* near.writer
+    yield* write({ payload: "hello" })
+    yield* heard.pull
+  })
+
+const duplexes: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const listening = yield* on(two)(NetstackNodeServer.attach(Net.createServer((socket) => socket.pipe(socket))))
+    listening.listen(port)
+    yield* event(listening, "listening")
+    const duplex = yield* on(one)(NodeDuplex.connect(server))
+    yield* writeTo(duplex, pattern(1000))
+    yield* event(duplex, "data")
+  })
+
+const webStreams: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const listener = yield* on(two)(Tcp.listen({ port }))
+    yield* Effect.forkScoped(listener.serve(echo))
+    const { readable, writable } = yield* WebStreams.make(yield* on(one)(Tcp.connect(server)))
+    const writer = writable.getWriter()
+    const reader = readable.getReader()
+    yield* Effect.promise(async () => {
+      await writer.write(bytes("hello"))
+      await reader.read()
+    })
+  })
+
+const http =
+  (client: Layer.Layer<HttpClient.HttpClient, never, Netstack.Netstack>): Leftovers.Cycle["run"] => ({ one, two }) =>
+    Effect.gen(function*() {
+      const serving = Layer.effectDiscard(HttpApp.serve).pipe(
+        Layer.provide(NetstackHttpServer.layerServer({ port })),
+        Layer.provide(Layer.succeed(Netstack.Netstack, two))
+      )
+      yield* Layer.build(serving)
+      const context = yield* Layer.build(Layer.provide(client, Layer.succeed(Netstack.Netstack, one)))
+      const response = yield* Effect.provideContext(HttpClient.get(`http://${server}/hello`), context)
+      assert.strictEqual(yield* response.text, "hello")
+    })
+
+const names: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    yield* on(two)(DnsZone.serve())
+    const context = yield* Layer.build(
+      Layer.provide(NetstackDns.layer({ nameServers: [addressTwo] }), Layer.succeed(Netstack.Netstack, one))
+    )
+    yield* Effect.provideContext(Effect.flatMap(Dns.Dns, (dns) => dns.lookup("www.test")), context)
+  })
+
+/** A whole stack on a wire of its own, with a lease that it gives back. */
+const stacks: Leftovers.Cycle["run"] = () =>
+  Effect.gen(function*() {
+    const [near, far] = MemoryLink.pair({ latency: "1 millis" })
+    const server = yield* host([far], { ipv4: "10.0.0.1/24" }, 2)
+    yield* on(server)(DhcpScript.serve())
+    const stack = yield* Netstack.make({ ipv4: "dhcp" }).pipe(Effect.provideService(Links, { links: [near] }))
+    assert.strictEqual((yield* on(stack)(Network.leases)).length, 1)
+  })
+
+const layers: Readonly<Record<string, Leftovers.Cycle>> = {
+  "Tcp": { run: tcp },
+  "Udp, Raw and Ping": { run: datagrams },
+  "NetstackSocket and NetstackSocketServer": { run: sockets },
+  "NetstackDatagramSocket": { run: datagramSockets },
+  "NetstackDns": { run: names },
+  "NodeDuplex and NetstackNodeServer": { run: duplexes, turns: 8 },
+  "WebStreams": { run: webStreams, turns: 4 },
+  "NetstackHttpServer and undici": { run: http(NetstackHttpClient.layerUndici()), turns: 8 },
+  "NetstackHttpServer and node:http": { run: http(NetstackHttpClient.layerNodeHttp()), turns: 8 },
+  "Netstack, with DHCP": { run: stacks, share: 0.1 }
+}
+
+/** Bytes by which the heap may seem to grow over half of the cycles, since what is compiled meanwhile takes its place too. */
+const noise = 2_000_000
+
+describe("nothing is left", () => {
+  for (const [name, cycle] of Object.entries(layers)) {
+    it.live(`of ${name}, opened and closed, and interrupted at random points`, () =>
+      Effect.gen(function*() {
+        const { after, before, done, growth, interrupted } = yield* Leftovers.measure(cycle)
+        assert.deepStrictEqual(after, before)
+        assert.isAbove(done, 0)
+        assert.isAbove(interrupted, 0)
+        assert.isBelow(growth, noise)
+      }), 600_000)
+  }
+})

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as TestArtifacts from "../../layers/TestArtifacts.ts"
+import * as Ping from "../../src/sockets/Ping.ts"
+import * as RunningTest from "../../src/testing/RunningTest.ts"
+import * as TestNetwork from "../../src/testing/TestNetwork.ts"
+import * as Malformed from "../../src/wire/Malformed.ts"
+import * as Pcapng from "../../src/wire/Pcapng.ts"
+import * as Recording from "../../src/workers/Recording.ts"
+
+class Planned extends Data.TaggedError("Planned") {}
+
+/** A folder that goes when the test ends. */
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "netstack-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+/** What a run logs. */
+const logged = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<string, never, R> =>
+  Effect.gen(function*() {
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void lines.push(message))
+    yield* Effect.exit(run).pipe(Effect.provide(Logger.layer([logger])))
+    return lines.flat().join("\n")
+  })
+
+const program = Effect.andThen(Ping.ping("10.0.0.2"), new Planned())
+const title = "tells the seed, the command and the files of a test that failed (in virtual time)"
+
+describe("A failing test on a network", () => {
+  it.effect(title, () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const run = TestNetwork.run(program, { seed: 77, faults: { delay: "5 millis" } })
+      const told = yield* logged(run.pipe(Effect.provide(TestArtifacts.layer({ folder: path }))))
+      const kept = join(path, readdirSync(path)[0]!)
+      assert.match(kept, /tells-the-seed-.*-seed-77$/)
+      assert.deepStrictEqual(told.split("\n"), [
+        "the network had seed 77",
+        "  again: NETSTACK_SEED=77 npx vitest run test/testing/FlightRecorder.test.ts " +
+        "-t 'tells the seed, the command and the files of a test that failed \\(in virtual time\\)'",
+        `  steps of local: netstack replay ${kept}/local.recording`,
+        `  steps of remote: netstack replay ${kept}/remote.recording`,
+        `  capture: ${kept}/network.pcapng`
+      ])
+      const recording = yield* Recording.read(readFileSync(join(kept, "remote.recording"), "utf8"))
+      assert.isAbove(recording.batches.length, 5)
+      const capture = Pcapng.read(readFileSync(join(kept, "network.pcapng")))
+      if (Malformed.isMalformed(capture)) return assert.fail(capture.detail)
+      assert.deepStrictEqual(capture.interfaces.map(({ name }) => name), ["local.eth0", "remote.eth0"])
+      // The announcements of two addresses, ARP and echo both ways, each seen at both ends.
+      assert.isAtLeast(capture.packets.length, 2 * 6)
+    }))
+
+  it.effect("does so under TestClock as well, when its layer is closed", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const layer = Layer.provide(TestNetwork.layer({ seed: 5 }), TestArtifacts.layer({ folder: path }))
+      const told = yield* logged(Effect.provide(new Planned(), layer))
+      assert.match(told, /^the network had seed 5\n {2}again: NETSTACK_SEED=5 /)
+      assert.strictEqual(readdirSync(path).length, 1)
+    }))
+
+  it.effect("leaves no files where nobody keeps them, and none when it is well or interrupted", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "none")
+      const keep = Effect.provide(TestArtifacts.layer({ folder: path }))
+      assert.strictEqual((yield* logged(TestNetwork.run(program, { seed: 9 }))).split("\n").length, 2)
+      assert.strictEqual(yield* logged(keep(TestNetwork.run(Ping.ping("10.0.0.2")))), "")
+      assert.strictEqual(yield* logged(keep(TestNetwork.run(Effect.interrupt))), "")
+      assert.isFalse(existsSync(path))
+    }))
+
+  it.effect("leaves out a recording that is too long, and says so", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const keep = Effect.provide(TestArtifacts.layer({ folder: path, mostRecorded: 100 }))
+      assert.match(yield* logged(keep(TestNetwork.run(program))), /left out: 2 recordings longer than 100 characters/)
+    }))
+})
+
+describe("The command that runs a test again", () => {
+  it("can be pasted into a shell", () => {
+    const command = RunningTest.command({ name: "A > it's 100 % (really)", path: "test/a.test.ts" }, 3)
+    assert.strictEqual(command, "NETSTACK_SEED=3 npx vitest run test/a.test.ts -t 'it'\\''s 100 % \\(really\\)'")
+  })
+
+  it("is told in words where the runner does not say what runs", () => {
+    assert.strictEqual(RunningTest.command(undefined, 3), "NETSTACK_SEED=3, and the same test")
+  })
+})
