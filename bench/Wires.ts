@@ -76,15 +76,15 @@ export const veth = (offloads: boolean): Made =>
     return { name: offloads ? "veth" : "veth, offloads off", client, server: running }
   })
 
-/** A kernel, a TAP device, and the stack as the program `netstack up`. */
-export const tap = (flags: ReadonlyArray<string> = []): Made =>
+/** A kernel, a TAP device, and the stack as the program `netstack up`, with flags for its Node and for itself. */
+export const tap = (flags: ReadonlyArray<string> = [], further: ReadonlyArray<string> = []): Made =>
   Effect.gen(function*() {
     const client = yield* preparedNamespace
     yield* Namespace.addTap(client, { address: clientAddress + prefix })
     const up = ["up", "--tap", "tap0", "--address", serverAddress + prefix]
     const wanted = services.flatMap((service) => ["--service", service])
     const node = [process.execPath, ...flags, stackProgram]
-    const running = yield* client.start("taskset", ["-c", serverCore, ...node, ...up, ...wanted])
+    const running = yield* client.start("taskset", ["-c", serverCore, ...node, ...up, ...wanted, ...further])
     for (const service of services) yield* running.line(new RegExp(`^${service.replace(":", " on port ")}\\b`))
     return { name: "stack over TAP", client, server: running }
   })

@@ -15,12 +15,24 @@ import * as Row from "./Row.ts"
 import { rows as codec } from "./rows/Codec.ts"
 import { rows as idle } from "./rows/Idle.ts"
 import { rows as memory } from "./rows/Memory.ts"
+import { rows as relay } from "./rows/Relay.ts"
 import { rows as shell } from "./rows/Shell.ts"
 import { rows as simulate } from "./rows/Simulate.ts"
 import { rows as step } from "./rows/Step.ts"
+import { rows as tracing } from "./rows/Tracing.ts"
 import { rows as wire } from "./rows/Wire.ts"
 
-const rows: ReadonlyArray<Row.Row> = [...codec, ...step, ...shell, ...memory, ...wire, ...idle, ...simulate]
+const rows: ReadonlyArray<Row.Row> = [
+  ...codec,
+  ...step,
+  ...shell,
+  ...memory,
+  ...wire,
+  ...idle,
+  ...relay,
+  ...simulate,
+  ...tracing
+]
 
 /** Marks the line of a measuring Node's output that holds its figures. */
 const mark = "figures: "

@@ -129,7 +129,10 @@ class Desk {
         options: { noDelay: true, ...this.options.options }
       })
       this.listener = listener
-      process.nextTick(() => this.server.emit("listening"))
+      // A server that is closed by then would start what nobody ends any more: node:http looks for silent connections from here on.
+      process.nextTick(() => {
+        if (this.listener === listener) this.server.emit("listening")
+      })
       while (true) yield* this.accept(listener)
     }))
   }

@@ -39,7 +39,8 @@ const events: { readonly [K in ConnectionEvent]: readonly [name: string, detail:
   spurious: ["spurious-recovery", "netstack.tcp.in_flight"],
   windowClosed: ["window-closed", "netstack.tcp.unsent"],
   windowOpened: ["window-opened", "netstack.tcp.unsent"],
-  urgent: ["urgent", "netstack.tcp.urgent"]
+  urgent: ["urgent", "netstack.tcp.urgent"],
+  unreachable: ["unreachable", "netstack.icmp.code"]
 }
 
 export interface Options {

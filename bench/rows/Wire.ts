@@ -6,7 +6,7 @@ import type { Figure, Row, Settings } from "../Row.ts"
 import * as Wires from "../Wires.ts"
 
 /** What is made of a client's report. */
-interface Reading {
+export interface Reading {
   readonly name: string
   readonly unit: string
   readonly of: (report: Wires.Report) => number
@@ -22,7 +22,7 @@ const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
 const warmUp: { readonly [K in Wires.Command]: number } = { send: 0.1, receive: 0.1, latency: 2, connects: 4 }
 
 /** Measures on each wire in turns, `runs` times; each turn has wires of its own, so that none inherits what another left. */
-const inTurns = (
+export const inTurns = (
   settings: Settings,
   wires: ReadonlyArray<ReturnType<typeof Wires.veth>>,
   command: Wires.Command,

@@ -16,10 +16,15 @@ export interface Config {
   readonly answerEcho: boolean
   /** How long fragments wait for the rest (RFC 1122 §3.3.2: 60 to 120 s; RFC 8200 §4.5: 60 s). */
   readonly reassemblyTimeout: Time.Span
-  /** Probe IPv4 addresses before use (RFC 5227 §2.1); off makes an address usable at once. */
+  /**
+   * Probe IPv4 addresses before use (RFC 5227 §2.1), and IPv6 addresses even on links that are closed; off makes an IPv4 address usable at once. IPv6 addresses
+   * are probed on all other links in any case (RFC 4862 §5.4).
+   */
   readonly addressProbing: boolean
   /** Tell and count what only tracing and metrics want (`core/tcp/Progress.ts`); off costs a comparison. */
   readonly telemetry: boolean
+  /** Use IPv6 addresses that are made by chance or hash while they are still being probed (RFC 4429); off waits for the end of that. */
+  readonly optimisticDetection: boolean
   /** Added to an instant it gives microseconds since 1970, for what speaks of wall time. */
   readonly wallOffset: number
 }
@@ -32,6 +37,7 @@ export const defaults: Config = {
   answerEcho: true,
   reassemblyTimeout: Time.seconds(60),
   addressProbing: false,
+  optimisticDetection: false,
   telemetry: false,
   wallOffset: 0
 }

@@ -50,6 +50,11 @@ export interface Interface {
   readonly segmentation: ReadonlySet<GsoKind>
   readonly maxSegmentBytes: number
   readonly up: boolean
+  /**
+   * Everybody on the link is known not to have others' addresses, as on a wire in memory: IPv6 addresses that a program gives are used without asking
+   * (RFC 4862 §5.1: a DupAddrDetectTransmits of zero).
+   */
+  readonly isClosed?: boolean
   readonly addresses: ReadonlyArray<InterfaceAddress>
   /** Whether packets for others that come in here are forwarded; absent for what the stack does (`Config.forwarding`). */
   readonly forwarding?: boolean

@@ -106,7 +106,8 @@ const give = (
   const id = ctx.nextId()
   const entry = { id, address, prefixLength: 64, state: isFirst, origin, preferredUntil, validUntil } as const
   // rfc: 4862 §5.4 MUST, whatever is done about addresses that a person gives
-  Addresses.assign(ctx, state.device, effects, self, entry, true)
+  const probing = ctx.config.optimisticDetection ? "optimistic" : "tentative"
+  Addresses.assign(ctx, state.device, effects, self, entry, probing)
   return true
 }
 

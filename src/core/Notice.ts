@@ -26,6 +26,8 @@ export type ConnectionEvent =
   | "windowOpened"
   /** Urgent data was announced; bytes up to its end (RFC 9293 §3.8.5). */
   | "urgent"
+  /** An ICMP error that ends nothing; its code (RFC 9293 §3.9.1.8). */
+  | "unreachable"
 
 /** What a connection came to, in bytes of payload and segments. */
 export interface ConnectionTotals {
@@ -49,6 +51,8 @@ export type Change =
   }
   /** Another host uses an address of ours (RFC 5227 §2.4, RFC 4862 §5.4). */
   | { readonly _tag: "AddressConflict"; readonly link: LinkId; readonly address: Address.Address; readonly mac: Mac }
+  /** The link sends back what it is given, as a probe for this address shows (RFC 7527 §4.2). */
+  | { readonly _tag: "LinkLooped"; readonly link: LinkId; readonly address: Address.Address }
   | {
     readonly _tag: "NeighborChanged"
     readonly link: LinkId

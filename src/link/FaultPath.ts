@@ -167,6 +167,12 @@ export class FaultPath {
     return this.settings.inert && this.loss.isNone && !this.partitioned && this.inOrder === 0
   }
 
+  /** Octets that wait for the line, that which is on it included. */
+  queued(now: Nanos): number {
+    const { nanosPerByte } = this.settings
+    return nanosPerByte === 0 ? 0 : Math.max(0, this.lineFree - now) / nanosPerByte
+  }
+
   /** Takes frames whose time has come out of the account. */
   arrived(late: ReadonlyArray<Late>): Array<Frame> {
     return late.map(({ frame, heldBack }) => {
@@ -280,7 +286,7 @@ export class FaultPath {
   private leavesLine(frame: Frame, now: Nanos, nanosPerByte: number): Nanos | undefined {
     if (nanosPerByte === 0) return now
     const size = frame.end - frame.start
-    const waiting = Math.max(0, this.lineFree - now) / nanosPerByte
+    const waiting = this.queued(now)
     if (waiting > 0 && waiting + size > this.settings.queueBytes) return undefined
     this.lineFree = Math.max(now, this.lineFree) + size * nanosPerByte
     return this.lineFree

@@ -66,6 +66,11 @@ export interface Link {
   /** Largest IP packet in bytes. */
   readonly mtu: number
   readonly capabilities: Capabilities
+  /**
+   * Everybody on it is known, as on a wire in memory: IPv6 addresses that a program gives are used without asking whether somebody else has them
+   * (RFC 4862 §5.1: a DupAddrDetectTransmits of zero). False if absent.
+   */
+  readonly isClosed?: boolean
   /** Bytes that the stack leaves free before every frame it sends. */
   readonly headroom: number
   /** Starts delivering to `sink`. One opener at a time. */

@@ -179,6 +179,7 @@ export const pair = (options: Options = {}): readonly [Link, Link] => {
       medium: wire.medium,
       mtu: wire.mtu,
       capabilities: wire.capabilities,
+      isClosed: true,
       headroom: 0,
       open: (sink) => Effect.as(attach(wire, inbound, sink, name), makePort(wire, outbound))
     }

@@ -35,10 +35,15 @@ const waysOf = ({ routes }: DhcpGrant.Grant): Network.Lease["routes"] =>
   }))
 
 /** Those on the link first, since the routers of others may be behind them. */
-export const routesOf = (grant: DhcpGrant.Grant, link: Network.LinkId): ReadonlyArray<Network.RouteInput> =>
-  waysOf(grant)
-    .toSorted((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
-    .map((way) => ({ ...way, link, origin: "dhcp" }))
+export const routesOf = (grant: DhcpGrant.Grant, link: Network.LinkId): ReadonlyArray<Network.RouteInput> => {
+  const routes: Array<Network.RouteInput> = []
+  for (const way of waysOf(grant)) {
+    const route = { ...way, link, origin: "dhcp" } as const
+    if (way.gateway === undefined) routes.unshift(route)
+    else routes.push(route)
+  }
+  return routes
+}
 
 const present = <K extends string, A>(key: K, value: A | undefined): { readonly [P in K]?: A } =>
   (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: A }

@@ -21,11 +21,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as CoreReason from "../core/Reason.ts"
 import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
-import type { Lease } from "../workers/Lease.ts"
 import * as Readings from "../workers/Readings.ts"
 import type * as Stack from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
@@ -238,7 +236,8 @@ export const setMtu = (link: LinkId, mtu: number): Effect.Effect<number, Network
       return yield* because("setMtu")(Effect.fail(new Failure.InvalidArgument({ detail: `an MTU of ${mtu}` })))
     }
     const possible = Math.min(mtu, own.mtu)
-    yield* during("setMtu")(stack.ask({ _tag: "LinkChanged", link, mtu: possible }))
+    const changed: Effect.Effect<unknown, CoreReason.Reason> = stack.ask({ _tag: "LinkChanged", link, mtu: possible })
+    yield* during("setMtu")(changed)
     return possible
   })
 
@@ -302,43 +301,7 @@ export const setForwarding = (link: LinkId, isOn: boolean): Effect.Effect<void, 
     yield* during("setForwarding")(stack.ask({ _tag: "SetForwarding", link, isOn }))
   })
 
-export { Lease } from "../workers/Lease.ts"
-
-/** What DHCP servers have granted to the interfaces. */
-export const leases: Effect.Effect<ReadonlyArray<Lease>, never, Netstack> = Effect.flatMap(
-  Netstack,
-  (stack) => Effect.map(SubscriptionRef.get(stack.leases), (all) => [...all.values()])
-)
-
-/** The leases now, and all of them again whenever one changes. */
-export const leaseChanges: Stream.Stream<ReadonlyArray<Lease>, never, Netstack> = Stream.unwrap(
-  Effect.map(Netstack, (stack) => Stream.map(SubscriptionRef.changes(stack.leases), (all) => [...all.values()]))
-)
-
-/** Notes, or forgets, what an interface was granted, for who asks the network. It configures nothing. */
-export const setLease = (link: LinkId, lease: Lease | undefined): Effect.Effect<void, never, Netstack> =>
-  Effect.flatMap(Netstack, (stack) =>
-    SubscriptionRef.update(stack.leases, (all) => {
-      const others = Array.from(all).filter(([other]) => other !== link)
-      return new Map(lease === undefined ? others : [...others, [link, lease]])
-    }))
-
-export interface Resolvers {
-  readonly nameServers: ReadonlyArray<NetAddress.IpAddress>
-  /** To try behind names, without the dot at the end. */
-  readonly searchDomains: ReadonlyArray<string>
-}
-
-/** The name servers that the network has told of, by DHCP and by IPv6 routers, in the order in which to ask them. */
-export const resolvers: Effect.Effect<Resolvers, never, Netstack> = Effect.gen(function*() {
-  const stack = yield* Netstack
-  const granted = yield* leases
-  const { domains, servers } = yield* stack.read(Readings.advertisedResolvers)
-  return {
-    nameServers: [...granted.flatMap(({ nameServers }) => nameServers), ...servers.map(Edge.ipOf)],
-    searchDomains: Array.from(new Set([...granted.flatMap(({ searchDomains }) => searchDomains), ...domains]))
-  }
-})
+export { Lease, leaseChanges, leases, type Resolvers, resolvers, setLease } from "./NetworkLeases.ts"
 
 const neighborOf = ({ address, isRouter, link, mac, parked, state }: CoreNeighbor): Neighbor => ({
   link,

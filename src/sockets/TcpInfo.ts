@@ -5,6 +5,7 @@ import type * as Duration from "effect/Duration"
 import type * as NetAddress from "effect/net/NetAddress"
 import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
+import * as Failure from "./Failure.ts"
 
 type Info = AnswerOf<Extract<Request, { readonly _tag: "TcpGetInfo" }>>
 
@@ -20,7 +21,7 @@ type Spans =
   | "sinceHeard"
 
 /** Sizes are in bytes, totals count payload; see `core/tcp/Info.ts` for each field. */
-export interface TcpInfo extends Omit<Info, Ends | Spans> {
+export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
   readonly local: NetAddress.InetAddress
   readonly remote: NetAddress.InetAddress
   /** How long an acknowledgement may take before data is sent again (RFC 6298). */
@@ -32,13 +33,16 @@ export interface TcpInfo extends Omit<Info, Ends | Spans> {
   readonly sinceSent: Duration.Duration
   readonly sinceText: Duration.Duration
   readonly sinceHeard: Duration.Duration
+  /** What a router says of the way to the peer, though it ends nothing (RFC 9293 §3.9.1.8); or why the connection has ended. */
+  readonly lastError: Failure.Any | undefined
 }
 
 export const of = (info: Info): TcpInfo => {
-  const { local, localPort, remote, remotePort, ...rest } = info
+  const { lastError, local, localPort, remote, remotePort, ...rest } = info
   const { ackDelay, minimumRtt, rto, rttVariation, sinceHeard, sinceSent, sinceText, smoothedRtt } = info
   return {
     ...rest,
+    lastError: lastError === undefined ? undefined : Failure.of(lastError),
     local: Edge.inetOf(local, localPort),
     remote: Edge.inetOf(remote, remotePort),
     rto: Edge.durationOf(rto),

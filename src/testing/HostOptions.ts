@@ -24,6 +24,8 @@ export interface InterfaceOptions {
   readonly checksumOffload?: boolean
   readonly segmentation?: Interface["segmentation"]
   readonly maxSegmentBytes?: number
+  /** Nobody on the link has others' addresses, so IPv6 ones are used at once; true if absent. */
+  readonly isClosed?: boolean
 }
 
 /** What a host is made of. */
@@ -65,6 +67,7 @@ export const interfaceOf = (seed: number, id: LinkId, given: InterfaceOptions): 
     segmentation: given.segmentation ?? new Set(),
     maxSegmentBytes: given.maxSegmentBytes ?? mtu,
     up: true,
+    isClosed: given.isClosed ?? true,
     addresses: []
   }
 }

@@ -98,6 +98,11 @@ export class Lane {
     return { ...this.path.statistics, pending: this.late }
   }
 
+  /** Octets that wait for the line now. */
+  get queued(): number {
+    return this.path.queued(this.timeline.now())
+  }
+
   /** Sends a frame, which the sender does not touch any more. */
   send(sent: Frame.Frame): void {
     this.note("sent", sent)
@@ -138,6 +143,6 @@ export class Lane {
   }
 
   private note(happening: "sent" | "arrived" | "lost", { bytes, end, start }: Frame.Frame): void {
-    if (this.trace.detail !== "none") this.trace.add(happening, this.way, this.timeline.now(), bytes, start, end)
+    if (!this.trace.isIdle) this.trace.add(happening, this.way, this.timeline.now(), bytes, start, end)
   }
 }

@@ -21,6 +21,9 @@ import { type HostDescription, TopologyError } from "./Topology.ts"
 /** Hears what hosts tell of themselves. */
 export type Listener = (host: string, news: Change | Drop, at: Time.Span) => void
 
+/** Looks at a host when it has come to rest. It must not ask anything of it. */
+export type Watcher = (host: string, core: Host.Host, at: Time.Span) => void
+
 const nanosPerMicro = 1000
 
 /** What a description says in text, or what is wrong with it. */
@@ -91,6 +94,7 @@ export class Node {
   /** By link id minus one. */
   readonly lanes: Array<Lane> = []
   readonly processes: Array<Program.Process<unknown>> = []
+  readonly watchers: Array<Watcher> = []
   private readonly timeline: Timeline
   private readonly listeners: ReadonlyArray<Listener>
   private readonly epoch: number
@@ -152,13 +156,18 @@ export class Node {
       for (const frame of host.takeOutgoing(i + 1)) lanes[i]!.send(frame)
     }
     this.tell()
+    for (const watcher of this.watchers) watcher(this.name, host, this.elapsed)
     this.setAlarm()
+  }
+
+  private get elapsed(): Time.Span {
+    return Time.micros(this.timeline.now() / nanosPerMicro)
   }
 
   private tell(): void {
     const news = [...this.host.notices(), ...this.host.drops()]
     if (news.length === 0 || this.listeners.length === 0) return
-    const at = Time.micros(this.timeline.now() / nanosPerMicro)
+    const at = this.elapsed
     for (const each of news) for (const listener of this.listeners) listener(this.name, each, at)
   }
 }

@@ -15,11 +15,12 @@ import * as Result from "effect/Result"
 import * as Time from "../core/Time.ts"
 import type { Statistics } from "../link/Faults.ts"
 import * as Random from "../link/Random.ts"
+import * as Frame from "../wire/Frame.ts"
 import { Bridge } from "./Bridge.ts"
 import { Heap } from "./Heap.ts"
 import type * as Host from "./Host.ts"
 import { type Interceptor, Lane, type Receiver, type Timeline } from "./Lane.ts"
-import { hostOf, type Listener, Node } from "./Node.ts"
+import { hostOf, type Listener, Node, type Watcher } from "./Node.ts"
 import * as Plan from "./Plan.ts"
 import * as Program from "./Program.ts"
 import { settingsOf } from "./settingsOf.ts"
@@ -57,6 +58,8 @@ export interface SimulatedLink {
   /** Has every frame of one direction looked at before the faults; `undefined` ends it. */
   readonly intercept: (direction: Direction, interceptor: Interceptor | undefined) => void
   readonly statistics: (direction: Direction) => Statistics
+  /** Octets that wait for the line of a direction; none where there is no rate. */
+  readonly queued: (direction: Direction) => number
 }
 
 interface Event {
@@ -92,7 +95,8 @@ const linkOf = (lanes: Lanes): SimulatedLink => {
     intercept: (direction, interceptor) => {
       lanes[direction].interceptor = interceptor
     },
-    statistics: (direction) => lanes[direction].statistics
+    statistics: (direction) => lanes[direction].statistics,
+    queued: (direction) => lanes[direction].queued
   }
 }
 
@@ -235,6 +239,18 @@ export class Simulation {
   /** Hears all notices and drops of all hosts from now on. */
   listen(listener: Listener): void {
     this.listeners.push(listener)
+  }
+
+  /** Looks at every host whenever something has happened to it, from now on. */
+  watch(watcher: Watcher): void {
+    for (const node of this.nodes.values()) node.watchers.push(watcher)
+  }
+
+  /** Has a host's interface send a frame that the host knows nothing of. The first interface if absent. */
+  inject(host: string, frame: Uint8Array, link = 1): void {
+    const lane = this.node(host).lanes[link - 1]
+    if (lane === undefined) throw new TopologyError({ where: host, detail: `it has no interface ${link}` })
+    lane.send(Frame.plain(frame))
   }
 
   /** Lets time pass, with everything that happens in it. */

@@ -278,7 +278,7 @@ const makeHost = (
       mac: description.mac ?? Mac.format(mac)
     }))
   }).pipe(
-    Effect.provideService(Links, { links }),
+    Effect.provideService(Links, { links: links.map((link) => ({ ...link, isClosed: true })) }),
     Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(recorder.seed, host.name)))
   )
 

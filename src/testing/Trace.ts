@@ -37,8 +37,19 @@ const rotate = (word: number, by: number): number => (word << by) | (word >>> (3
 
 const hexadecimal = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
 
+/** Sees everything that the trace covers, whatever it remembers. The bytes are borrowed. */
+export type Watcher = (
+  happening: Happening,
+  way: Way,
+  nanos: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+) => void
+
 export class Trace {
   readonly detail: Detail
+  private readonly watchers: Array<Watcher> = []
   /** Oldest first; empty unless the detail is `frames`. */
   readonly entries: Array<Entry> = []
   /** How many entries there were, kept or not. */
@@ -55,8 +66,19 @@ export class Trace {
     return hexadecimal(this.high) + hexadecimal(this.low)
   }
 
+  /** From now on. */
+  watch(watcher: Watcher): void {
+    this.watchers.push(watcher)
+  }
+
+  /** Nobody wants to hear of anything. */
+  get isIdle(): boolean {
+    return this.detail === "none" && this.watchers.length === 0
+  }
+
   /** `nanos` is the exact time from the start. The bytes are borrowed. */
   add(happening: Happening, way: Way, nanos: number, bytes: Uint8Array, start: number, end: number): void {
+    for (const watcher of this.watchers) watcher(happening, way, nanos, bytes, start, end)
     if (this.detail === "none") return
     this.count++
     this.mix(nanos | 0)

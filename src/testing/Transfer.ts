@@ -22,6 +22,8 @@ export interface Options {
   readonly port?: number
   /** Knobs of both ends. */
   readonly options?: Tcp.Options
+  /** The receiver does not read for so long when it has read so many bytes. */
+  readonly pause?: { readonly after: number; readonly length: Time.Span }
   /** Which of the receiver's addresses; its first one if absent. */
   readonly address?: Address
 }
@@ -57,12 +59,13 @@ const defaultPort = 5001
 /** Largest piece that one read takes. */
 const readBytes = 1 << 20
 
-interface Sent {
+export interface Sent {
   readonly startedAt: Time.Span
   readonly info: Info
 }
 
-const send = (
+/** Connects, sends, waits until all is acknowledged and closes. */
+export const send = (
   simulation: Simulation,
   { bytes, options = {}, port = defaultPort }: Options,
   remote: Address
@@ -90,14 +93,18 @@ const send = (
     return { startedAt, info }
   }
 
-interface Received {
+export interface Received {
   readonly endedAt: Time.Span
   readonly length: number
   readonly isIntact: boolean
 }
 
-const receive = (simulation: Simulation, { options = {}, port = defaultPort }: Options): Body<Received> =>
-  function*({ ask }) {
+/** Accepts one connection, reads it to its end and closes. */
+export const receive = (
+  simulation: Simulation,
+  { options = {}, pause, port = defaultPort }: Omit<Options, "bytes">
+): Body<Received> =>
+  function*({ ask, sleep }) {
     const { listener } = yield* ask({
       _tag: "TcpListen",
       local: undefined,
@@ -110,7 +117,12 @@ const receive = (simulation: Simulation, { options = {}, port = defaultPort }: O
     const { connection } = yield* ask({ _tag: "TcpAccept", listener, block: true })
     let length = 0
     let isIntact = true
+    let hasPaused = pause === undefined
     for (;;) {
+      if (!hasPaused && length >= pause!.after) {
+        hasPaused = true
+        yield* sleep(pause!.length)
+      }
       const { end, pieces } = yield* ask({ _tag: "TcpRead", connection, max: readBytes, block: true })
       if (end) break
       for (const piece of pieces) {
@@ -124,7 +136,8 @@ const receive = (simulation: Simulation, { options = {}, port = defaultPort }: O
     return { endedAt, length, isIntact }
   }
 
-const firstAddress = (host: Host): Address => {
+/** The first address of a host beside that of loopback. */
+export const firstAddress = (host: Host): Address => {
   for (const { addresses, id } of host.state.device.interfaces.values()) {
     if (id !== loopback && addresses.length > 0) return addresses[0]!.address
   }

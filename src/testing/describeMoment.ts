@@ -37,7 +37,8 @@ const outputOf = (output: Output): ReadonlyArray<string> => {
       return [`notice: ${StateDifference.textOf(output.change)}`]
     case "Drop":
       return [`dropped: ${output.reason}${output.detail === undefined ? "" : `, ${output.detail}`}`]
-    default:
+    case "Transmit":
+    case "SetTimer":
       return []
   }
 }

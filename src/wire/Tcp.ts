@@ -87,6 +87,7 @@ export const parse = (bytes: Uint8Array, start: number, end: number): Header | M
     sequence: Word.read32(bytes, start + 4),
     acknowledgment: Word.read32(bytes, start + 8),
     flags: control & 0x1ff,
+    // rfc: 9293 §3.1 MUST-1: without a sign.
     window: Word.read16(bytes, start + 14),
     checksum: Word.read16(bytes, start + checksumOffset),
     urgentPointer: Word.read16(bytes, start + 18),

@@ -206,7 +206,7 @@ const read = (into: Building, bytes: Uint8Array, start: number, length: number):
   }
 }
 
-/** Reads the options of a header. A length that can't be spoils the segment (rfc: 9293 §3.1 MUST-7). */
+/** Reads the options of a header, of any segment and at any octet. A length that can't be spoils the segment (rfc: 9293 §3.1 MUST-4 MUST-5 MUST-7 MUST-64). */
 export const parse = (bytes: Uint8Array, start: number, end: number): Options | Malformed.Malformed => {
   if (start === end) return none
   if (end - start === timestampsLength && Word.read32(bytes, start) === alignedTimestamps) {
@@ -234,7 +234,7 @@ interface Writer {
   readonly write: (options: Options, bytes: Uint8Array, at: number, length: number) => void
 }
 
-/** Fills with NOPs; ranges of one or two octets, for which `fill` is slow. */
+/** Fills with NOPs, so that no header needs padding behind its options (rfc: 9293 §3.1 MUST-69); ranges of one or two octets, for which `fill` is slow. */
 const pad = (bytes: Uint8Array, from: number, to: number): void => {
   for (let at = from; at < to; at++) bytes[at] = Kind.noOperation
 }

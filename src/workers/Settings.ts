@@ -26,8 +26,10 @@ export interface Settings {
   readonly answerEcho?: boolean
   /** How long fragments wait for the rest; 60 seconds if absent (RFC 1122 §3.3.2). */
   readonly reassemblyTimeout?: Duration.Input
-  /** Probes IPv4 addresses before they are used (RFC 5227 §2.1); off if absent. */
+  /** Probes IPv4 addresses before they are used (RFC 5227 §2.1), and IPv6 ones even on wires in memory; off if absent. */
   readonly addressProbing?: boolean
+  /** Uses IPv6 addresses that the stack makes for itself while they are still being probed (RFC 4429); off if absent. */
+  readonly optimisticDetection?: boolean
 }
 
 /** The core's form of the settings. */
@@ -43,6 +45,7 @@ export const configOf = (settings: Settings): Config.Config => {
       ? defaults.reassemblyTimeout
       : Edge.spanOf(settings.reassemblyTimeout),
     addressProbing: settings.addressProbing ?? defaults.addressProbing,
+    optimisticDetection: settings.optimisticDetection ?? defaults.optimisticDetection,
     telemetry: defaults.telemetry,
     wallOffset: defaults.wallOffset
   }

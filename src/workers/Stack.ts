@@ -250,6 +250,7 @@ const interfaceOf = (id: LinkId, link: Link, generate: Generator): Interface => 
   segmentation: link.capabilities.segmentation,
   maxSegmentBytes: link.capabilities.maxSegmentBytes,
   up: true,
+  isClosed: link.isClosed === true,
   addresses: []
 })
 

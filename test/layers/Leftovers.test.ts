@@ -4,11 +4,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
-import * as SocketServer from "effect/socket/SocketServer"
+import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as NetstackDatagramSocket from "../../layers/NetstackDatagramSocket.ts"
@@ -27,6 +26,7 @@ import * as Network from "../../src/sockets/Network.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
 import * as Raw from "../../src/sockets/Raw.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
+import type { TcpConnection } from "../../src/sockets/TcpConnection.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as DhcpScript from "../services/DhcpScript.ts"
 import * as DnsZone from "../services/DnsZone.ts"
@@ -38,7 +38,7 @@ import * as Leftovers from "./Leftovers.ts"
 const port = 80
 const server = `${addressTwo}:${port}`
 
-const echo = (connection: Tcp.TcpConnection) => Stream.run(connection.stream, connection.sink)
+const echo = (connection: TcpConnection) => Stream.run(connection.stream, connection.sink)
 
 /** Both directions carry some data, and both ends close. */
 const tcp: Leftovers.Cycle["run"] = ({ one, two }) =>
@@ -66,7 +66,7 @@ const datagrams: Leftovers.Cycle["run"] = ({ one, two }) =>
 const sockets: Leftovers.Cycle["run"] = ({ one, two }) =>
   Effect.gen(function*() {
     const serving = yield* on(two)(NetstackSocketServer.make({ port }))
-    const handler: Parameters<typeof serving.run>[0] = (socket) =>
+    const handler = (socket: Socket.Socket) =>
       Effect.scoped(Effect.gen(function*() {
         const { pull } = yield* socket.reader
         const { write } = yield* socket.writer
@@ -161,7 +161,7 @@ const layers: Readonly<Record<string, Leftovers.Cycle>> = {
 }
 
 /** Bytes by which the heap may seem to grow over half of the cycles, since what is compiled meanwhile takes its place too. */
-const noise = 2_000_000
+const noise = 1_000_000
 
 describe("nothing is left", () => {
   for (const [name, cycle] of Object.entries(layers)) {

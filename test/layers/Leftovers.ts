@@ -2,7 +2,6 @@
  * What is alive in two stacks and around them, in numbers that are equal before and after whatever leaves nothing: rows of every
  * table of the core, bytes of every account, workers, alarms, waiting requests, watchers and fibers.
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
@@ -19,11 +18,11 @@ import { type Hosts, pair } from "../workers/Hosts.ts"
 class Fibers implements Metric.FiberRuntimeMetricsService {
   alive = 0
 
-  readonly recordFiberStart = (_: Context.Context<never>): void => {
+  readonly recordFiberStart = (): void => {
     this.alive++
   }
 
-  readonly recordFiberEnd = (_: Context.Context<never>): void => {
+  readonly recordFiberEnd = (): void => {
     this.alive--
   }
 }
@@ -114,7 +113,7 @@ const repeat = ({ run }: Cycle, hosts: Hosts, times: number, draw: () => number)
       const exit = yield* Fiber.await(fiber)
       if (exit._tag === "Success") ended.done++
       else if (i % 2 === 1) ended.interrupted++
-      else return yield* exit
+      else return yield* Effect.failCause(exit.cause)
     }
     return ended
   })

@@ -29,6 +29,20 @@ const defendInterval = Time.seconds(10)
 
 const settled: Phase = Object.freeze({ _tag: "Settled" })
 
+/** What is asked before an address is used: nothing, or whether anybody has it, while it waits or while it is used with care already. */
+export type Probing = "none" | "tentative" | "optimistic"
+
+/**
+ * rfc: 4862 §5.4 MUST: IPv6 addresses are probed, however they came; where a link is closed nobody can have them. Optimism is for addresses that hardly anybody
+ * else has, not for those that people type (RFC 4429 §3.1).
+ */
+export const probingOf = (ctx: Context, self: Interface, { address, origin }: InterfaceAddress): Probing => {
+  if (Address.isV4(address)) return ctx.config.addressProbing ? "tentative" : "none"
+  const isGenerated = origin === "slaac" || origin === "temporary" || origin === "linkLocal"
+  if (isGenerated && ctx.config.optimisticDetection) return "optimistic"
+  return self.isClosed === true && !ctx.config.addressProbing ? "none" : "tentative"
+}
+
 /** Puts a new entry on an interface and starts what it needs before use. */
 export const assign = (
   ctx: Context,
@@ -36,11 +50,11 @@ export const assign = (
   effects: Effects,
   self: Interface,
   entry: InterfaceAddress,
-  isProbed: boolean = ctx.config.addressProbing
+  probing: Probing = probingOf(ctx, self, entry)
 ): void => {
   const { address } = entry
-  const probing = isProbed && self.medium === "ethernet"
-  const added: InterfaceAddress = probing ? { ...entry, state: "tentative" } : entry
+  const isProbed = probing !== "none" && self.medium === "ethernet"
+  const added: InterfaceAddress = isProbed ? { ...entry, state: probing } : entry
   ctx.put(state.interfaces, self.id, { ...self, addresses: [...self.addresses, added] })
   own(ctx, state, self.id, address)
   const claim: Claim = {
@@ -54,9 +68,10 @@ export const assign = (
   }
   noticeState(ctx, self.id, added)
   effects.added(ctx, self, added)
-  if (!probing) return use(ctx, state, effects, claim, added)
+  if (!isProbed) return use(ctx, state, effects, claim, added)
   if (!Address.isV4(address)) {
-    settle(ctx, state, claim)
+    if (probing === "optimistic") use(ctx, state, effects, claim, added)
+    else settle(ctx, state, claim)
     return effects.detect(ctx, self, added, address)
   }
   // rfc: 5227 §2.1.1: hosts that start together wait unequally.
@@ -80,10 +95,14 @@ export const unassign = (ctx: Context, state: State, effects: Effects, link: Lin
 export const adopt = (ctx: Context, state: State, effects: Effects, id: number): void => {
   const claim = state.claims.get(id)
   const entry = claim === undefined ? undefined : entryOf(state, claim)
-  if (claim === undefined || entry === undefined || entry.state !== "tentative") return
+  if (claim === undefined || entry === undefined || isDetected(entry)) return
   const to = entry.preferredUntil > ctx.at ? "preferred" : "deprecated"
-  use(ctx, state, effects, claim, changeState(ctx, state, claim.link, entry, to))
+  const adopted = changeState(ctx, state, claim.link, entry, to)
+  if (entry.state === "optimistic") settle(ctx, state, claim)
+  else use(ctx, state, effects, claim, adopted)
 }
+
+const isDetected = ({ state }: InterfaceAddress): boolean => state !== "tentative" && state !== "optimistic"
 
 /** Somebody else has it. */
 export const refuse = (ctx: Context, state: State, effects: Effects, id: number): void => {

@@ -97,7 +97,8 @@ const add = (
     preferredUntil,
     validUntil
   }
-  Addresses.assign(ctx, state, effects, current, entry, request.probe ?? ctx.config.addressProbing)
+  const probing = request.probe === undefined ? undefined : request.probe ? "tentative" : "none"
+  Addresses.assign(ctx, state, effects, current, entry, probing)
   ctx.reply(ticket, undefined)
 }
 

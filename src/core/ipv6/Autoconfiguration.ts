@@ -182,7 +182,7 @@ const act = (ctx: Context, hooks: Hooks, link: LinkId, action: HostInterface.Act
 /** rfc: 4861 §6.3.7: the link-layer address is told only with an address to which it belongs */
 const solicit = (ctx: Context, self: Interface): void => {
   const source = NdpSend.sourceFor(self, WellKnown.allRouters)
-  const options = source === undefined ? NdpOptions.none : NdpOptions.make({ sourceLinkLayer: self.mac })
+  const options = source === undefined ? NdpOptions.none : NdpSend.sourceOptions(self, source)
   NdpSend.send(ctx, self, source ?? Address.unspecifiedV6, WellKnown.allRouters, {
     _tag: "RouterSolicitation",
     options

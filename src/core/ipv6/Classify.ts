@@ -80,5 +80,6 @@ export const sourceFault = (
   // rfc: 4291 §2.5.3 MUST
   if (Address.isLoopback(source)) return "IpMartianSource"
   const entry = find(self, source)
-  return entry !== undefined && isUsable(entry) ? "IpSourceIsOurs" : undefined
+  // Whoever has an address that is still being probed says so from it (RFC 4862 §5.4.4).
+  return entry !== undefined && isUsable(entry) && entry.state !== "optimistic" ? "IpSourceIsOurs" : undefined
 }

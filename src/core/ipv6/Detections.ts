@@ -115,8 +115,11 @@ const act = (
         ctx.remove(state.detections, id)
         hooks.refuse(ctx, detection)
         break
-      case "Join":
       case "NoticeLoop":
+        // rfc: 7527 §4.2 SHOULD
+        ctx.notice({ _tag: "LinkLooped", link: detection.link, address: detection.address })
+        break
+      case "Join":
         // The group is the address's own: `Classify.ts` lets its packets in from the start.
         break
     }

@@ -90,7 +90,8 @@ const onSolicitation = (
   const entry = find(self, target)
   if (entry === undefined) return ctx.drop("NdpNotForUs", self.id)
   const isFromUnspecified = Address.isUnspecified(source)
-  if (entry.state === "tentative") {
+  // rfc: 4429 §3.3: who probes for an optimistic address has as much right to it
+  if (entry.state === "tentative" || (entry.state === "optimistic" && isFromUnspecified)) {
     const nonce = options.nonce === undefined ? undefined : NdpSend.numberOf(options.nonce)
     return hooks.detect(ctx, entry.id, { _tag: "Solicited", isFromUnspecified, nonce })
   }
@@ -100,7 +101,8 @@ const onSolicitation = (
   if (!isFromUnspecified && options.sourceLinkLayer !== undefined) {
     hooks.hear(ctx, self, source, { _tag: "Heard", mac: options.sourceLinkLayer }, true)
   }
-  NdpSend.advertise(ctx, self, target, source)
+  // rfc: 4429 §3.3 MUST NOT: an optimistic one takes the place of nobody's
+  NdpSend.advertise(ctx, self, target, source, entry.state !== "optimistic")
 }
 
 const onAdvertisement = (
@@ -112,7 +114,9 @@ const onAdvertisement = (
   const { isRouter, options, override, solicited, target } = message
   const entry = find(self, target)
   if (entry !== undefined) {
-    if (entry.state === "tentative") return hooks.detect(ctx, entry.id, { _tag: "Advertised" })
+    if (entry.state === "tentative" || entry.state === "optimistic") {
+      return hooks.detect(ctx, entry.id, { _tag: "Advertised" })
+    }
     // rfc: 4862 §5.4.4: an address in use, at two places
     return hooks.conflict(ctx, self, target, options.targetLinkLayer ?? 0)
   }

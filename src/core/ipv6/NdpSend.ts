@@ -12,7 +12,7 @@ import * as Piece from "../../wire/Piece.ts"
 import * as AddressSelection from "../AddressSelection.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
-import { forwards, type Interface, isUsable } from "../Device.ts"
+import { find, forwards, type Interface, isUsable } from "../Device.ts"
 import { noPieces, type Packet } from "../Ip.ts"
 import * as WellKnown from "../WellKnown.ts"
 
@@ -100,9 +100,13 @@ export const solicit = (ctx: Context, self: Interface, target: Address.Ipv6, to:
   send(ctx, self, source, destination, {
     _tag: "NeighborSolicitation",
     target,
-    options: NdpOptions.make({ sourceLinkLayer: self.mac })
+    options: sourceOptions(self, source)
   })
 }
+
+/** What a question tells of who asks: the link-layer address, unless the address may turn out to be another's (rfc: 4429 §3.2 MUST NOT). */
+export const sourceOptions = (self: Interface, source: Address.Ipv6): NdpOptions.Options =>
+  find(self, source)?.state === "optimistic" ? NdpOptions.none : NdpOptions.make({ sourceLinkLayer: self.mac })
 
 /** A better first hop for a destination. */
 export interface BetterHop {
@@ -142,14 +146,20 @@ export const linkLocalOf = (self: Interface): Address.Ipv6 | undefined => {
 }
 
 /** rfc: 4861 §7.2.4; who asked from no address is told with everybody else. */
-export const advertise = (ctx: Context, self: Interface, target: Address.Ipv6, to: Address.Ipv6): void => {
+export const advertise = (
+  ctx: Context,
+  self: Interface,
+  target: Address.Ipv6,
+  to: Address.Ipv6,
+  override: boolean
+): void => {
   const solicited = !Address.isUnspecified(to)
   send(ctx, self, target, solicited ? to : WellKnown.allNodes, {
     _tag: "NeighborAdvertisement",
     // rfc: 4861 §7.2.4 MUST
     isRouter: forwards(ctx.config, self),
     solicited,
-    override: true,
+    override,
     target,
     options: NdpOptions.make({ targetLinkLayer: self.mac })
   })

@@ -38,6 +38,10 @@ const calmWith = (quick: number): AckPolicy =>
 
 export const make = (config: Config): AckPolicy => calmWith(config.quickAcks)
 
+/** From now on so many segments are acknowledged at once; what is delayed already stays so. */
+export const withQuick = (self: AckPolicy, quick: number): AckPolicy =>
+  self.quick === quick ? self : self === calm[self.quick] ? calmWith(quick) : { ...self, quick }
+
 /** An ACK must leave with this event. */
 export const now = (self: AckPolicy): AckPolicy => self.due === "now" ? self : { ...self, due: "now" }
 

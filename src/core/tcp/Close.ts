@@ -115,7 +115,7 @@ const letGo = (ctx: Context, state: State, self: Connection): void => {
   Lifecycle.end(ctx, state, { ...self, holder: "nobody" }, Reason.connectionAborted)
 }
 
-/** Text that has come and was not read, or can't be any more: the peer must not think that it was (RFC 2525 §2.17). */
+/** Text that has come and was not read, or can't be any more: the peer must not think that it was (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
 const hasUnread = (self: Connection): boolean => ReceiveBuffer.ready(self.buffer) > 0 && !self.rcv.discards
 
 /** Those who wait in a connection that its program closes. */
@@ -125,7 +125,7 @@ const dismiss = (ctx: Context, self: Connection): Connection => {
   return { ...self, parked: Parked.none }
 }
 
-/** CLOSE: the program lets go; the connection goes on by itself until both directions are closed. */
+/** CLOSE: the program lets go, and reads no more (rfc: 9293 §3.6.1 MAY-1); the connection goes on by itself until both directions are closed. */
 export const close = (ctx: Context, state: State, ticket: Ticket, connection: Connection): void => {
   const linger = connection.config.linger
   const self: Connection = { ...dismiss(ctx, connection), holder: "nobody" }

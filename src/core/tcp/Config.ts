@@ -88,7 +88,7 @@ export interface Config {
 
   // Acknowledging
 
-  /** How long an ACK may wait for company (RFC 9293 §3.8.6.3 MUST-40: under 500 ms). Default 40 ms. */
+  /** How long an ACK may wait for company (rfc: 9293 §3.8.6.3 MUST-40: under 500 ms). Default 40 ms. */
   readonly delayedAck: Time.Span
   /** Segments at the start of a connection, and after a gap or idle time, that are acknowledged at once. Default 16. */
   readonly quickAcks: number
@@ -124,7 +124,7 @@ export interface Config {
 
   // Watching
 
-  /** Probe silent peers (rfc: 9293 §3.8.4 MUST-25: off by default). */
+  /** Probe silent peers (rfc: 9293 §3.8.4 MAY-5 MUST-25: off by default). */
   readonly keepAlive: boolean
   /** Silence before the first probe (rfc: 9293 §3.8.4 MUST-27 MUST-28: at least 2 h by default). Default 2 h. */
   readonly keepAliveIdle: Time.Span
@@ -137,7 +137,7 @@ export interface Config {
 
   // Sending
 
-  /** Small segments leave at once (RFC 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
+  /** Small segments leave at once (rfc: 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
   readonly noDelay: boolean
   /** Only full segments leave, for up to 200 ms. Default off. */
   readonly cork: boolean

@@ -22,6 +22,13 @@ export const start = (config: Config, mss: number, at: Time.Instant): Control =>
   }
 }
 
+/**
+ * The control of a connection whose handshake took so many retransmissions. One may have been for nothing, as the first timeout is short; more mean that the
+ * path is full, which the initial window must not make worse (rfc: 6928 §2, 5681 §3.1 MUST).
+ */
+export const afterHandshake = (config: Config, mss: number, at: Time.Instant, retransmissions: number): Control =>
+  start(retransmissions > 1 ? { ...config, initialWindow: 1 } : config, mss, at)
+
 /** Another controller goes on from the window that this one has come to. */
 export const replaced = (self: Control, config: Config, mss: number, at: Time.Instant): Control => {
   const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic

@@ -41,6 +41,9 @@ export interface DeliveryRate {
   readonly rounds: number
   /** A stamp with so many bytes delivered begins the next round trip. */
   readonly nextRound: number
+  /** The last sample's rate, in bytes per second, and whether the program was the limit then. */
+  readonly latest: number | undefined
+  readonly isLatestAppLimited: boolean
 }
 
 /** What an ACK says about the path. */
@@ -66,7 +69,9 @@ export const make = (now: Time.Instant): DeliveryRate => ({
   firstSentAt: now,
   appLimitedUntil: 0,
   rounds: 0,
-  nextRound: 0
+  nextRound: 0,
+  latest: undefined,
+  isLatestAppLimited: false
 })
 
 /** Data is about to leave: the stamp of the transmission. `inFlight` is what is in flight without it. */
@@ -133,6 +138,7 @@ export const deliver = (
     Time.between(newest.deliveredAt, now)
   )
   const isReliable = interval > 0 && interval >= (minRtt ?? 0)
+  const rate = isReliable ? bytesPerSecond(delivered - newest.delivered, interval) : undefined
   return [{
     delivered,
     lost: self.lost,
@@ -140,9 +146,11 @@ export const deliver = (
     firstSentAt: newest.sentAt,
     appLimitedUntil,
     rounds,
-    nextRound: isRoundStart ? delivered : self.nextRound
+    nextRound: isRoundStart ? delivered : self.nextRound,
+    latest: rate ?? self.latest,
+    isLatestAppLimited: rate === undefined ? self.isLatestAppLimited : newest.isAppLimited
   }, {
-    rate: isReliable ? bytesPerSecond(delivered - newest.delivered, interval) : undefined,
+    rate,
     isAppLimited: newest.isAppLimited,
     isRoundStart,
     rounds,

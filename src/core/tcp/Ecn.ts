@@ -1,5 +1,5 @@
 /**
- * Explicit congestion notification: routers mark what they would otherwise drop, and the receiver tells the sender, classically (RFC 3168) or
+ * Explicit congestion notification (rfc: 9293 §3.8.2 SHLD-8): routers mark what they would otherwise drop, and the receiver tells the sender, classically (RFC 3168) or
  * accurately (RFC 9768, from knowledge: its text is not among our sources).
  *
  *     sender                     router            receiver

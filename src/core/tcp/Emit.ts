@@ -96,6 +96,10 @@ const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head
   return refused === undefined
 }
 
+/** A FIN has a number of its own (RFC 9293 §3.4): one that came ahead belongs to the range that it ends, or its segment would count as incomplete. */
+const withFin = ({ rcv }: Connection, end: Sequence.Sequence): Sequence.Sequence =>
+  rcv.hasFinAhead && rcv.finAhead === end ? Sequence.add(end, 1) : end
+
 /** The ranges to report (RFC 2018 §4, RFC 2883 §4): a duplicate first, then the ranges that changed last. */
 const sackBlocks = (self: Connection): ReadonlyArray<TcpOptions.SackBlock> => {
   const most = self.agreed.timestamps ? 3 : 4
@@ -106,7 +110,7 @@ const sackBlocks = (self: Connection): ReadonlyArray<TcpOptions.SackBlock> => {
     if (blocks.length >= most) break
     const range = RangeSet.containing(self.buffer.ahead, start)
     if (range !== undefined && !isListed(blocks, range.start, duplicate)) {
-      blocks.push({ left: range.start, right: range.end })
+      blocks.push({ left: range.start, right: withFin(self, range.end) })
     }
   }
   return blocks

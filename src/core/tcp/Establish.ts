@@ -38,7 +38,7 @@ const handedOut = (ctx: Context, state: State, self: Connection): Connection => 
   const answered = answerConnect(ctx, self)
   if (self.fastOpen === "accepted") {
     ctx.set(state.fastOpens, state.fastOpens.value - 1)
-    return { ...answered, fastOpen: "no" }
+    return { ...answered, fastOpen: "taken" }
   }
   return self.listener === 0 ? answered : Listener.enqueue(ctx, state, answered)
 }
@@ -49,7 +49,8 @@ const withEarlyText = (ctx: Context, self: Connection, una: Sequence.Sequence): 
   const queue = SendQueue.acknowledge(self.queue, Sequence.earlier(una, self.queue.end))
   if (queue.held < self.queue.held) ctx.discharge("tcpSend", self.queue.held - queue.held)
   const acked = Sequence.distance(Sequence.add(self.snd.iss, 1), una)
-  return { ...self, queue, board: Scoreboard.make(una), snd: { ...self.snd, nxt: una, acked: self.snd.acked + acked } }
+  const snd = { ...self.snd, nxt: una, acked: self.snd.acked + acked }
+  return { ...self, fastOpen: acked > 0 ? "taken" : "no", queue, board: Scoreboard.make(una), snd }
 }
 
 /** Our SYN is acknowledged up to `una` (RFC 9293 §3.10.7.3, §3.10.7.4 fifth check). A close that came before is carried out now. */

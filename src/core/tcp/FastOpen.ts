@@ -25,8 +25,11 @@ import type { Connection, Tuple } from "./Connection.ts"
 import type * as Segment from "./Segment.ts"
 import type { State } from "./State.ts"
 
-/** What a connection does with it: ask for a cookie, wait for the first write, have text in its SYN, have taken text with the peer's. */
-export type Phase = "no" | "asks" | "waits" | "sent" | "accepted"
+/**
+ * What a connection does with it: ask for a cookie, wait for the first write, have text in its SYN, have taken text with the peer's; and when it is established, that a
+ * SYN's text was taken.
+ */
+export type Phase = "no" | "asks" | "waits" | "sent" | "accepted" | "taken"
 
 /** What a client knows of a server: its cookie, or that it does not want any for now. */
 export interface Memory {

@@ -124,7 +124,9 @@ const byCount = (ctx: Context, self: Connection, update: Scoreboard.Update): Con
 const deliveredBy = (self: Connection, update: Scoreboard.Update, duplicates: number): number => {
   if (self.agreed.sack) return update.delivered
   const { mss } = self.snd
-  return update.acked === 0 ? mss : Math.max(0, update.acked - duplicates * mss)
+  if (update.acked === 0) return mss
+  // What fills the hole was delivered in any case; the rest may be what the duplicates stood for.
+  return Math.max(Math.min(mss, update.acked), update.acked - duplicates * mss)
 }
 
 /** What the ACK lets out in fast recovery (RFC 6937 §3). */
@@ -213,6 +215,15 @@ const answered = (ctx: Context, self: Connection, segment: Segment.Segment): Tim
   return Timestamps.sentUntil(self.stamps, echo, ctx.at) ?? Time.never
 }
 
+/** RFC 2018 says nothing of a FIN: some receivers count it in their blocks, some do not. Where text came, the FIN of its segment came too. */
+const withFin = (self: Connection, blocks: ReadonlyArray<SackBlock>): ReadonlyArray<SackBlock> => {
+  const { board, queue, snd } = self
+  if (!snd.fin || snd.nxt === queue.end || !blocks.some(({ right }) => right === queue.end)) return blocks
+  const last = Scoreboard.lastSegment(board)
+  if (last === undefined || !Sequence.before(last.start, queue.end)) return blocks
+  return blocks.map(({ left, right }) => ({ left, right: right === queue.end ? snd.nxt : right }))
+}
+
 /** An acceptable ACK that covers up to `una`; SND.UNA and the queue are moved already. */
 export const onAck = (
   ctx: Context,
@@ -223,7 +234,7 @@ export const onAck = (
   isMarked: boolean
 ): Connection => {
   const before = Recovery.pipe(connection)
-  const blocks = connection.agreed.sack ? segment.options.sackBlocks : noBlocks
+  const blocks = connection.agreed.sack ? withFin(connection, segment.options.sackBlocks) : noBlocks
   const isCalm = connection.board.tree === undefined && blocks.length === 0
   const update = isCalm
     ? Scoreboard.update(connection.board, una)

@@ -45,6 +45,13 @@ const reasonOf = (error: IcmpError): Reason.Reason | undefined => {
 const isHard = (error: IcmpError): boolean =>
   error.kind === "protocol" || error.kind === "port" || error.kind === "prohibited"
 
+/** A soft error is only remembered, and told to who wants to know: it says why, should the connection time out. */
+// rfc: 9293 §3.9.2.2 MUST-56 SHLD-25, §3.9.1.8 MUST-47
+const remember = (ctx: Context, state: State, self: Connection, error: IcmpError, reason: Reason.Reason): void => {
+  ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "unreachable", detail: error.code })
+  ctx.put(state.entries, self.id, { ...self, error: reason })
+}
+
 /**
  * A connect hears of hard errors at once, of soft ones when it gives up (RFC 5461 §4.1). That the next hop does not answer is our own
  * finding and nobody's hearsay: it ends a connect as well.
@@ -58,7 +65,7 @@ const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpE
   if (isFinal && self.state === "SYN-SENT") {
     return Lifecycle.end(ctx, state, self, final)
   }
-  ctx.put(state.entries, self.id, { ...self, error: reason })
+  remember(ctx, state, self, error, reason)
 }
 
 /** For a half-open connection only the sequence number counts; it dies by its timer, not by hearsay. */
@@ -84,6 +91,5 @@ export const arrives = (ctx: Context, state: State, error: IcmpError): void => {
   }
   if (Connections.isOpening(self.state)) return whileOpening(ctx, state, self, error)
   const reason = reasonOf(error)
-  // A soft error is only remembered: it tells why, should the connection time out.
-  if (reason !== undefined) ctx.put(state.entries, self.id, { ...self, error: reason })
+  if (reason !== undefined) remember(ctx, state, self, error, reason)
 }

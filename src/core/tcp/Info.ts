@@ -4,11 +4,14 @@
 import type * as Address from "../../wire/Address.ts"
 import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
+import type { Reason } from "../Reason.ts"
 import type { Span } from "../Time.ts"
 import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
+import * as Ecn from "./Ecn.ts"
+import type { Use as EcnUse } from "./Ecn.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Options from "./Options.ts"
 import * as Pace from "./Pace.ts"
@@ -44,6 +47,9 @@ export interface Info {
   readonly sack: boolean
   readonly windowScaling: boolean
   readonly ecn: boolean
+  readonly ecnUse: EcnUse
+  /** The peer has taken text with our SYN, or we with its (RFC 7413). */
+  readonly hadTextInSyn: boolean
   /** Shift of the windows we receive and of those we send. */
   readonly sendScale: number
   readonly receiveScale: number
@@ -78,11 +84,19 @@ export interface Info {
   readonly sacked: number
   readonly lost: number
   readonly pipe: number
+  /** Of these, sent again and not acknowledged since. */
+  readonly sentAgain: number
   /** Sizes of the buffers, as auto-tuning has them now. */
   readonly receiveBuffer: number
   readonly sendBuffer: number
   /** Bytes per second, if the connection is paced. */
   readonly pacingRate: number | undefined
+  /** Bytes per second that the path delivered when it was measured last, and whether the program was the limit then. */
+  readonly deliveryRate: number | undefined
+  readonly isDeliveryRateAppLimited: boolean
+  /** Congestion marks that came, and, where they are counted (RFC 9768), that the peer has told of. */
+  readonly marksReceived: number
+  readonly marksTold: number
   /** Totals in bytes of payload. */
   readonly bytesAcked: number
   readonly bytesReceived: number
@@ -106,6 +120,8 @@ export interface Info {
   /** Times the retransmission timer has fired since the last progress, and probes of a closed window. */
   readonly backoff: number
   readonly probes: number
+  /** What a router says of the way to the peer (RFC 9293 §3.9.1.8), or why the connection has ended. */
+  readonly lastError: Reason | undefined
   readonly congestionControl: string
   readonly caState: "open" | "disorder" | "recovery" | "loss"
 }
@@ -122,6 +138,8 @@ const identity = (ctx: Context, self: Connection) => ({
   sack: self.agreed.sack,
   windowScaling: self.agreed.scaling,
   ecn: self.agreed.ecn !== "off",
+  ecnUse: self.agreed.ecn,
+  hadTextInSyn: self.fastOpen === "taken",
   sendScale: self.agreed.sendScale,
   receiveScale: self.agreed.receiveScale,
   sendMss: self.snd.mss,
@@ -155,9 +173,12 @@ const sizes = (self: Connection) => ({
   sacked: Scoreboard.sackedBytes(self.board),
   lost: Scoreboard.lostBytes(self.board),
   pipe: Recovery.pipe(self),
+  sentAgain: Scoreboard.sentAgain(self.board),
   receiveBuffer: self.rcv.size,
   sendBuffer: Write.sendBuffer(self),
-  pacingRate: Pace.rateOf(self)
+  pacingRate: Pace.rateOf(self),
+  deliveryRate: self.rate.latest,
+  isDeliveryRateAppLimited: self.rate.isLatestAppLimited
 })
 
 const totals = (self: Connection) => ({
@@ -173,7 +194,9 @@ const totals = (self: Connection) => ({
   textSegmentsReceived: self.rcv.textSegments,
   segmentsAhead: self.rcv.aheadSegments,
   timeouts: self.recovery.totalTimeouts,
-  duplicatesReported: self.recovery.dsacks
+  duplicatesReported: self.recovery.dsacks,
+  marksReceived: self.ecn.received - Ecn.initial.received,
+  marksTold: self.ecn.told - Ecn.initial.told
 })
 
 /** The snapshot of a connection. */
@@ -186,6 +209,7 @@ export const of = (ctx: Context, self: Connection): Info => ({
   probes: self.recovery.probes,
   reorderingSeen: self.rack.reorderingSeen,
   isAppLimited: self.snd.isAppLimited,
+  lastError: self.error,
   caState: caState(self)
 })
 

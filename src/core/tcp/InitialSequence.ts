@@ -16,7 +16,7 @@ const forTimestamps = 2
 /** RFC 9293 §3.4.1: the clock of initial sequence numbers ticks about every 4 µs. */
 const microsecondsPerTick = 4
 
-// rfc: 9293 §3.4.1 MUST-8 MUST-9, 6528 §3 SHOULD
+// rfc: 9293 §3.4.1 MUST-8 MUST-9 SHLD-1, 6528 §3 SHOULD
 /** The first sequence number of a connection that is opened now. */
 export const generate = (key: SipHash.Key, now: Instant, tuple: FourTuple.FourTuple): number =>
   (Math.floor(now / microsecondsPerTick) + SipHash.hashWords(key, FourTuple.words(forSequence, tuple)).low) | 0

@@ -20,6 +20,7 @@ import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
+import * as Control from "./Control.ts"
 import * as Cookies from "./Cookies.ts"
 import * as Create from "./Create.ts"
 import * as Ecn from "./Ecn.ts"
@@ -34,6 +35,7 @@ import type { Endpoint } from "./Requests.ts"
 import * as Rtt from "./Rtt.ts"
 import type * as Segment from "./Segment.ts"
 import type { HalfOpen, Listener, State } from "./State.ts"
+import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
 
 const largestWindow = 0xffff
@@ -247,7 +249,12 @@ export const promote = (
   const rtt = measured(ctx, self, connection, segment)
   const snd = { ...connection.snd, wnd: self.window, maxWnd: self.window, wl1: self.irs, wl2: self.iss }
   const recovery = { ...connection.recovery, timeouts: self.retransmissions }
-  return { ...connection, stamps, rtt, snd, recovery, timer: self.timer }
+  // The handshake's round trip is one since the beginning (RFC 8985 §7.3).
+  const tail = rtt.srtt === undefined ? connection.tail : TailLossProbe.sampled(connection.tail)
+  const control = self.retransmissions > 1
+    ? Control.afterHandshake(connection.config, connection.snd.mss, ctx.at, self.retransmissions)
+    : connection.control
+  return { ...connection, stamps, rtt, snd, recovery, tail, control, timer: self.timer }
 }
 
 export const endpointOf = (self: Connection): Endpoint => ({

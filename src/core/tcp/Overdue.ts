@@ -33,8 +33,8 @@ const giveUp = (ctx: Context, state: State, self: Connection): undefined => {
 }
 
 /**
- * The peer has taken its window back below what is on its way, and goes on answering: that is its right, and no reason to give it up (rfc: 9293 §3.8.6
- * MUST-34 SHLD-16 SHLD-17 MAY-7).
+ * The peer has taken its window back below what is on its way, and goes on answering: that is its right, and no reason to give it up
+ * (rfc: 9293 §3.8.6 MUST-34 SHLD-16 SHLD-17 MAY-7).
  */
 const isShutOut = (ctx: Context, self: Connection): boolean =>
   self.snd.wnd < Math.min(self.snd.mss, Connections.inFlight(self)) &&
@@ -43,7 +43,7 @@ const isShutOut = (ctx: Context, self: Connection): boolean =>
 /** The RTO: the oldest goes again, by a way that is looked up anew (RFC 1122 §3.3.1.4 asks for that: the next hop may be what failed). */
 const retransmit = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (Connections.inFlight(self) === 0) return self
-  // rfc: 9293 §3.8.3 MUST-20 MUST-21: R1 is every timeout, at which the way is looked up anew; R2 is the knob.
+  // rfc: 9293 §3.8.3 MUST-20 MUST-21 SHLD-11: R1 is every timeout, at which the way is looked up anew; R2 is the knob.
   if (self.recovery.timeouts >= self.config.retries && !isShutOut(ctx, self)) return giveUp(ctx, state, self)
   return LossTimer.restart(ctx, Spurious.onTimeout(ctx, MtuProbe.onTimeout(PathMtu.refreshed(ctx, self))))
 }
@@ -66,8 +66,8 @@ const lookAgain = (ctx: Context, self: Connection): Connection => {
 }
 
 /**
- * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-36): an old number without text, which must be answered by an ACK with the window (MUST-35 as well).
- * The peer may keep it closed for ever as long as it answers (MUST-37). A window that is open by a little is used instead: the count of timeouts lets a
+ * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-36): an old number without text, which must be answered by an ACK with the window.
+ * The peer may keep it closed for ever as long as it answers (rfc: 9293 §3.8.6.1 MUST-37). A window that is open by a little is used instead: the count of timeouts lets a
  * short segment leave (RFC 9293 §3.8.6.2.1, the override timeout).
  */
 const persist = (ctx: Context, state: State, self: Connection): Connection | undefined => {

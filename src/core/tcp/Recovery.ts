@@ -246,7 +246,7 @@ export const surroundings = (ctx: Context, self: Connection): Rack.Surroundings 
   threshold: self.config.reordering
 })
 
-/** The retransmission timer has fired (rfc: 6298 §5.4 to §5.6, 5681 §3.1): the window is one segment. What is lost by it, `Spurious.ts` decides. */
+/** The retransmission timer has fired, which a notice tells each time (rfc: 9293 §3.8.3 SHLD-9, 6298 §5.4 to §5.6, 5681 §3.1): the window is one segment. What is lost by it, `Spurious.ts` decides. */
 export const onTimeout = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpTimeouts)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "timeout", detail: self.recovery.timeouts + 1 })

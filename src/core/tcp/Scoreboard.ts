@@ -85,6 +85,14 @@ export const pipe = (self: Scoreboard): number =>
 /** Bytes that count as lost and were not sent again since. */
 export const lostBytes = (self: Scoreboard): number => self.tree === undefined ? 0 : self.tree.lost
 
+/** Bytes in the network that were sent more than once. Walks over all that something has happened to: for display. */
+export const sentAgain = (self: Scoreboard): number => {
+  if (self.tree === undefined) return 0
+  const all: Array<Runs.Run> = []
+  Runs.collect(self.tree, all)
+  return all.reduce((sum, run) => run.transmissions > 1 && run.copies > 0 ? sum + Runs.length(run) : sum, 0)
+}
+
 export const sackedBytes = (self: Scoreboard): number => self.tree === undefined ? 0 : self.tree.sacked
 
 /** RACK.segs_sacked. */

@@ -30,7 +30,7 @@ import * as Deadlines from "./Timer.ts"
 /** A corked program's last short segment leaves after this all the same, as in deployed stacks. */
 const corkLimit = Time.millis(200)
 
-/** What the peer's window leaves. */
+/** What the peer's window leaves; nothing new goes behind its edge, even if that was further before (rfc: 9293 §3.8.6 SHLD-15). */
 const windowLeft = (self: Connection): number => self.snd.wnd - Sequence.distance(self.snd.una, self.snd.nxt)
 
 /**

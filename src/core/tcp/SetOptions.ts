@@ -5,6 +5,7 @@ import type { Context } from "../Context.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
 import * as Time from "../Time.ts"
+import * as AckPolicy from "./AckPolicy.ts"
 import * as Config from "./Config.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
@@ -37,6 +38,10 @@ const withTimers = (ctx: Context, self: Connection, before: Config.Config): Conn
   return userTimeout === before.userTimeout ? watched : Deadlines.withSlow(watched, "user", Time.never)
 }
 
+/** How many segments are acknowledged at once counts from now on. */
+const withQuickAcks = (self: Connection, { options }: TcpSetOptions): Connection =>
+  options.quickAcks === undefined ? self : { ...self, ack: AckPolicy.withQuick(self.ack, options.quickAcks) }
+
 /** A new size of the receive buffer; what the peer was offered stays offered. */
 const withBuffer = (self: Connection, before: Config.Config): Connection =>
   self.config.receiveBuffer === before.receiveBuffer
@@ -65,7 +70,10 @@ export const setOptions = (
   const wrong = refusal(self, request.options)
   if (wrong !== undefined) return ctx.fail(ticket, wrong)
   const before = self.config
-  const changed = withBuffer({ ...self, config: Config.withOptions(before, request.options) }, before)
+  const changed = withBuffer(
+    withQuickAcks({ ...self, config: Config.withOptions(before, request.options) }, request),
+    before
+  )
   ctx.reply(ticket, undefined)
   if (Connections.isOpening(self.state)) return ctx.put(state.entries, self.id, opening(ctx, changed, before))
   if (!Connections.isSynchronized(self.state) || self.state === "TIME-WAIT") {

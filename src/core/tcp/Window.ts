@@ -27,7 +27,7 @@ export const step = (self: Connection): number => {
   return moved >= Math.min(self.rcv.size >>> 1, self.rcv.mss) ? moved : 0
 }
 
-/** The window field of the next segment, scaled. */
+/** The window field of the next segment, scaled; nothing makes it open but a program that reads (rfc: 9293 §3.8.6.1 MAY-8). */
 export const field = (self: Connection): number => {
   const scale = self.agreed.receiveScale
   const window = Sequence.distance(self.rcv.nxt, self.rcv.edge) + step(self)

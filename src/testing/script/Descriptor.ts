@@ -20,8 +20,6 @@ export interface TcpSocket {
   connection: number | undefined
   /** A connect that is under way. */
   connecting: Asked<Endpoint> | Asked<void> | undefined
-  /** Ends when the connection does: then it tells why. */
-  closed: Asked<void> | undefined
   /** An error that the program has been told and that is not told again. */
   isErrorTold: boolean
   /** `MSG_MORE` holds back what is written, as a cork does. */
@@ -69,7 +67,6 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   listener: undefined,
   connection: undefined,
   connecting: undefined,
-  closed: undefined,
   isErrorTold: false,
   isHeldBack: false,
   stored: new Map()

@@ -90,25 +90,17 @@ export class Kernel {
   /** Why a socket's connection failed, unless the program has been told. */
   errorOf(socket: TcpSocket): Reason | undefined {
     if (socket.isErrorTold) return undefined
-    for (const asked of [socket.connecting, socket.closed]) {
-      const outcome = asked?.outcome()
-      if (outcome?._tag === "Failed") return outcome.reason
-    }
-    return undefined
+    const outcome = socket.connecting?.outcome()
+    if (outcome?._tag === "Failed") return outcome.reason
+    const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
+    const reason = entry?._tag === "Connection" ? entry.error : undefined
+    return reason?._tag === "Closed" ? undefined : reason
   }
 
   /** A connection is this socket's from now on. */
   adopt(socket: TcpSocket, connection: number): void {
     socket.connection = connection
     this.current = socket
-    if (!this.waitsForText(connection)) this.watch(socket)
-  }
-
-  /** Waits for a connection's end, which tells why it came. A connection that waits for its first text would send its SYN now. */
-  watch(socket: TcpSocket): void {
-    const { closed, connection } = socket
-    if (connection === undefined || closed !== undefined) return
-    socket.closed = this.host.request({ _tag: "TcpAwait", connection, until: "closed" })
   }
 
   /** Whether a connection knows its server's cookie, and waits for text to send its SYN with (RFC 7413 §4.2.2). */

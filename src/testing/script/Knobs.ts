@@ -188,6 +188,9 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
   return tcp === undefined ? "unknown" : { tcp, limits: {} }
 }
 
+/** How Linux comes, where it differs from this stack. */
+export const linuxKernel: Partial<Tcp.Config> = { mtuProbing: "off", synRetries: 6 }
+
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */
 export const linuxDefaults: Partial<Tcp.Config> = {
   receiveBuffer: 270_000,
@@ -212,6 +215,7 @@ export const linuxDefaults: Partial<Tcp.Config> = {
 
 /** How FreeBSD comes, where it differs from Linux. */
 export const freeBsdDefaults: Partial<Tcp.Config> = {
+  mtuProbing: "off",
   receiveBuffer: 65_536,
   receiveBufferLimit: 2 * 1024 * 1024,
   sendBuffer: 32_768,

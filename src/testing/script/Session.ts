@@ -11,7 +11,7 @@ import { type Pending, type Returned, type UdpSocket, Unsupported } from "./Desc
 import { synonyms } from "./Errno.ts"
 import { isEllipsis, numberOf } from "./evaluate.ts"
 import { Kernel } from "./Kernel.ts"
-import { freeBsdDefaults, type Knobs, merge, noKnobs } from "./Knobs.ts"
+import { freeBsdDefaults, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
 import { optionCalls } from "./optionCalls.ts"
 import { pollCalls } from "./pollCalls.ts"
 import * as Python from "./Python.ts"
@@ -96,7 +96,7 @@ export class Session {
   line = 1
   private settings: Settings
   /** What the system that the script was written for begins with, and what commands have set on top of it. */
-  private base: Knobs = noKnobs
+  private base: Knobs = { tcp: linuxKernel, limits: {} }
   private knobs: Knobs = noKnobs
   private parts:
     | { readonly bench: Bench.Bench; readonly kernel: Kernel; readonly conversation: Conversation }
@@ -224,7 +224,8 @@ export class Session {
     }
     const comparison = compared(conversation, packet)
     this.note(event, comparison.text, comparison.at)
-    this.last = isAny ? comparison.at : at
+    // What follows counts from the time at which this happened, within a range or not quite as the script has it.
+    this.last = Math.max(bench.now, comparison.at)
     const late = isAny ? [] : this.timing("time of the packet", at, to, comparison.at)
     const differences = [...comparison.differences, ...late]
     if (differences.length > 0) throw new Failure(event.line, differences)

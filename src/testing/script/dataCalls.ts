@@ -26,7 +26,7 @@ const isOver = (info: Info): boolean =>
 /** Whether a read that wants so many bytes would still wait, though there are some. */
 const waitsForMore = (kernel: Kernel, self: TcpSocket, wanted: number): boolean => {
   const info = kernel.info(self)
-  return info !== undefined && !isOver(info) && info.unread > 0 && info.unread < wanted
+  return info !== undefined && !isOver(info) && info.unread < wanted
 }
 
 const taken = (kernel: Kernel, self: TcpSocket, connection: number, max: number, block: boolean): Pending => {
@@ -102,7 +102,8 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
   }
   const before = failedBefore(kernel, self, true)
   if (before !== undefined) return before
-  if (self.connection === undefined) return immediate(failed("EPIPE"))
+  const hasEnded = self.isErrorTold && kernel.info(self)?.state === "CLOSED"
+  if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
   if (bit(flags, "MSG_MORE")) hold(kernel, self, true)
   const pending = kernel.ask(
     {
@@ -118,7 +119,6 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
     true
   )
   if (!bit(flags, "MSG_MORE")) hold(kernel, self, false)
-  kernel.watch(self)
   return pending
 }
 

@@ -43,11 +43,9 @@ export const fastOpenWrite = (
   if (!goesAtOnce) self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
   if (!goesAtOnce && !block) return () => failed("EINPROGRESS")
   const bytes = new Uint8Array(length)
-  const written = kernel.ask(
+  return kernel.ask(
     { _tag: "TcpWrite", connection, bytes, start: 0, end: length, owned: true, block },
     (taken) => returned(taken),
     true
   )
-  if (goesAtOnce) kernel.watch(self)
-  return written
 }

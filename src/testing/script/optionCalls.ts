@@ -181,7 +181,9 @@ const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
   self.options = { ...self.options, ...options }
   if (self.listener !== undefined) return listenAnew(kernel, self, self.listener)
   if (self.connection === undefined) return ok
-  return kernel.ask({ _tag: "TcpSetOptions", connection: self.connection, options }, () => returned(0))
+  // What a connection has agreed on with its peer stays, however a program sets it.
+  const set = kernel.ask({ _tag: "TcpSetOptions", connection: self.connection, options }, () => returned(0))
+  return () => set() === undefined ? undefined : returned(0)
 }
 
 const errnoOfCall = ({ errno }: Call): { readonly errno?: string } => errno === undefined ? {} : { errno }

@@ -146,7 +146,6 @@ const disconnect = (kernel: Kernel, self: TcpSocket): Pending => {
   if (self.connection !== undefined) kernel.host.request({ _tag: "TcpAbort", connection: self.connection })
   self.connection = undefined
   self.connecting = undefined
-  self.closed = undefined
   return ok
 }
 

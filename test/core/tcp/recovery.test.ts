@@ -221,6 +221,22 @@ describe("Recovery with SACK (RFC 6675, RFC 6937, RFC 8985)", () => {
     assert.strictEqual(self.self.counter("tcpTimeouts"), 0)
     assert.strictEqual(self.self.counter("tcpTailLossProbes"), 1)
   })
+  it("takes a FIN for arrived with the text of its segment, whether its receiver counts it in a block or not (RFC 2018 §3)", () => {
+    for (const counted of [0, 1]) {
+      const self = scene({}, true, { initialWindow: 1 })
+      write(self.self, self.connection, text(2900))
+      self.self.call({ _tag: "TcpShutdown", connection: self.connection, read: false, write: true })
+      wait(self.self, roundTrip)
+      self.acknowledge(1000)
+      assert.deepStrictEqual(self.sent(), [...segments(0, 2), [2000, 900]])
+      wait(self.self, millis(210))
+      assert.deepStrictEqual(self.sent(), [[2000, 900]])
+      wait(self.self, roundTrip)
+      self.acknowledge(1000, [2000, 2900 + counted])
+      wait(self.self, millis(30))
+      assert.deepStrictEqual(self.sent(), segments(1, 2), `${counted} counted`)
+    }
+  })
   it("repairs two lost segments at the tail too: the probe's SACK shows the one before it (rfc: 8985 §7)", () => {
     // The receiver echoes the timestamp of what it has taken in order, which is older than the probe.
     for (const stamps of [{}, { timestampValue: 1 }]) {

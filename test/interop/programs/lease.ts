@@ -22,7 +22,7 @@ run(
     const isRenewed = Stream.filter(Network.leaseChanges, ([now]) => String(now?.renewAt) !== String(lease!.renewAt))
     yield* Stream.runHead(isRenewed)
     yield* say("renewed")
-    yield* Effect.never
+    return yield* Effect.never
   }),
   { ipv4: "dhcp", dhcp: { probe: false, hostName: "stack" } }
 )

@@ -1,5 +1,5 @@
 /**
- * Puts the stack on the TAP device of `Machine.ts` and runs a program on it until the test ends it.
+ * Puts the stack on the TAP device of `Machine.ts`, or on another, and runs a program on it until the test ends it.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,22 +10,23 @@ import * as Links from "../../../src/link/Links.ts"
 import * as Netstack from "../../../src/Netstack.ts"
 import { device, prefixLength, stackAddress } from "../Machine.ts"
 
-const stackWith = (options: Netstack.Options) =>
+const stackWith = (name: string, options: Netstack.Options) =>
   Netstack.layer({ ipv4: `${stackAddress}/${prefixLength}`, ...options }).pipe(
-    Layer.provide(Links.layerEffect(Tap.make({ name: device }))),
+    Layer.provide(Links.layerEffect(Tap.make({ name }))),
     Layer.provide(TunTapDevice.layer)
   )
 
 /** Runs a program with the stack; one that fails is reported, and so is a stack that does. */
 export const run = <E>(
   program: Effect.Effect<unknown, E, Netstack.Netstack | Scope.Scope>,
-  options: Netstack.Options = {}
+  options: Netstack.Options = {},
+  name = device
 ): void => {
   const whole = Effect.gen(function*() {
     const { failure } = yield* Netstack.Netstack
     yield* Effect.raceFirst(program, failure)
   })
-  Effect.runPromise(Effect.provide(Effect.scoped(whole), stackWith(options))).catch((error: unknown) => {
+  Effect.runPromise(Effect.provide(Effect.scoped(whole), stackWith(name, options))).catch((error: unknown) => {
     console.error(error)
     process.exitCode = 1
   })

@@ -1,4 +1,4 @@
-/** The congestion controllers by the name that the knob `congestionControl` takes. To add one is one file and one line here. */
+/** The congestion controllers by the name that the knob `congestionControl` takes (rfc: 9293 §3.8.2 MAY-18). To add one is one file and one line here. */
 import * as Bbr from "./Bbr.ts"
 import type { Controller } from "./Controller.ts"
 import * as Cubic from "./Cubic.ts"

@@ -22,6 +22,7 @@ import * as Options from "../Options.ts"
 import * as ReceiveBuffer from "../ReceiveBuffer.ts"
 import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
+import * as TailLossProbe from "../TailLossProbe.ts"
 import * as Timestamps from "../Timestamps.ts"
 import * as Text from "./Text.ts"
 
@@ -86,7 +87,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
     stamps: agreed.timestamps
       ? { ...self.stamps, recent: options.timestampValue!, recentAt: ctx.at, lastAck: nxt }
       : self.stamps,
-    control: Control.start(self.config, mss, ctx.at)
+    control: Control.afterHandshake(self.config, mss, ctx.at, self.recovery.timeouts)
   }
 }
 
@@ -94,7 +95,8 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
 const established = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): void => {
   const rtt = Handshake.measured(ctx, self, segment)
   FastOpen.answered(ctx, state, self, segment)
-  const acknowledged: Connection = { ...self, rtt, ack: AckPolicy.now(self.ack) }
+  const tail = rtt.srtt === undefined ? self.tail : TailLossProbe.sampled(self.tail)
+  const acknowledged: Connection = { ...self, rtt, tail, ack: AckPolicy.now(self.ack) }
   const open = Establish.enter(ctx, state, acknowledged, segment.ack)
   const rest = Segment.trimBack(Segment.trimFront(segment, open.rcv.nxt), open.rcv.edge)
   const next = Text.check(ctx, state, open, rest)

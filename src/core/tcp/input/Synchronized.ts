@@ -87,8 +87,8 @@ const resetReason = (self: Connection): Reason.Reason | undefined => {
     : Reason.connectionReset
 }
 
-/** Second check, the RST bit: only an exact number resets, another in the window is challenged. */
-// rfc: 9293 §3.10.7.4, 5961 §3.2 MUST
+/** Second check, the RST bit: only an exact number resets, another in the window is challenged. It may have text. */
+// rfc: 9293 §3.5.2 SHLD-2, 5961 §3.2 MUST
 const checkReset = (
   ctx: Context,
   state: State,

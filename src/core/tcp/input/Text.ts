@@ -34,7 +34,7 @@ const checkUrgent = (ctx: Context, self: Connection, segment: Segment.Segment): 
   return { ...self, rcv: { ...rcv, up, hasUrgent: true } }
 }
 
-/** Text that nobody will ever read: the program has let go (RFC 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
+/** Text that nobody will ever read: the program has let go (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
 const isUnwanted = (self: Connection, segment: Segment.Segment): boolean =>
   self.holder === "nobody" && Segment.textLength(segment) > 0 && !self.rcv.discards
 
@@ -51,7 +51,7 @@ const checkText = (
     return self
   }
   if (isUnwanted(self, segment)) {
-    Emit.abort(ctx, self)
+    Emit.reset(ctx, segment)
     ctx.drop("TcpAfterClose", segment.packet.link)
     Lifecycle.end(ctx, state, self, Reason.connectionAborted)
     return undefined

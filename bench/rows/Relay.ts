@@ -1,0 +1,78 @@
+/**
+ * How fast the stack is on a bad network, against a kernel on the same one: a relay in user space that loses, delays and reorders frames
+ * by seed, with the sender's congestion control chosen on both sides.
+ */
+import * as Effect from "effect/Effect"
+import type * as Faults from "../../src/link/Faults.ts"
+import * as Relay from "../../test/interop/Relay.ts"
+import type { Figure, Row, Settings } from "../Row.ts"
+
+interface Network {
+  readonly name: string
+  readonly bytes: number
+  readonly faults: Omit<Faults.Options, "seed">
+}
+
+const networks: ReadonlyArray<Network> = [
+  {
+    name: "10 ms, 0.01 % lost",
+    bytes: 50_000_000,
+    faults: { delay: "5 millis", loss: 0.0001, reordering: 0.001, reorderingDelay: "2 millis" }
+  },
+  {
+    name: "20 ms, 0.1 % lost",
+    bytes: 50_000_000,
+    faults: { delay: "10 millis", loss: 0.001, reordering: 0.005, reorderingDelay: "3 millis" }
+  },
+  {
+    name: "20 ms, 1 % lost",
+    bytes: 10_000_000,
+    faults: { delay: "10 millis", loss: 0.01, reordering: 0.01, reorderingDelay: "3 millis" }
+  },
+  { name: "40 ms, 50 Mbit/s", bytes: 50_000_000, faults: { delay: "20 millis", rate: 5e7, queueBytes: 250_000 } }
+]
+
+const directions = { put: "kernel → peer", get: "peer → kernel" } as const
+
+/** The rates of both directions with one peer, in Mbit/s. */
+const rates = (peer: Relay.Peer, congestion: Relay.Congestion, network: Network, seed: number, scale: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const relay = yield* Relay.make(peer, congestion, { seed, ...network.faults })
+    const rate = (verb: keyof typeof directions) =>
+      Effect.map(
+        relay.transfer(verb, Math.ceil(network.bytes / scale)),
+        ({ bytes, millis }) => bytes * 8 / 1000 / millis
+      )
+    return { put: yield* rate("put"), get: yield* rate("get") }
+  }))
+
+/** Stack and kernel in turns, each turn with a seed of its own that both have. */
+const figures = (congestion: Relay.Congestion, network: Network, { runs, scale }: Settings) =>
+  Effect.gen(function*() {
+    const turns = yield* Effect.forEach(Array.from({ length: runs }, (_, i) => i + 1), (seed) =>
+      Effect.gen(function*() {
+        const stack = yield* rates("stack", congestion, network, seed, scale)
+        return { stack, kernel: yield* rates("kernel", congestion, network, seed, scale) }
+      }))
+    return (["put", "get"] as const).map((verb): Figure => ({
+      name: `${network.name}, ${congestion}, ${directions[verb]}`,
+      unit: "Mbit/s",
+      values: turns.map(({ stack }) => stack[verb]),
+      against: { name: "kernel", values: turns.map(({ kernel }) => kernel[verb]) },
+      goal: { atLeast: 0.8 }
+    }))
+  })
+
+export const rows: ReadonlyArray<Row> = [
+  {
+    name: "relay",
+    about: "transfers on networks that lose, delay and reorder, with CUBIC, Reno and BBR, against kernel to kernel",
+    measure: (settings) =>
+      Effect.map(
+        Effect.forEach(networks, (network) =>
+          Effect.forEach(Relay.available(), (congestion) => figures(congestion, network, settings))),
+        (all) =>
+          all.flat(2)
+      )
+  }
+]
