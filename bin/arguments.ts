@@ -8,6 +8,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import { type Service } from "../src/services/Service.ts"
+import type * as Layout from "./layout.ts"
 import * as services from "./services.ts"
 
 /** What was expected instead of a value that is refused. */
@@ -40,6 +41,41 @@ const hostAddress = (text: string): IpInterface.IpInterface => {
   return parsed
 }
 
+/** `INTERFACE=VALUE`, or a value alone for the first interface. */
+const placed = <A>(parse: (text: string) => A) => (text: string): Layout.Placed<A> => {
+  const [on, value, ...rest] = text.split("=")
+  if (value === undefined) return { on: undefined, value: parse(text) }
+  if (on === "" || rest.length > 0) throw new Error("INTERFACE=VALUE, or the value alone")
+  return { on, value: parse(value) }
+}
+
+const parseVlan = (text: string): number => integer(text, 1, 4094)
+
+const parsePrefix = (text: string): IpNetwork.Ipv6Network => {
+  const parsed = IpNetwork.fromString(text)
+  const network = Result.isSuccess(parsed) ? parsed.success : undefined
+  if (!text.includes("/") || !IpNetwork.isIpv6Network(network)) {
+    throw new Error("an IPv6 prefix such as 2001:db8:1::/64")
+  }
+  return network
+}
+
+/** The flags that make a router of a host. */
+export const routerFlags = {
+  forward: Flag.Boolean("forward").pipe(
+    Flag.withDescription("Forwards packets between the interfaces, as a router does"),
+    Flag.withDefault(false)
+  ),
+  advertise: Flag.String("router-advertise").pipe(
+    Flag.mapTryCatch(placed(parsePrefix), because),
+    Flag.withMetavar("[INTERFACE=]PREFIX"),
+    Flag.withDescription(
+      "Advertises this host as an IPv6 router with a prefix for others' addresses, such as 2001:db8:1::/64, and takes an address of it"
+    ),
+    Flag.atLeast(0)
+  )
+} as const
+
 const parseService = (text: string): services.Placed => {
   const [kind = "", number, ...rest] = text.split(":")
   const service: Service | undefined = services.byName.get(kind)
@@ -55,18 +91,35 @@ export const serviceFlag = Flag.String("service").pipe(
   Flag.atLeast(0)
 )
 
-/** The flags that make a host on a TAP device. */
+/** The flags that make a host on TAP devices. */
 export const hostFlags = {
   tap: Flag.String("tap").pipe(
     Flag.withMetavar("NAME"),
-    Flag.withDescription("The TAP device to be the far side of; made if it does not exist and this user may")
+    Flag.withDescription(
+      "The TAP device to be the far side of; made if it does not exist and this user may. Again for each further one"
+    ),
+    Flag.atLeast(1)
+  ),
+  vlan: Flag.String("vlan").pipe(
+    Flag.mapTryCatch(placed(parseVlan), because),
+    Flag.withMetavar("[DEVICE=]ID"),
+    Flag.withDescription(
+      "Adds a VLAN of the first device, or of the one that is named, as an interface; again for each further one"
+    ),
+    Flag.atLeast(0)
+  ),
+  bridge: Flag.Boolean("bridge").pipe(
+    Flag.withDescription(
+      "Makes one interface, bridge0, of all --tap; they must not be connected elsewhere: there is no spanning tree"
+    ),
+    Flag.withDefault(false)
   ),
   address: Flag.String("address").pipe(
     Flag.withAlias("a"),
-    Flag.mapTryCatch(hostAddress, because),
-    Flag.withMetavar("ADDRESS/PREFIX"),
+    Flag.mapTryCatch(placed(hostAddress), because),
+    Flag.withMetavar("[INTERFACE=]ADDRESS/PREFIX"),
     Flag.withDescription(
-      "This host's own address, not that of the device: 10.0.0.2/24 or 2001:db8::2/64; again for each further one"
+      "This host's own address, not that of the device: 10.0.0.2/24, 2001:db8::2/64 or tap0.10=10.0.1.2/24; again for each further one"
     ),
     Flag.atLeast(0)
   ),

@@ -8,9 +8,11 @@ import type * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
 /** What a command could not do, as the line that it ends with. */
-export class CommandFailure
-  extends Schema.TaggedError<CommandFailure>()("CommandFailure", { message: Schema.String })
-{}
+export class CommandFailure extends Schema.TaggedError<CommandFailure>()("CommandFailure", {
+  message: Schema.String,
+  /** The program's exit status; 1 if absent. */
+  status: Schema.optionalKey(Schema.Int)
+}) {}
 
 const failureStatus = 1
 const usageStatus = 2
@@ -27,6 +29,7 @@ export const endsByInterruption = (): void => {
 const statusOf = (cause: Cause.Cause<unknown>): number => {
   if (Cause.hasInterruptsOnly(cause)) return interruption.status
   const error = Cause.squash(cause)
+  if (error instanceof CommandFailure) return error.status ?? failureStatus
   if (!CliError.isCliError(error)) return failureStatus
   return error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : usageStatus
 }

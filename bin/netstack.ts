@@ -15,6 +15,8 @@ import * as Nc from "./nc.ts"
 import * as Ping from "./ping.ts"
 import { presenter } from "./presenter.ts"
 import * as Replay from "./replay.ts"
+import * as Script from "./script.ts"
+import * as Traceroute from "./traceroute.ts"
 import * as Up from "./up.ts"
 import { version } from "./version.ts"
 import * as Watch from "./watch.ts"
@@ -22,15 +24,17 @@ import * as Watch from "./watch.ts"
 const netstack = Command.make("netstack").pipe(
   Command.withDescription(
     "A TCP/IP network stack in TypeScript: hosts with their own MAC and IP address, on a TAP device or on wires in memory. " +
-      "'demo', 'replay' and 'watch' run anywhere and need no rights; the others are a host on a TAP device of Linux."
+      "'demo', 'replay', 'script' and 'watch' run anywhere and need no rights; the others are a host on a TAP device of Linux."
   ),
   Command.withSubcommands([
     Demo.command,
     Up.command,
     Ping.command,
+    Traceroute.command,
     Nc.command,
     Get.command,
     Replay.command,
+    Script.command,
     Watch.command
   ])
 )

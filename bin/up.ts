@@ -5,6 +5,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type * as IpInterface from "effect/net/IpInterface"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -14,6 +15,7 @@ import { serve, type Service } from "../src/services/Service.ts"
 import * as Network from "../src/sockets/Network.ts"
 import * as Arguments from "./arguments.ts"
 import * as Exit from "./exit.ts"
+import * as Layout from "./layout.ts"
 import * as Observation from "./observation.ts"
 import type { Placed } from "./services.ts"
 import * as TapHost from "./tapHost.ts"
@@ -21,23 +23,38 @@ import * as TapHost from "./tapHost.ts"
 const untilOf = ({ expiresAt }: Network.Lease): string =>
   expiresAt === undefined ? "" : ` until ${DateTime.formatIso(expiresAt)}, and renewed before`
 
-/** What the user wants to know before anything happens. */
-const introduce = (flags: TapHost.Flags): Effect.Effect<void, never, Netstack> =>
+/** Only the first interface is a device with a kernel behind it that the user may want to set up: bridges and VLANs are up to them. */
+const advise = (flags: TapHost.Flags, { interfaces, isBridge }: Layout.Layout) =>
   Effect.gen(function*() {
-    const own = (yield* Network.interfaces).find(({ name }) => name === flags.tap)
     const gateway = Option.getOrUndefined(flags.gateway)
-    const leases = yield* Network.leases
-    const addresses = [...flags.address, ...leases.map(({ address }) => address)].join(", ") || flags.tap
-    const verb = flags.address.length + leases.length > 1 ? "are" : "is"
-    yield* Console.log(`${addresses} ${verb} up on ${flags.tap} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
-    for (const lease of leases) yield* Console.log(`${lease.address} is granted by ${lease.server}${untilOf(lease)}.`)
-    if (flags.address.length > 0) yield* Console.log(`If this machine has no address on ${flags.tap} yet:`)
-    for (const address of flags.address) {
-      const isGateways = gateway !== undefined &&
-        NetAddress.isIpv4Address(gateway) === NetAddress.isIpv4Address(address.address)
-      const far = Arguments.farAddress(address, isGateways ? gateway : undefined)
-      yield* Console.log(`  ip addr add ${far} dev ${flags.tap} && ip link set ${flags.tap} up`)
+    for (const { addresses = [], link } of isBridge ? [] : interfaces.filter(({ link }) => flags.tap.includes(link))) {
+      const own = addresses as ReadonlyArray<IpInterface.IpInterface>
+      if (own.length > 0) yield* Console.log(`If this machine has no address on ${link} yet:`)
+      for (const address of own) {
+        const isGateways = gateway !== undefined &&
+          NetAddress.isIpv4Address(gateway) === NetAddress.isIpv4Address(address.address)
+        const far = Arguments.farAddress(address, isGateways ? gateway : undefined)
+        yield* Console.log(`  ip addr add ${far} dev ${link} && ip link set ${link} up`)
+      }
     }
+  })
+
+/** What the user wants to know before anything happens. */
+const introduce = (flags: TapHost.Flags, layout: Layout.Layout): Effect.Effect<void, never, Netstack> =>
+  Effect.gen(function*() {
+    const all = yield* Network.interfaces
+    const leases = yield* Network.leases
+    for (const { addresses = [], link } of layout.interfaces) {
+      const own = all.find(({ name }) => name === link)
+      const leased = leases.filter((lease) => lease.link === own?.link).map(({ address }) => address)
+      const shown = [...addresses, ...leased].join(", ") || link
+      const verb = addresses.length + leased.length > 1 ? "are" : "is"
+      yield* Console.log(`${shown} ${verb} up on ${link} (${own?.mac}, MTU ${own?.mtu}). Ctrl-C ends it.`)
+    }
+    for (const lease of leases) yield* Console.log(`${lease.address} is granted by ${lease.server}${untilOf(lease)}.`)
+    yield* advise(flags, layout)
+    if (layout.isBridge) yield* Console.log(`${layout.interfaces[0]!.link} joins ${layout.taps.join(", ")}.`)
+    if (flags.forward === true) yield* Console.log("Packets between the interfaces are forwarded.")
     if (Option.isSome(flags.capture)) yield* Console.log(`Every frame goes into ${flags.capture.value}.`)
   })
 
@@ -46,12 +63,15 @@ const protocolsOf = (service: Service): string => service.datagram === undefined
 const run = ({ port, service }: Placed) =>
   serve(service, port, Console.log(`${service.name} on port ${port}, ${protocolsOf(service)}`))
 
-/** The device was removed, or failed: there is nothing left to be on. */
-const watch = (name: string): Effect.Effect<never, Exit.CommandFailure, Netstack> =>
+/** An interface was removed, or failed: there is nothing left to be on. */
+const watch = (names: ReadonlyArray<string>): Effect.Effect<never, Exit.CommandFailure, Netstack> =>
   Network.changesOf("LinkDetached").pipe(
-    Stream.filter((change) => change.name === name),
+    Stream.filter((change) => names.includes(change.name)),
     Stream.runHead,
-    Effect.andThen(new Exit.CommandFailure({ message: `${name} is gone` }))
+    Effect.flatMap((gone) => {
+      const name = Option.isSome(gone) ? gone.value.name : names.join(", ")
+      return new Exit.CommandFailure({ message: `${name} is gone` })
+    })
   )
 
 /** Tells addresses that come to be used after the start, and those that go. */
@@ -63,19 +83,23 @@ const main = (
   flags: TapHost.Flags & { readonly service: ReadonlyArray<Placed> }
 ): Effect.Effect<never, Error, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
-    yield* introduce(flags)
+    const layout = Layout.plan(flags)
+    // The host could not have been made.
+    if (typeof layout === "string") return yield* new Exit.CommandFailure({ message: layout })
+    yield* introduce(flags, layout)
     const addresses = flags.slaac || flags.dhcp ? [tellAddresses] : []
-    const ends = [watch(flags.tap), failure, ...addresses, ...flags.service.map(run)]
+    const gone = watch(layout.interfaces.map(({ link }) => link))
+    const ends = [gone, failure, ...addresses, ...flags.service.map(run)]
     return yield* Effect.andThen(Effect.all(ends, { concurrency: "unbounded" }), Effect.never)
   })
 
 export const command = Command.make(
   "up",
-  { ...Arguments.hostFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
+  { ...Arguments.hostFlags, ...Arguments.routerFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
   (flags) => {
     Exit.endsByInterruption()
     return Effect.scoped(main(flags)).pipe(
-      Effect.provide(TapHost.layer(flags)),
+      Effect.provide(TapHost.layer("up", flags)),
       Effect.provide(Observation.layer(flags.service, flags.otlp))
     )
   }
@@ -98,6 +122,19 @@ export const command = Command.make(
     {
       command: "netstack up --tap tap0 --address 10.0.0.2/24 --service echo:7 --service discard:9 --capture all.pcapng",
       description: "Classic services, and a capture for Wireshark"
+    },
+    {
+      command: "netstack up --tap lan --tap wan --forward --address lan=10.0.1.1/24 --address wan=10.0.2.1/24",
+      description: "A router between two devices"
+    },
+    {
+      command: "netstack up --tap tap0 --slaac",
+      description: "A host that configures itself over IPv6; with --router-advertise 2001:db8:1::/64 others do by it"
+    },
+    {
+      command:
+        "netstack up --tap tap0 --tap tap1 --bridge --address 10.0.0.2/24 --vlan 10 --address bridge0.10=10.0.10.2/24",
+      description: "A bridge of two devices with a host on it, also in VLAN 10"
     }
   ])
 )

@@ -18,7 +18,9 @@ import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as NetstackConfig from "../src/NetstackConfig.ts"
 import * as DnsCache from "../src/services/DnsCache.ts"
 import * as DnsClient from "../src/services/DnsClient.ts"
 import { Netstack } from "../src/sockets/Netstack.ts"
@@ -48,6 +50,9 @@ export interface Options {
 }
 
 const nameServerPort = 53
+
+/** An address, and perhaps a port, as text; it is looked at when the resolver is made. */
+type ServerText = Extract<NameServer, string>
 
 type Failure = NetAddress.NetAddressError
 
@@ -123,3 +128,24 @@ export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure | Config.ConfigError, Netstack> =>
   Layer.provideMerge(layerAddressResolver, Layer.effect(Dns.Dns, Effect.flatMap(Config.unwrap(options), make)))
+
+/** The options that a configuration has, below `path` if one is given. None of them must be there. */
+export const config = (path?: string): Config.Config<Options> => {
+  const whole = NetstackConfig.merged<Options>([
+    NetstackConfig.of("nameServers", NetstackConfig.separated as Schema.Codec<ReadonlyArray<ServerText>, string>),
+    NetstackConfig.of("search", NetstackConfig.separated),
+    NetstackConfig.of("ndots", Schema.Int),
+    NetstackConfig.of("tries", Schema.Int),
+    NetstackConfig.of("timeout", Schema.DurationFromString)
+  ])
+  return path === undefined ? whole : Config.nested(whole, path)
+}
+
+/** {@link layer} with its options from the environment: `NETSTACK_NAME_SERVERS`, `NETSTACK_SEARCH` and so on. */
+export const layerEnvironment = (
+  prefix = "netstack"
+): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure | Config.ConfigError, Netstack> =>
+  Layer.provideMerge(
+    layerAddressResolver,
+    Layer.effect(Dns.Dns, Effect.flatMap(NetstackConfig.parseShouted(config(prefix)), make))
+  )

@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import type { Link, LinkError } from "./link/Link.ts"
 import { layer as layerLinks, Links } from "./link/Links.ts"
 import * as MemoryLink from "./link/MemoryLink.ts"
+import * as NetstackConfig from "./NetstackConfig.ts"
 import * as DhcpClient from "./services/DhcpClient.ts"
 import * as Failure from "./sockets/Failure.ts"
 import { Netstack } from "./sockets/Netstack.ts"
@@ -192,6 +193,25 @@ export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<Netstack, LinkError | Network.NetworkError | Config.ConfigError, Links> =>
   Layer.effect(Netstack, Effect.flatMap(Config.unwrap(options), make))
+
+/** The options that a configuration has, below `path` if one is given: none of them must be there (`NetstackConfig.ts`). */
+export const config: (path?: string) => Config.Config<Options> = NetstackConfig.config
+
+/**
+ * {@link layer} with all of its options from the environment, or whatever the program's `ConfigProvider` reads: `NETSTACK_IPV4`,
+ * `NETSTACK_GATEWAY`, `NETSTACK_TCP_CONGESTION_CONTROL` and so on. What `options` say holds where the environment says nothing.
+ */
+export const layerEnvironment = (
+  options: Options = {},
+  prefix = "netstack"
+): Layer.Layer<Netstack, LinkError | Network.NetworkError | Config.ConfigError, Links> =>
+  Layer.effect(
+    Netstack,
+    Effect.flatMap(
+      NetstackConfig.parseShouted(NetstackConfig.config(prefix)),
+      (found) => make({ ...options, ...found, tcp: { ...options.tcp, ...found.tcp } })
+    )
+  )
 
 /**
  * A stack with nothing around it: its one link leads nowhere, so programs in it talk to each other, at 127.0.0.1 or at the

@@ -131,7 +131,7 @@ export const view = (before: Status, after: Status): View => {
     tables: [
       {
         title: "Interfaces",
-        head: ["name", "", "medium", "MAC", "#MTU", "addresses", "lost"],
+        head: ["name", "state", "medium", "MAC", "#MTU", "addresses", "lost"],
         rows: after.interfaces.map(interfaceRow)
       },
       { title: hidden > 0 ? `Connections, and ${hidden} quieter ones` : "Connections", head, rows },

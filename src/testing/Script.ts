@@ -83,12 +83,18 @@ const row = ({ at, host, line, script }: Line, isWrong: boolean): string =>
     cell(script)
   } ${host}`.trimEnd()
 
+/** How an outcome is shown. */
+export interface RenderOptions {
+  /** What happened is shown whatever the outcome is; otherwise only of a failure. */
+  readonly withLines?: boolean
+}
+
 /** The outcome for a reader: what was expected beside what came, in the order of time. */
-export const render = ({ lines, reason, skips, status }: Outcome): string => {
+export const render = ({ lines, reason, skips, status }: Outcome, options: RenderOptions = {}): string => {
   const wrong = reason === undefined ? -1 : lines.findLastIndex(({ line }) => line === reason.line)
   return [
     reason === undefined ? status : `${status} at line ${reason.line}: ${reason.detail}`,
-    ...(status === "failed"
+    ...(status === "failed" || options.withLines === true
       ? [`${" ".repeat(20)}${cell("script")} host`, ...lines.map((line, i) => row(line, i === wrong))]
       : []),
     ...(reason?.differences ?? []).map(({ expected, got, what }) =>

@@ -17,33 +17,29 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Config } from "../core/Config.ts"
-import { type Interface, type LinkId, loopback } from "../core/Device.ts"
-import type { Drop } from "../core/Drop.ts"
+import type { LinkId } from "../core/Device.ts"
 import * as Entropy from "../core/Entropy.ts"
-import type { Event } from "../core/Event.ts"
-import type { Notice } from "../core/Notice.ts"
-import type { Output } from "../core/Output.ts"
 import type { Reason } from "../core/Reason.ts"
 import * as State from "../core/State.ts"
-import type { Link, LinkChange, LinkError } from "../link/Link.ts"
+import type { Link, LinkError } from "../link/Link.ts"
 import * as Loopback from "../link/Loopback.ts"
-import * as Mac from "../wire/Mac.ts"
-import * as Attachment from "./Attachment.ts"
+import { attach } from "./Attach.ts"
 import * as Core from "./Core.ts"
-import { EntropySource, type Generator, seedBytes } from "./EntropySource.ts"
+import { EntropySource, seedBytes } from "./EntropySource.ts"
 import type { Lease } from "./Lease.ts"
-import * as Ledger from "./Ledger.ts"
 import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
 import * as Requests from "./Requests.ts"
 import * as Timers from "./Timers.ts"
+import { type News, type Watcher, Workshop } from "./Workshop.ts"
+
+export type { News } from "./Workshop.ts"
 
 /** A worker of the stack failed, which ended it: a bug of the stack or of a link. */
 export class StackFailed extends Schema.TaggedError<StackFailed>()("StackFailed", {
@@ -53,9 +49,6 @@ export class StackFailed extends Schema.TaggedError<StackFailed>()("StackFailed"
     return "a worker of the stack failed, and the stack with it"
   }
 }
-
-/** What only tells: it changes nothing, and who does not read it misses nothing but news. */
-export type News = Notice | Drop
 
 /** News that may wait for one watcher; one that does not keep up loses the oldest. */
 export const newsCapacity = 4096
@@ -127,194 +120,6 @@ export interface Options {
   readonly recorder?: ((config: Config, seed: Uint8Array) => Recorder) | undefined
   readonly observer?: Core.Observer | undefined
 }
-
-/** What a link is attached with. */
-interface Attached {
-  readonly attachment: Attachment.Attachment
-  readonly counters: () => Readonly<Record<string, number>>
-}
-
-const noEvents: ReadonlyArray<Event> = Object.freeze([])
-
-/** Starts a worker: its failure is the stack's. */
-type Fork = (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-
-/** Somebody who reads news of a kind. */
-interface Watcher {
-  readonly offer: (news: News) => void
-  readonly end: () => void
-}
-
-/** What the parts of a stack are made from. */
-interface Parts {
-  readonly clock: Clock.Clock
-  readonly state: State.State
-  readonly requests: Requests.Requests
-  readonly timers: Timers.Timers
-  readonly generate: Generator
-  readonly recorder: Recorder | undefined
-  readonly observer: Core.Observer | undefined
-  readonly probe: Probe.Attached | undefined
-}
-
-/** The parts of a stack, which share one outbox. */
-class Workshop {
-  readonly ledger: Ledger.Ledger = Ledger.make()
-  readonly attachments: Map<LinkId, Attachment.Attachment> = new Map()
-  readonly counters: Map<LinkId, Attached["counters"]> = new Map()
-  readonly watchers: Set<Watcher> = new Set()
-  readonly requests: Requests.Requests
-  readonly timers: Timers.Timers
-  readonly core: Core.Core
-  readonly generate: Generator
-  readonly probe: Probe.Attached | undefined
-  readonly state: State.State
-  nextLink: LinkId = loopback
-  /** Links that have something to send since the last flush. */
-  private waiting: Array<Attachment.Attachment> = []
-  /** Whether what waits is more than ACKs that may yield. */
-  private isUrgent = false
-  private isFlushing = false
-
-  constructor(parts: Parts) {
-    this.requests = parts.requests
-    this.timers = parts.timers
-    this.generate = parts.generate
-    this.probe = parts.probe
-    this.state = parts.state
-    this.core = Core.make({
-      ...parts,
-      pending: this.ledger.take,
-      outbox: { append: (output) => this.append(output), flush: () => this.flush() }
-    })
-  }
-
-  private append(output: Output): void {
-    switch (output._tag) {
-      case "Transmit": {
-        const attachment = this.attachments.get(output.link)
-        // Detached since: its bytes and credits come back at once.
-        if (attachment === undefined) return void this.ledger.add(output)
-        attachment.enqueue(output)
-        if (output.credit?.mayYield !== true) this.isUrgent = true
-        if (this.waiting.at(-1) !== attachment) this.waiting.push(attachment)
-        return
-      }
-      case "Reply":
-        return this.requests.deliver(output)
-      case "SetTimer":
-        return this.timers.set(output)
-      case "Notice":
-      case "Drop":
-        for (const watcher of this.watchers) watcher.offer(output)
-    }
-  }
-
-  /**
-   * Programs go on first: what they answer takes the place of the ACK for what they have read. They and the workers run here,
-   * inside the call, and may run and flush further batches; those leave such ACKs to this one.
-   */
-  private flush(): void {
-    const isInner = this.isFlushing
-    this.isFlushing = true
-    this.requests.flush()
-    this.isFlushing = isInner
-    if (this.isUrgent || !isInner) this.flushLinks()
-    this.timers.flush()
-  }
-
-  private flushLinks(): void {
-    const waiting = this.waiting
-    if (waiting.length === 0) return
-    this.waiting = []
-    this.isUrgent = false
-    for (const attachment of waiting) attachment.flush()
-  }
-}
-
-/** Locally administered, not a group (IEEE 802-2014 §8.2.2). */
-const localMac = (generate: Generator): Mac.Mac => {
-  const octets = generate(6)
-  octets[0] = (octets[0]! & ~0x01) | 0x02
-  return Mac.read(octets, 0)
-}
-
-/** The interface of a link. One without a link-layer address gets one if its medium needs it. */
-const interfaceOf = (id: LinkId, link: Link, generate: Generator): Interface => ({
-  id,
-  name: link.name,
-  medium: link.medium,
-  mac: link.mac ?? (link.medium === "ethernet" ? localMac(generate) : Mac.zero),
-  mtu: link.mtu,
-  checksumOffload: link.capabilities.checksumOffload,
-  segmentation: link.capabilities.segmentation,
-  maxSegmentBytes: link.capabilities.maxSegmentBytes,
-  up: true,
-  isClosed: link.isClosed === true,
-  addresses: []
-})
-
-/** Opens a link in `scope` and sets its workers to work; the core hears of it unless it is the loopback link, which it knows. */
-const open = (shop: Workshop, fork: Fork, link: Link, close: Effect.Effect<void>) =>
-  Effect.gen(function*() {
-    const id = shop.nextLink++
-    const { core, generate, ledger, requests } = shop
-    const attachment = yield* Attachment.make({
-      id,
-      link,
-      core,
-      ledger,
-      changed: (change) => onChange(requests, fork, id, change, close)
-    })
-    // What could not be sent any more is no longer owed: its credits go back in a batch of their own.
-    yield* Effect.addFinalizer(() => Effect.andThen(attachment.close, core.run(noEvents)))
-    const port = yield* link.open(attachment.sink)
-    shop.attachments.set(id, attachment)
-    shop.counters.set(id, port.counters)
-    const workers = [fork(attachment.receiveWorker), fork(attachment.transmitWorker(port))]
-    yield* Effect.addFinalizer(() => {
-      shop.attachments.delete(id)
-      shop.counters.delete(id)
-      return Fiber.interruptAll(workers)
-    })
-    if (id === loopback) return id
-    yield* requests.ask({ _tag: "AttachLink", interface: interfaceOf(id, link, generate) })
-    // Already closed is as good as detached.
-    yield* Effect.addFinalizer(() => Effect.ignore(requests.ask({ _tag: "DetachLink", link: id })))
-    return id
-  })
-
-/** What a link tells of itself becomes a request; one that is gone is detached. */
-const onChange = (
-  requests: Requests.Requests,
-  fork: Fork,
-  link: LinkId,
-  change: LinkChange,
-  close: Effect.Effect<void>
-): void => {
-  switch (change._tag) {
-    case "Up":
-    case "Down":
-      return void fork(requests.tell({ _tag: "LinkChanged", link, up: change._tag === "Up" }))
-    case "MtuChanged":
-      return void fork(requests.tell({ _tag: "LinkChanged", link, mtu: change.mtu }))
-    case "Gone": {
-      const gone = change.error === undefined ? Effect.void : Effect.logWarning(change.error.message)
-      fork(Effect.andThen(gone, close))
-    }
-  }
-}
-
-/** A link lives as long as both the scope that attached it and the stack. */
-const attach = (shop: Workshop, fork: Fork, stack: Scope.Scope) => (link: Link) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.fork(stack)
-      const close = Scope.close(scope, Exit.void)
-      yield* Effect.addFinalizer(() => close)
-      return yield* restore(Scope.provide(open(shop, fork, link, close), scope)).pipe(Effect.onError(() => close))
-    })
-  )
 
 const watch = (shop: Workshop): Stack["watch"] => <N extends News>(wants: (news: News) => news is N) =>
   Effect.gen(function*() {

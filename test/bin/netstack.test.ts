@@ -44,13 +44,13 @@ describe("netstack", () => {
     Effect.gen(function*() {
       const all = yield* run(["--help"])
       assert.deepStrictEqual([all.status, all.stderr], [0, ""])
-      for (const command of ["demo", "up", "ping", "nc", "get", "replay", "watch"]) {
+      for (const command of ["demo", "up", "ping", "traceroute", "nc", "get", "replay", "watch"]) {
         assert.match(all.stdout, new RegExp(`^ {2}${command} +\\S`, "m"))
         const { status, stdout } = yield* run([command, "--help"])
         assert.strictEqual(status, 0)
         assert.match(stdout, /FLAGS\n(.|\n)*EXAMPLES\n/)
         if (!["demo", "replay", "watch"].includes(command)) {
-          assert.match(stdout, /--tap NAME(.|\n)*--address, -a ADDRESS\/PREFIX/)
+          assert.match(stdout, /--tap NAME(.|\n)*--address, -a \[INTERFACE=\]ADDRESS\/PREFIX/)
         }
       }
     }))
@@ -61,6 +61,13 @@ describe("netstack", () => {
         { args: ["fly"], says: /Unknown subcommand "fly"/ },
         { args: ["up"], says: /--tap/ },
         { args: ["up", "--tap", "tap0", "--address", "10.0.0.2"], says: /such as 10\.0\.0\.2\/24/ },
+        { args: ["up", "--tap", "tap0"], says: /a host needs an address: --address, --dhcp or --slaac/ },
+        { args: ["up", ...host, "--address", "tap9=10.0.1.2/24"], says: /no interface tap9; there are: tap0/ },
+        { args: ["up", ...host, "--address", "=10.0.1.2/24"], says: /INTERFACE=VALUE/ },
+        { args: ["up", ...host, "--vlan", "4095"], says: /from 1 to 4094/ },
+        { args: ["up", ...host, "--bridge"], says: /--bridge needs at least two --tap/ },
+        { args: ["up", ...host, "--router-advertise", "10.0.0.0/24"], says: /an IPv6 prefix/ },
+        { args: ["traceroute", ...host, "10.0.0.1", "--max-hops", "0"], says: /from 1 to 255/ },
         { args: ["up", ...host, "--service", "fax:1"], says: /one of echo, discard/ },
         { args: ["up", ...host, "--service", "echo:0"], says: /from 1 to 65535/ },
         { args: ["ping", ...host, "not-an-address"], says: /not-an-address/ },
@@ -81,9 +88,6 @@ describe("netstack", () => {
       const { status, stderr, stdout } = yield* run(["up", "--tap", "a/b", "--address", "10.0.0.2/24"])
       assert.deepStrictEqual([status, lines(stderr).length, stdout], [1, 1, ""], stderr)
       assert.match(stderr, /^netstack: a\/b: open failed/)
-      const homeless = yield* run(["up", "--tap", "tap0"])
-      assert.deepStrictEqual([homeless.status, homeless.stdout], [1, ""])
-      assert.match(homeless.stderr, /^netstack: a host needs an address: --address, --dhcp or --slaac$/m)
     }))
 
   it.live("demo shows two hosts, and leaves a capture that can be read", () =>

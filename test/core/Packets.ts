@@ -77,6 +77,27 @@ export const udp = (
   return ip(source, destination, bytes, { protocol: IpProtocol.udp, ...fields })
 }
 
+/** An ICMP message of the addresses' family, with its checksum. */
+export const icmp = (
+  source: Address.Address,
+  destination: Address.Address,
+  said: { readonly type: number; readonly code: number; readonly rest?: number },
+  quoted: Uint8Array
+): Uint8Array => {
+  const isV4 = Address.isV4(source)
+  const protocol = isV4 ? IpProtocol.icmp : IpProtocol.icmpv6
+  const { code, rest = 0, type } = said
+  const bytes = new Uint8Array(8 + quoted.length)
+  bytes.set([type, code, 0, 0, rest >>> 24, rest >>> 16, rest >>> 8, rest])
+  bytes.set(quoted, 8)
+  if (!isV4) {
+    const pseudo = Checksum.fold(Checksum.pseudo(source, destination, protocol, bytes.length))
+    bytes.set([pseudo >>> 8, pseudo & 0xff], 2)
+  }
+  Checksum.complete(bytes, 0, bytes.length, 2)
+  return ip(source, destination, bytes, { protocol })
+}
+
 /** A message of neighbour discovery, with its checksum. */
 export const ndp = (
   source: Address.Ipv6,

@@ -6,7 +6,7 @@ import * as Script from "../../src/testing/Script.ts"
 const root = path.join(import.meta.dirname, "../scripts")
 
 /** Scripts about what only one version of IP has. */
-const ofOneVersion = /^(?:icmp|ipv6)\//
+const ofOneVersion = /^(?:icmp|ipv6|language)\//
 
 const names = (fs.readdirSync(root, { recursive: true }) as ReadonlyArray<string>)
   .filter((name) => name.endsWith(".pkt"))

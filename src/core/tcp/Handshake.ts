@@ -81,13 +81,16 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
   return next
 }
 
-/** The round trip of the handshake: by its timestamp, else if the SYN went out once (Karn's rule, rfc: 9293 §3.8.1 MUST-18, RFC 6298 §3). */
+/**
+ * The round trip of the handshake: exactly if the SYN went out once (Karn's rule, rfc: 9293 §3.8.1 MUST-18, RFC 6298 §3), else by its timestamp, which counts
+ * whole milliseconds.
+ */
 export const measured = (ctx: Context, self: Connection, segment: Segment.Segment): Rtt.Rtt => {
   const echo = segment.options.timestampEcho
-  const rtt = self.agreed.timestamps && echo !== undefined && echo !== 0
-    ? Timestamps.roundTrip(self.stamps, echo, ctx.at)
-    : self.recovery.timeouts === 0
+  const rtt = self.recovery.timeouts === 0
     ? Time.between(self.snd.lastAt, ctx.at)
+    : self.agreed.timestamps && echo !== undefined && echo !== 0
+    ? Timestamps.roundTrip(self.stamps, echo, ctx.at)
     : undefined
   if (rtt !== undefined) return Rtt.sample(self.rtt, rtt, ctx.at, self.config)
   return Rtt.begin(Rtt.backedOff(self.rtt, self.config), self.config)

@@ -52,9 +52,12 @@ export const initial: Rack = Object.freeze({
   reoWndPersist: persistence
 })
 
+/** A short segment may be so much faster than the full ones of which the least round trip is known. */
+const shortestTrip = 7 / 8
+
 /** The latest a retransmission may have been sent to be what an ACK answers (rfc: 8985 §6.2 step 2): the least round trip ago. For `Scoreboard.update`. */
 export const credible = (now: Time.Instant, minRtt: Time.Span | undefined): Time.Instant =>
-  Time.minus(now, minRtt ?? Time.zero)
+  Time.minus(now, Time.scale(minRtt ?? Time.zero, shortestTrip))
 
 /** Steps 2 and 3: what an ACK says of the newest delivered transmission, and of reordering. */
 export const deliver = (self: Rack, update: Scoreboard.Update, now: Time.Instant): Rack => {

@@ -78,3 +78,21 @@ export const lost = (ctx: Context, connection: Connection): Connection => {
   }
   return self
 }
+
+/**
+ * Nothing counts as lost and nothing new waits, but the window would take more: what was sent once and has been overtaken goes again, so that ACKs go on coming
+ * (rfc: 6675 §4 SHOULD, NextSeg rule 3). Where losses are found by time there is no need for guesses.
+ */
+export const suspects = (ctx: Context, connection: Connection): Connection => {
+  if (connection.recovery.phase !== "fast" || !connection.agreed.sack || Recovery.usesRack(connection)) {
+    return connection
+  }
+  let self = connection
+  const mss = Emit.segmentSize(self)
+  while (Math.min(Recovery.allowance(self), Connections.creditLeft(self, mss)) >= mss) {
+    const range = Loss.nextSuspect(self.board, mss)
+    if (range === undefined) return self
+    self = again(ctx, self, range.start, range.end, mss)
+  }
+  return self
+}

@@ -139,7 +139,9 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   if (!mayPush(connection)) return connection
   let self = Retransmit.lost(ctx, connection)
   let waiting = Connections.unsent(self)
-  if (waiting === 0 && !Connections.finUnsent(self)) return Deadlines.withSlow(self, "cork", Time.never)
+  if (waiting === 0 && !Connections.finUnsent(self)) {
+    return Deadlines.withSlow(Retransmit.suspects(ctx, self), "cork", Time.never)
+  }
   self = Recovery.afterIdle(ctx, self)
   self = probeMtu(ctx, self, waiting)
   waiting = Connections.unsent(self)

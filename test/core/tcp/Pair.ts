@@ -4,10 +4,11 @@ import type { Endpoint, Received } from "../../../src/core/tcp/Requests.ts"
 import { make } from "../../../src/testing/Host.ts"
 import type { Host, InterfaceOptions, Options } from "../../../src/testing/Host.ts"
 import * as Wire from "../../../src/testing/Wire.ts"
-import * as Address from "../../../src/wire/Address.ts"
+import type * as Address from "../../../src/wire/Address.ts"
+import * as Family from "../family.ts"
 
-export const clientAddress = Address.v4(10, 0, 0, 1)
-export const serverAddress = Address.v4(10, 0, 0, 2)
+export const clientAddress = Family.address(1)
+export const serverAddress = Family.address(2)
 export const port = 80
 
 export interface Pair {
@@ -26,16 +27,23 @@ export interface Setting {
   readonly backlog?: number
 }
 
+/** An interface that carries segments of the same size in both families. */
+const interfaceOf = (address: Address.Address, given: InterfaceOptions = {}): InterfaceOptions => ({
+  addresses: [[address, Family.prefixLength]],
+  ...given,
+  mtu: Family.mtuOf(given.mtu ?? 1500)
+})
+
 /** Hosts with a listener on the server's port 80; they know each other's MAC addresses. */
 export const pair = (setting: Setting = {}): Pair => {
   const client = make({
     seed: 1,
-    interfaces: [{ addresses: [[clientAddress, 24]], ...setting.interface }],
+    interfaces: [interfaceOf(clientAddress, setting.interface)],
     ...setting.client
   })
   const server = make({
     seed: 2,
-    interfaces: [{ addresses: [[serverAddress, 24]], ...setting.interface }],
+    interfaces: [interfaceOf(serverAddress, setting.interface)],
     ...setting.server
   })
   client.call({ _tag: "SetNeighbor", link: 1, address: serverAddress, mac: 0x0200_0000_0201 })

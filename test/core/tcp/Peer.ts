@@ -2,17 +2,19 @@
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import { make } from "../../../src/testing/Host.ts"
-import type { Options } from "../../../src/testing/Host.ts"
-import * as Address from "../../../src/wire/Address.ts"
+import type { InterfaceOptions, Options } from "../../../src/testing/Host.ts"
+import type * as Address from "../../../src/wire/Address.ts"
 import * as Checksum from "../../../src/wire/Checksum.ts"
-import * as Ethernet from "../../../src/wire/Ethernet.ts"
 import * as Ipv4 from "../../../src/wire/Ipv4.ts"
+import * as Ipv6 from "../../../src/wire/Ipv6.ts"
 import * as Malformed from "../../../src/wire/Malformed.ts"
 import * as Tcp from "../../../src/wire/Tcp.ts"
 import * as TcpOptions from "../../../src/wire/TcpOptions.ts"
+import * as Family from "../family.ts"
+import * as Packets from "../Packets.ts"
 
-export const local = Address.v4(10, 0, 0, 1)
-export const remote = Address.v4(10, 0, 0, 9)
+export const local = Family.address(1)
+export const remote = Family.address(9)
 const peerMac = 0x0200_0000_0909
 
 export interface Sent {
@@ -25,7 +27,7 @@ export interface Sent {
   readonly sourcePort?: number
   readonly destinationPort?: number
   readonly trafficClass?: number
-  readonly destination?: number
+  readonly destination?: Address.Address
   readonly urgentPointer?: number
 }
 
@@ -43,10 +45,14 @@ export interface Got {
 
 /** A host with one interface that knows the peer's MAC address. */
 export const host = (options: Options = {}): Host => {
-  const self = make({ interfaces: [{ addresses: [[local, 24]] }], ...options })
+  const interfaces = options.interfaces ?? [{ addresses: [[local, Family.prefixLength]] }]
+  const self = make({ ...options, interfaces: interfaces.map(alike) })
   self.call({ _tag: "SetNeighbor", link: 1, address: remote, mac: peerMac })
   return self
 }
+
+/** An interface that carries segments of the same size in both families. */
+const alike = (given: InterfaceOptions): InterfaceOptions => ({ ...given, mtu: Family.mtuOf(given.mtu ?? 1500) })
 
 export class Peer {
   readonly host: Host
@@ -54,7 +60,7 @@ export class Peer {
   sourcePort: number
   destinationPort: number
   /** This side's address; a host knows the MAC address of {@link remote} and of those that were introduced. */
-  address: number = remote
+  address: Address.Address = remote
 
   constructor(host: Host, destinationPort: number, sourcePort = 40000) {
     this.host = host
@@ -76,34 +82,14 @@ export class Peer {
       options: TcpOptions.make(sent.options ?? {})
     }
     const size = Tcp.size(fields) + text.length
-    const bytes = new Uint8Array(14 + 20 + size)
-    const mac = this.host.state.device.interfaces.get(1)!.mac
-    Ethernet.emit({ destination: mac, source: peerMac, type: 0x0800 }, bytes, 0)
-    Ipv4.emit(
-      {
-        totalLength: 20 + size,
-        identification: 0,
-        moreFragments: false,
-        fragmentOffset: 0,
-        source: this.address,
-        destination: sent.destination ?? local,
-        hopLimit: 64,
-        trafficClass: sent.trafficClass ?? 0,
-        protocol: 6,
-        dontFragment: true,
-        options: undefined
-      },
-      bytes,
-      14
-    )
-    const end = Tcp.emit(
-      { ...fields, checksum: Checksum.fold(Checksum.pseudo(this.address, sent.destination ?? local, 6, size)) },
-      bytes,
-      34
-    )
-    bytes.set(text, end)
-    Checksum.complete(bytes, 34, bytes.length, 34 + Tcp.checksumOffset)
-    return bytes
+    const destination = sent.destination ?? local
+    const segment = new Uint8Array(size)
+    const checksum = Checksum.fold(Checksum.pseudo(this.address, destination, 6, size))
+    segment.set(text, Tcp.emit({ ...fields, checksum }, segment, 0))
+    Checksum.complete(segment, 0, size, Tcp.checksumOffset)
+    const header = { protocol: 6, trafficClass: sent.trafficClass ?? 0, dontFragment: true, identification: 0 }
+    const packet = Packets.ip(this.address, destination, segment, header)
+    return Packets.frame(packet, this.host.state.device.interfaces.get(1)!.mac, peerMac)
   }
 
   send(sent: Sent): void {
@@ -113,7 +99,7 @@ export class Peer {
   /** What the host has sent since the last call. */
   take(): Array<Got> {
     return this.host.takeFrames(1).map((frame) => {
-      const ip = Ipv4.parse(frame, 14, frame.length)
+      const ip = Family.version === 4 ? Ipv4.parse(frame, 14, frame.length) : Ipv6.parse(frame, 14, frame.length)
       if (Malformed.isMalformed(ip)) throw new Error(ip.detail)
       const header = Tcp.parse(frame, ip.payloadStart, ip.payloadEnd)
       if (Malformed.isMalformed(header)) throw new Error(header.detail)
@@ -223,3 +209,30 @@ export const read = (self: Host, connection: number, max = 1 << 20, block = fals
   self.request({ _tag: "TcpRead", connection, max, block })
 
 export const wait = (self: Host, span: Time.Span): void => self.advance(span)
+
+/** What ICMPv6 says with which type and code where ICMP has others (RFC 792, RFC 4443 §3). */
+const icmpv6: { readonly [typeAndCode: string]: readonly [number, number] } = {
+  "3 0": [1, 0],
+  "3 1": [1, 3],
+  "3 2": [4, 1],
+  "3 3": [1, 4],
+  "3 4": [2, 0],
+  "3 5": [1, 5],
+  "3 10": [1, 1],
+  "11 0": [3, 0],
+  "11 1": [3, 1],
+  "12 0": [4, 0]
+}
+
+/** The type and code of an ICMP error in the family of the tests. */
+export const icmpOf = (type: number, code: number): readonly [number, number] =>
+  Family.version === 4 ? [type, code] : icmpv6[`${type} ${code}`] ?? [1, 0]
+
+/** An ICMP error from a router about a frame that the host has sent; an MTU is one of IPv4. */
+export const report = (self: Host, type: number, code: number, about: Uint8Array, mtu = 0): void => {
+  const [kind, detail] = icmpOf(type, code)
+  const quoted = about.slice(14, 14 + Family.headerLength + 8)
+  const rest = mtu === 0 ? 0 : Family.mtuOf(mtu)
+  const packet = Packets.icmp(Family.address(99), local, { type: kind, code: detail, rest }, quoted)
+  self.deliver(1, Packets.frame(packet, self.state.device.interfaces.get(1)!.mac, 0x0200_0000_6363))
+}

@@ -4,7 +4,7 @@ import { roundTripBounds } from "../../../src/core/tcp/State.ts"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import * as Readings from "../../../src/workers/Readings.ts"
-import { ACK, established, host, listen, Peer, RST, SYN, text, write } from "./Peer.ts"
+import { ACK, established, host, listen, Peer, remote, RST, SYN, text, write } from "./Peer.ts"
 
 const telemetry = { config: { telemetry: true } }
 
@@ -36,7 +36,7 @@ describe("What tracing wants to know of a connection", () => {
     const self = host(telemetry)
     const asked = self.request({
       _tag: "TcpConnect",
-      remote: 0x0a000009,
+      remote,
       remotePort: 81,
       local: undefined,
       localPort: 0,

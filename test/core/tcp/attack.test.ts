@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Time from "../../../src/core/Time.ts"
+import * as Family from "../family.ts"
 import { random } from "./Network.ts"
 import { connected, drain, pair, pattern, port, stateOf, write } from "./Pair.ts"
-import { ACK, FIN, host, listen, Peer, PSH, remote, RST, SYN, text } from "./Peer.ts"
+import { ACK, FIN, host, listen, Peer, PSH, RST, SYN, text } from "./Peer.ts"
 
 /** `TCP_ATTACK_PACKETS=1000000` makes it a long one. */
 const packets = Number(process.env["TCP_ATTACK_PACKETS"] ?? 20_000)
@@ -56,7 +57,7 @@ describe("A blind attacker (RFC 5961, RFC 5927, RFC 4987)", () => {
     let accepted = 0
     for (let i = 0; i < packets; i++) {
       const flood = new Peer(self, 80, 1 + Math.floor(draw() * 60_000))
-      flood.address = remote + Math.floor(draw() * 100)
+      flood.address = Family.address(9 + Math.floor(draw() * 100))
       flood.send({ seq: Math.floor(draw() * 2 ** 32), flags: SYN, options: { maximumSegmentSize: 1460 } })
       self.takeFrames(1)
       assert.isAtMost(self.state.tcp.entries.size, 200 + accepted)

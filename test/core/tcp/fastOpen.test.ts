@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { millis, seconds } from "../../../src/core/Time.ts"
+import * as Family from "../family.ts"
 import { connectRequest, drain, pair, pattern } from "./Pair.ts"
 import { ACK, FIN, host, listen, Peer, read, remote, RST, SYN, text, write } from "./Peer.ts"
 
@@ -256,7 +257,7 @@ describe("A Fast Open client (RFC 7413 §4.1.3, §4.2)", () => {
       assert.deepStrictEqual([...got.bytes], [...pattern(5000)])
       assert.isTrue(got.end)
       const first = hosts.wire.carried[before]!
-      return first[47]! & (SYN | FIN)
+      return first[14 + Family.headerLength + 13]! & (SYN | FIN)
     }
     assert.strictEqual(exchange() & SYN, 0)
     assert.strictEqual(exchange() & SYN, SYN)

@@ -175,6 +175,18 @@ describe("Recovery with SACK (RFC 6675, RFC 6937, RFC 8985)", () => {
     assert.isAtLeast(out, 9)
     assert.isAtMost(out, 11)
   })
+  it("sends again what was overtaken when there is nothing better to send, without RACK (rfc: 6675 §4 SHOULD, NextSeg rule 3)", () => {
+    const self = scene({}, true, { rack: false, tailLossProbe: false, minRto: seconds(5) })
+    write10(self)
+    wait(self.self, roundTrip)
+    // The first and the sixth are missing; the sixth is not known to be lost: only two segments behind it have arrived.
+    self.acknowledge(0, [1000, 5000])
+    self.acknowledge(0, [6000, 8000], [1000, 5000])
+    const again = self.sent().map(([at]) => at)
+    assert.deepStrictEqual(again[0], 0)
+    assert.include(again, 5000)
+    assert.strictEqual(self.self.counter("tcpTimeouts"), 0)
+  })
   it("finds a lost retransmission again (rfc: 8985 §6.2)", () => {
     const self = scene()
     write(self.self, self.connection, text(30_000))

@@ -2,7 +2,23 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import { connected, connectRequest, pair, stateOf as pairState } from "./Pair.ts"
-import { ACK, established, FIN, host, listen, Peer, PSH, read, remote, RST, stateOf, SYN, text, write } from "./Peer.ts"
+import {
+  ACK,
+  established,
+  FIN,
+  host,
+  listen,
+  local,
+  Peer,
+  PSH,
+  read,
+  remote,
+  RST,
+  stateOf,
+  SYN,
+  text,
+  write
+} from "./Peer.ts"
 
 const call = (self: Host, _tag: "TcpClose" | "TcpAbort", connection: number) => self.call({ _tag, connection })
 const shutdown = (self: Host, connection: number) =>
@@ -90,7 +106,7 @@ describe("A listener (RFC 9293 §3.10.7.2)", () => {
     listen(self)
     const exact = self.call({
       _tag: "TcpListen",
-      local: 0x0a000001,
+      local,
       version: undefined,
       port: 80,
       backlog: 3,

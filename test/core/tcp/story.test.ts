@@ -3,6 +3,7 @@ import * as Time from "../../../src/core/Time.ts"
 import * as Frame from "../../../src/wire/Frame.ts"
 import * as Malformed from "../../../src/wire/Malformed.ts"
 import * as Tcp from "../../../src/wire/Tcp.ts"
+import * as Family from "../family.ts"
 import { host, listen, Peer, remote } from "./Peer.ts"
 
 describe("The story of one SYN (docs/control-flow.md)", () => {
@@ -37,7 +38,7 @@ describe("The story of one SYN (docs/control-flow.md)", () => {
 
     const transmit = outputs.find((output) => output._tag === "Transmit")!
     const { head, headEnd, headStart } = transmit.packet
-    const header = Tcp.parse(head, headStart + 14 + 20, headEnd)
+    const header = Tcp.parse(head, headStart + 14 + Family.headerLength, headEnd)
     if (Malformed.isMalformed(header)) throw new Error(header.detail)
     assert.strictEqual(header.flags, Tcp.SYN | Tcp.ACK)
     assert.strictEqual(header.acknowledgment, 1001)

@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Time from "../../../src/core/Time.ts"
-import * as Lan from "../Lan.ts"
+import * as Family from "../family.ts"
+import * as Lan from "./Lan.ts"
 import { bind, connect, introduced, reasonOf, refuse, taken } from "./Sockets.ts"
 
 const { link, there } = Lan
+
+/** By type and code. */
+const tooBig = Family.choose([3, 4] as const, [2, 0] as const)
+const portUnreachable = Family.choose([3, 3] as const, [1, 4] as const)
 
 describe("Udp errors", () => {
   it("end a waiting read of a connected socket (rfc: 1122 §4.1.3.3 MUST)", () => {
@@ -57,10 +62,11 @@ describe("Udp errors", () => {
     const socket = bind(self, { port: 8 })
     connect(self, socket)
     self.call(Lan.send(socket, undefined, 0))
-    refuse(self, { _tag: "Unreachable", code: 13, mtu: 0 })
+    const [type, code] = Family.choose([3, 13] as const, [1, 1] as const)
+    refuse(self, [type, code])
     assert.deepStrictEqual(self.request(Lan.send(socket, undefined, 0)).outcome(), {
       _tag: "Failed",
-      reason: { _tag: "Unreachable", what: "prohibited", icmp: { version: 4, type: 3, code: 13, from: there } }
+      reason: { _tag: "Unreachable", what: "prohibited", icmp: { version: Family.version, type, code, from: there } }
     })
   })
 
@@ -82,16 +88,16 @@ describe("Udp errors", () => {
     const quotes = [plain, strict].map((socket) => {
       connect(self, socket)
       self.call(Lan.send(socket, undefined, 0, Lan.bytes(1400)))
-      return self.takeFrames(link)[0]!.slice(14, 14 + 28)
+      return Lan.quoteOf(self.takeFrames(link)[0]!)
     })
     for (const quoted of quotes) {
-      self.deliver(link, Lan.ethernet(Lan.ip(Lan.icmp({ _tag: "Unreachable", code: 4, mtu: 1000 }, quoted))))
+      self.deliver(link, Lan.icmp(tooBig[0], tooBig[1], quoted, 1300))
     }
     assert.strictEqual(reasonOf(self.request(Lan.send(plain, undefined, 0, Lan.bytes(1400)))), "Done")
     assert.strictEqual(Lan.sent(self).length, 2)
     assert.deepStrictEqual(self.request(Lan.send(strict, undefined, 0, Lan.bytes(1400))).outcome(), {
       _tag: "Failed",
-      reason: { _tag: "MessageTooLarge", limit: 972 }
+      reason: { _tag: "MessageTooLarge", limit: 1272 }
     })
   })
 
@@ -100,9 +106,10 @@ describe("Udp errors", () => {
     const socket = bind(self, { port: 8 })
     connect(self, socket)
     self.call(Lan.send(socket, undefined, 0))
-    const quoted = self.takeFrames(link).at(-1)!.slice(14, 14 + 28)
-    const forged = quoted.with(23, 9)
-    self.deliver(link, Lan.ethernet(Lan.ip(Lan.icmp({ _tag: "Unreachable", code: 3, mtu: 0 }, forged))))
+    const quoted = Lan.quoteOf(self.takeFrames(link).at(-1)!)
+    // The port of the far side.
+    const forged = quoted.with(Family.headerLength + 3, 9)
+    self.deliver(link, Lan.icmp(portUnreachable[0], portUnreachable[1], forged))
     assert.deepStrictEqual(Lan.dropped(self), ["IcmpErrorNotOurs"])
     assert.strictEqual(reasonOf(self.request(Lan.receive(socket, false))), "WouldBlock")
   })

@@ -2,8 +2,8 @@
 import type { UdpOptions } from "../../../src/core/udp/Requests.ts"
 import type * as Host from "../../../src/testing/Host.ts"
 import type * as Address from "../../../src/wire/Address.ts"
-import type * as Icmpv4 from "../../../src/wire/Icmpv4.ts"
-import * as Lan from "../Lan.ts"
+import * as Family from "../family.ts"
+import * as Lan from "./Lan.ts"
 
 const { link, there } = Lan
 
@@ -51,8 +51,8 @@ export const taken = (self: Host.Host, socket: number): ReadonlyArray<number> =>
 export const connect = (self: Host.Host, socket: number, remote: Address.Address = there, remotePort = 7) =>
   self.request({ _tag: "UdpConnect", socket, remote, remotePort })
 
-/** A port unreachable about the last frame that the host has sent. */
-export const refuse = (self: Host.Host, message: Icmpv4.Fields = { _tag: "Unreachable", code: 3, mtu: 0 }): void => {
-  const quoted = self.takeFrames(link).at(-1)!.slice(14, 14 + 28)
-  self.deliver(link, Lan.ethernet(Lan.ip(Lan.icmp(message, quoted))))
-}
+/** A port unreachable about the last frame that the host has sent, or what else a router says. */
+export const refuse = (
+  self: Host.Host,
+  [type, code]: readonly [number, number] = Family.choose([3, 3] as const, [1, 4] as const)
+): void => self.deliver(link, Lan.icmp(type, code, Lan.quoteOf(self.takeFrames(link).at(-1)!)))

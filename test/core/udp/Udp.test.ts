@@ -4,21 +4,31 @@ import * as Wire from "../../../src/testing/Wire.ts"
 import * as Address from "../../../src/wire/Address.ts"
 import * as Frame from "../../../src/wire/Frame.ts"
 import * as Icmpv4 from "../../../src/wire/Icmpv4.ts"
-import * as IpProtocol from "../../../src/wire/IpProtocol.ts"
+import * as Icmpv6 from "../../../src/wire/Icmpv6.ts"
 import * as Mac from "../../../src/wire/Mac.ts"
-import * as Lan from "../Lan.ts"
+import * as Family from "../family.ts"
+import * as Lan from "./Lan.ts"
 import { bind, type BindOptions, connect, introduced, reasonOf, taken, tryBind } from "./Sockets.ts"
 
 const { here, link, there } = Lan
 
+const largest = Family.choose(65_507, 65_527)
+const loopback = Family.choose(Address.loopbackV4, Address.loopbackV6)
+const elsewhere = Family.choose(Address.v4(10, 1, 0, 1), Address.v6(0x20010db8, 1, 0, 1))
+/** All hosts of the link, in IP and in the link layer. */
+const everybody = Family.choose(
+  { fields: { destination: Address.broadcastV4 }, to: Mac.broadcast },
+  { fields: { destination: Address.v6(0xff020000, 0, 0, 1) }, to: 0x3333_0000_0001 }
+)
+
 describe("Udp between hosts", () => {
   it("carries datagrams of every size both ways, whole and in order (rfc: 768)", () => {
-    const one = Host.make({ seed: 1, interfaces: [{ addresses: [[here, 24]] }] })
-    const two = Host.make({ seed: 2, interfaces: [{ addresses: [[there, 24]] }] })
+    const one = Host.make({ seed: 1, interfaces: [Lan.interfaceOf(here)] })
+    const two = Host.make({ seed: 2, interfaces: [Lan.interfaceOf(there)] })
     const wire = Wire.make([one, two])
     const server = bind(two, { port: 7 })
     const client = bind(one, { local: here })
-    for (const size of [0, 1, 1471, 1472, 1473, 9000, 65_507]) {
+    for (const size of [0, 1, 1471, 1472, 1473, 9000, largest]) {
       const data = Lan.bytes(size, size)
       one.call(Lan.send(client, there, 7, data))
       wire.exchange()
@@ -38,7 +48,7 @@ describe("Udp between hosts", () => {
     const self = Lan.host()
     const server = bind(self, { port: 7 })
     const client = bind(self)
-    for (const to of [here, Address.loopbackV4]) {
+    for (const to of [here, loopback]) {
       self.call(Lan.send(client, to, 7, Lan.bytes(60_000)))
       assert.deepStrictEqual(self.call(Lan.receive(server))[0]!.bytes, Lan.bytes(60_000))
     }
@@ -69,7 +79,7 @@ describe("Udp receive", () => {
     assert.deepStrictEqual(sockets.map((socket) => taken(self, socket)), [[], [], [1]])
     self.deliver(
       link,
-      Lan.datagram(7, 8, Uint8Array.of(2), { destination: Address.broadcastV4 }, { to: Mac.broadcast })
+      Lan.datagram(7, 8, Uint8Array.of(2), everybody.fields, everybody)
     )
     assert.deepStrictEqual(sockets.map((socket) => taken(self, socket)), [[2], [2], [2]])
   })
@@ -77,10 +87,10 @@ describe("Udp receive", () => {
   it("gives nothing to a socket of the other version, or of another interface", () => {
     const self = Host.make({
       seed: 1,
-      interfaces: [{ addresses: [[here, 24]] }, { addresses: [[Address.v4(10, 1, 0, 1), 24]] }]
+      interfaces: [Lan.interfaceOf(here), { addresses: [[elsewhere, Family.prefixLength]] }]
     })
-    bind(self, { port: 8, version: 6 })
-    bind(self, { port: 8, version: 4, link: 2 })
+    bind(self, { port: 8, version: Family.choose(6, 4) })
+    bind(self, { port: 8, version: Family.version, link: 2 })
     assert.deepStrictEqual(Lan.deliver(self, Lan.datagram(7, 8, Uint8Array.of(1))).dropped, ["UdpNoSocket"])
     const dual = bind(self, { port: 9 })
     self.deliver(link, Lan.datagram(7, 9, Uint8Array.of(1)))
@@ -88,9 +98,10 @@ describe("Udp receive", () => {
   })
 
   it("answers a closed port (rfc: 1122 §4.1.3.1 SHOULD)", () => {
-    const { dropped, sent } = Lan.deliver(introduced(), Lan.datagram(7, 8, Lan.bytes(4)))
+    const { dropped, told } = Lan.deliver(introduced(), Lan.datagram(7, 8, Lan.bytes(4)))
     assert.deepStrictEqual(dropped, ["UdpNoSocket"])
-    assert.deepInclude(sent[0]!.icmp, { _tag: "Unreachable", code: Icmpv4.UnreachableCode.port })
+    const code = Family.choose(Icmpv4.UnreachableCode.port, Icmpv6.UnreachableCode.port)
+    assert.deepInclude(told[0], { _tag: "Unreachable", code })
   })
 
   it("drops in silence what is damaged, and answers no closed port for it (rfc: 1122 §4.1.3.4 MUST)", () => {
@@ -100,20 +111,20 @@ describe("Udp receive", () => {
     for (
       const [at, reason] of [[16, "UdpChecksum"], [6, "UdpChecksum"], [1, "UdpChecksum"], [4, "Malformed"]] as const
     ) {
-      const bad = Lan.ethernet(Lan.ip(good.with(at, good[at]! ^ 0x10), { protocol: IpProtocol.udp }))
-      assert.deepStrictEqual(Lan.deliver(self, bad), { sent: [], dropped: [reason] })
+      const bad = Lan.ethernet(Lan.ip(good.with(at, good[at]! ^ 0x10)))
+      assert.deepStrictEqual(Lan.deliver(self, bad), { sent: [], told: [], dropped: [reason] })
     }
-    const short = Lan.ethernet(Lan.ip(good.slice(0, 7), { protocol: IpProtocol.udp }))
-    assert.deepStrictEqual(Lan.deliver(self, short), { sent: [], dropped: ["Malformed"] })
+    const short = Lan.ethernet(Lan.ip(good.slice(0, 7)))
+    assert.deepStrictEqual(Lan.deliver(self, short), { sent: [], told: [], dropped: ["Malformed"] })
     assert.deepStrictEqual(taken(self, socket), [])
   })
 
-  it("takes a datagram without checksum (rfc: 768)", () => {
+  it("takes a datagram without checksum in IPv4 only (rfc: 768, 8200 §8.1 MUST)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
     const bare = Lan.udp(7, 8, Uint8Array.of(5), { withoutChecksum: true })
-    self.deliver(link, Lan.ethernet(Lan.ip(bare, { protocol: IpProtocol.udp })))
-    assert.deepStrictEqual(taken(self, socket), [5])
+    self.deliver(link, Lan.ethernet(Lan.ip(bare)))
+    assert.deepStrictEqual(taken(self, socket), Family.choose([5], []))
   })
 
   it("leaves behind what follows the datagram in its packet (rfc: 768: the length decides)", () => {
@@ -121,7 +132,7 @@ describe("Udp receive", () => {
     const socket = bind(self, { port: 8 })
     const padded = new Uint8Array(30)
     padded.set(Lan.udp(7, 8, Lan.bytes(4)))
-    self.deliver(link, Lan.ethernet(Lan.ip(padded, { protocol: IpProtocol.udp })))
+    self.deliver(link, Lan.ethernet(Lan.ip(padded)))
     assert.deepStrictEqual(self.call(Lan.receive(socket))[0]!.bytes, Lan.bytes(4))
   })
 
@@ -132,7 +143,7 @@ describe("Udp receive", () => {
     self.deliver(link, {
       ...Frame.plain(frame),
       checksum: "partial",
-      gso: { kind: "udp", size: 100, headerLength: 42 }
+      gso: { kind: "udp", size: 100, headerLength: 22 + Family.headerLength }
     })
     const received = self.call(Lan.receive(socket))
     assert.deepStrictEqual(received.map(({ bytes }) => bytes.length), [100, 100, 50])
@@ -190,8 +201,8 @@ describe("Udp bind", () => {
       [{}, { local: here }, false],
       [{ version: 6 }, { version: 4 }, true],
       [{ version: 6 }, {}, false],
-      [{ version: 6 }, { local: here }, true],
-      [{ local: here }, { local: Address.loopbackV4 }, true],
+      [{ version: Family.choose(6, 4) }, { local: here }, true],
+      [{ local: here }, { local: loopback }, true],
       [{ link: 1 }, { link: 0 }, true],
       [{ link: 1 }, {}, false],
       [{ options: { reuseAddress: true } }, { options: { reuseAddress: true } }, true],
@@ -213,7 +224,7 @@ describe("Udp bind", () => {
 
   it("chooses ephemeral ports that nobody can foretell, each once (rfc: 6056 §3.3.1, rfc: 6335 §6)", () => {
     const portsOf = (seed: number): ReadonlyArray<number> => {
-      const self = Host.make({ seed, interfaces: [{ addresses: [[here, 24]] }] })
+      const self = Host.make({ seed, interfaces: [Lan.interfaceOf(here)] })
       return Array.from({ length: 200 }, () => {
         const outcome = tryBind(self).outcome()
         return outcome._tag === "Done" ? outcome.value.port : 0
@@ -245,8 +256,11 @@ describe("Udp bind", () => {
         0,
         Address.v4(127, 0, 0, 3),
         Address.broadcastV4,
-        Address.v4(10, 0, 0, 255),
-        Address.v4(224, 0, 0, 1)
+        ...Family.choose([Address.v4(10, 0, 0, 255)], []),
+        Address.v4(224, 0, 0, 1),
+        Address.unspecifiedV6,
+        Address.loopbackV6,
+        Address.v6(0xff020000, 0, 0, 1)
       ]
     ) {
       assert.strictEqual(reasonOf(tryBind(self, { local })), "Done", Address.format(local))
@@ -343,10 +357,16 @@ describe("Udp connect", () => {
 
   it("fails where no way leads, and for what is no far side", () => {
     const self = introduced()
-    const socket = bind(self, { port: 8, version: 4 })
-    assert.strictEqual(reasonOf(connect(self, socket, Address.v4(192, 0, 2, 1))), "Unreachable")
+    const socket = bind(self, { port: 8, version: Family.version })
+    assert.strictEqual(
+      reasonOf(connect(self, socket, Family.choose(Address.v4(192, 0, 2, 1), Address.v6(0x20010db8, 9, 0, 1)))),
+      "Unreachable"
+    )
     assert.strictEqual(reasonOf(connect(self, socket, there, 0)), "InvalidArgument")
-    assert.strictEqual(reasonOf(connect(self, socket, Address.loopbackV6)), "InvalidArgument")
+    assert.strictEqual(
+      reasonOf(connect(self, socket, Family.choose(Address.loopbackV6, Address.loopbackV4))),
+      "InvalidArgument"
+    )
     self.deliver(link, Lan.datagram(6, 8, Uint8Array.of(2)))
     assert.deepStrictEqual(taken(self, socket), [2])
   })
@@ -360,7 +380,8 @@ describe("Udp send", () => {
       self.call(Lan.send(socket, there, 7, payload))
       const frame = self.takeFrames(link)[0]!
       Lan.read(frame)
-      return (frame[40]! << 8) | frame[41]!
+      const at = 14 + Family.headerLength + 6
+      return (frame[at]! << 8) | frame[at + 1]!
     }
     // The word that makes the sum come out as zero, which goes out as all ones.
     const missing = checksumOf(Uint8Array.of(0, 0))
@@ -372,10 +393,11 @@ describe("Udp send", () => {
     const self = introduced()
     const socket = bind(self, { port: 8, options: { hopLimit: 3, trafficClass: 0x88, dontFragment: true } })
     self.call(Lan.send(socket, there, 7))
-    assert.deepInclude(Lan.sent(self)[0]!.ip, { hopLimit: 3, trafficClass: 0x88, dontFragment: true })
+    const dontFragment = Family.choose(true, false)
+    assert.deepInclude(Lan.sent(self)[0], { hopLimit: 3, trafficClass: 0x88, dontFragment })
     self.call({ _tag: "UdpSetOptions", socket, options: { hopLimit: undefined, trafficClass: 0, dontFragment: false } })
     self.call(Lan.send(socket, there, 7))
-    assert.deepInclude(Lan.sent(self)[0]!.ip, { hopLimit: 64, trafficClass: 0, dontFragment: false })
+    assert.deepInclude(Lan.sent(self)[0], { hopLimit: 64, trafficClass: 0, dontFragment: false })
     assert.strictEqual(
       reasonOf(self.request({ _tag: "UdpSetOptions", socket, options: { hopLimit: 999 } })),
       "InvalidArgument"
@@ -385,32 +407,34 @@ describe("Udp send", () => {
   it("sends to a group with a hop limit of 1 unless told otherwise (rfc: 1112 §6.1)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
-    const group = Address.v4(239, 1, 2, 3)
+    const group = Family.choose(Address.v4(239, 1, 2, 3), Address.v6(0xff050000, 0, 0, 7))
     self.call(Lan.send(socket, group, 7))
     self.call({ _tag: "UdpSetOptions", socket, options: { hopLimit: 9 } })
     self.call(Lan.send(socket, group, 7))
-    assert.deepStrictEqual(Lan.sent(self).map(({ ip }) => ip!.hopLimit), [1, 9])
+    assert.deepStrictEqual(Lan.sent(self).map(({ hopLimit }) => hopLimit), [1, 9])
   })
 
-  it("broadcasts only when allowed to (rfc: 8085 §3.7)", () => {
-    const self = introduced()
-    const socket = bind(self, { port: 8 })
-    for (const to of [Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
-      assert.strictEqual(reasonOf(self.request(Lan.send(socket, to, 7))), "InvalidArgument")
-    }
-    self.call({ _tag: "UdpSetOptions", socket, options: { broadcast: true } })
-    for (const to of [Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
-      assert.strictEqual(reasonOf(self.request(Lan.send(socket, to, 7))), "Done")
-    }
-    assert.deepStrictEqual(Lan.sent(self).map(({ ethernet }) => ethernet.destination), [Mac.broadcast, Mac.broadcast])
-  })
+  if (Family.version === 4) {
+    it("broadcasts only when allowed to (rfc: 8085 §3.7)", () => {
+      const self = introduced()
+      const socket = bind(self, { port: 8 })
+      for (const to of [Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
+        assert.strictEqual(reasonOf(self.request(Lan.send(socket, to, 7))), "InvalidArgument")
+      }
+      self.call({ _tag: "UdpSetOptions", socket, options: { broadcast: true } })
+      for (const to of [Address.broadcastV4, Address.v4(10, 0, 0, 255)]) {
+        assert.strictEqual(reasonOf(self.request(Lan.send(socket, to, 7))), "Done")
+      }
+      assert.deepStrictEqual(Lan.sent(self).map(({ to }) => to), [Mac.broadcast, Mac.broadcast])
+    })
+  }
 
   it("refuses what is too large for a datagram, or for a path over which it may not be cut (rfc: 8085 §3.2)", () => {
     const self = introduced()
     const socket = bind(self, { port: 8 })
-    assert.deepStrictEqual(self.request(Lan.send(socket, there, 7, Lan.bytes(65_508))).outcome(), {
+    assert.deepStrictEqual(self.request(Lan.send(socket, there, 7, Lan.bytes(largest + 1))).outcome(), {
       _tag: "Failed",
-      reason: { _tag: "MessageTooLarge", limit: 65_507 }
+      reason: { _tag: "MessageTooLarge", limit: largest }
     })
     self.call({ _tag: "UdpSetOptions", socket, options: { dontFragment: true } })
     assert.deepStrictEqual(self.request(Lan.send(socket, there, 7, Lan.bytes(1473))).outcome(), {

@@ -144,7 +144,8 @@ describe("Rack", () => {
     // The original arrives ten milliseconds after the retransmission left.
     const told = sender.ack(100, 0, [2], { isRecovering: true })
     assert.deepStrictEqual([told.lost, sender.rack.xmitTs], [[], Rack.initial.xmitTs])
-    assert.strictEqual(Rack.credible(at(100), minRtt), at(0))
+    // Seven eighths of it: the probe may be shorter than what was measured.
+    assert.strictEqual(Rack.credible(at(100), minRtt), at(12.5))
     assert.strictEqual(Rack.credible(at(300), undefined), at(300))
   })
 
