@@ -65,18 +65,17 @@ const run = ({ port, service }: Placed) =>
 
 /** An interface was removed, or failed: there is nothing left to be on. */
 const watch = (names: ReadonlyArray<string>): Effect.Effect<never, Exit.CommandFailure, Netstack> =>
-  Network.changes.pipe(
-    Stream.filter((change) => change._tag === "LinkDetached" && names.includes(change.name)),
+  Network.changesOf("LinkDetached").pipe(
+    Stream.filter((change) => names.includes(change.name)),
     Stream.runHead,
     Effect.flatMap((gone) => {
-      const name = Option.isSome(gone) && gone.value._tag === "LinkDetached" ? gone.value.name : names.join(", ")
+      const name = Option.isSome(gone) ? gone.value.name : names.join(", ")
       return new Exit.CommandFailure({ message: `${name} is gone` })
     })
   )
 
 /** Tells addresses that come to be used after the start, and those that go. */
-const tellAddresses: Effect.Effect<void, never, Netstack> = Network.changes.pipe(
-  Stream.filter((change) => change._tag === "AddressChanged"),
+const tellAddresses: Effect.Effect<void, never, Netstack> = Network.changesOf("AddressChanged").pipe(
   Stream.runForEach(({ address, state }) => Console.log(`${address} is ${state}`))
 )
 

@@ -15,6 +15,12 @@ export interface Reading {
 const megabytesPerSecond: Reading["of"] = ({ bytes, nanos }) => bytes / nanos * 1e3
 const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
 
+/**
+ * What a measurement is preceded by, in parts of it: an engine that compiles while it runs takes that long to settle (a few
+ * thousand connections, some ten thousand requests). Bulk data settles within itself.
+ */
+const warmUp: { readonly [K in Wires.Command]: number } = { send: 0.1, receive: 0.1, latency: 2, connects: 4 }
+
 /** Measures on each wire in turns, `runs` times; each turn has wires of its own, so that none inherits what another left. */
 export const inTurns = (
   settings: Settings,
@@ -26,13 +32,13 @@ export const inTurns = (
     Effect.replicateEffect(
       Effect.forEach(wires, (wire) =>
         Effect.scoped(Effect.flatMap(wire, (made) =>
-          Effect.andThen(Wires.measure(made, command, Math.ceil(count / 10)), Wires.measure(made, command, count))))),
+          Effect.andThen(
+            Wires.measure(made, command, Math.ceil(count * warmUp[command])),
+            Wires.measure(made, command, count)
+          )))),
       settings.runs
     ),
-    (turns) =>
-      wires.map((_, i) =>
-        turns.map((turn) => turn[i]!)
-      )
+    (turns) => wires.map((_, i) => turns.map((turn) => turn[i]!))
   )
 
 const compare = (

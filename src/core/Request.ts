@@ -64,6 +64,13 @@ export interface Credit {
   readonly owner: "Tcp" | "Udp" | "Raw"
   readonly id: number
   readonly bytes: number
+  /** The payer may be waiting for it; without, it may come back with whatever event comes next. */
+  readonly isAwaited: boolean
+  /**
+   * Only on a frame of a TCP connection that carries no text, and so costs nothing: whether it is a bare ACK that nobody misses when another frame of
+   * the connection leaves right behind it.
+   */
+  readonly mayYield?: boolean
 }
 
 export type Request =

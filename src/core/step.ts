@@ -93,7 +93,8 @@ export class Step implements Context {
       this.refund(credit)
       return this.drop("DetachedInterface", link)
     }
-    if (credit === undefined && queued + size > this.config.limits.transmitQueueBytes) {
+    const isFree = credit === undefined || credit.mayYield !== undefined
+    if (isFree && queued + size > this.config.limits.transmitQueueBytes) {
       return this.drop("TransmitQueueFull", link)
     }
     this.put(this.state.queued, link, queued + size)

@@ -14,7 +14,13 @@ const encoder = new TextEncoder()
 export const echo: Service = {
   name: "echo",
   connection: (connection) =>
-    Effect.andThen(Stream.runForEach(connection.stream, (bytes) => connection.writeOwned(bytes)), connection.end),
+    Effect.gen(function*() {
+      for (;;) {
+        const chunks = yield* connection.read()
+        if (chunks.length === 0) return yield* connection.end
+        for (const bytes of chunks) yield* connection.writeOwned(bytes)
+      }
+    }),
   datagram: (bytes) => Effect.succeed(bytes)
 }
 

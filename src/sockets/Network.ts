@@ -176,6 +176,15 @@ export const addAddress = (
     yield* during("addAddress")(stack.ask(request))
   })
 
+type Notice = Extract<Stack.News, { readonly _tag: "Notice" }>
+
+const isNotice = (news: Stack.News): news is Notice => news._tag === "Notice"
+
+const isOf = (tags: ReadonlyArray<NetworkChange.NetworkChange["_tag"]>): typeof isNotice => {
+  const wanted: ReadonlySet<string> = new Set(tags)
+  return (news): news is Notice => news._tag === "Notice" && wanted.has(news.change._tag)
+}
+
 /**
  * Waits until an address may be used: while it is probed (RFC 5227, RFC 4862) nothing can be bound to it. Fails with
  * `AddressInUse` when another host has it, and with `NotFound` when it is taken away.
@@ -188,7 +197,7 @@ export const awaitAddress = (
     const stack = yield* Netstack
     const address = Edge.ipOf(yield* because("awaitAddress")(Destination.ip(input)))
     // Watched before it is looked at, so that no change falls in between.
-    const news = yield* stack.watch
+    const news = yield* stack.watch(isOf(["AddressChanged", "LinkDetached"]))
     for (;;) {
       const self = (yield* interfaces).find((candidate) => candidate.link === link)
       const entry = self?.addresses.find((candidate) => Equal.equals(candidate.interface.address, address))
@@ -367,10 +376,22 @@ export const memory: Effect.Effect<ReturnType<typeof Readings.memory>, never, Ne
 export const changes: Stream.Stream<NetworkChange.NetworkChange, never, Netstack> = Stream.unwrap(
   Effect.gen(function*() {
     const stack = yield* Netstack
-    const news = Stream.fromQueue(yield* stack.watch)
-    return Stream.map(Stream.filter(news, (item) => item._tag === "Notice"), ({ change }) => NetworkChange.of(change))
+    return Stream.map(Stream.fromQueue(yield* stack.watch(isNotice)), ({ change }) => NetworkChange.of(change))
   })
 )
+
+/** {@link changes} of some kinds. Others cost the stack nothing, where each connection that comes and goes would wake the reader. */
+export const changesOf = <Tag extends NetworkChange.NetworkChange["_tag"]>(
+  ...tags: ReadonlyArray<Tag>
+): Stream.Stream<Extract<NetworkChange.NetworkChange, { readonly _tag: Tag }>, never, Netstack> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const stack = yield* Netstack
+    const news = Stream.fromQueue(yield* stack.watch(isOf(tags)))
+    return Stream.map(
+      news,
+      ({ change }) => NetworkChange.of(change) as Extract<NetworkChange.NetworkChange, { readonly _tag: Tag }>
+    )
+  }))
 
 /** A packet that was dropped: why, where it came in, and the codec's words when it was malformed. */
 export type Discard = Extract<Stack.News, { readonly _tag: "Drop" }>
@@ -379,7 +400,7 @@ export type Discard = Extract<Stack.News, { readonly _tag: "Drop" }>
 export const discards: Stream.Stream<Discard, never, Netstack> = Stream.unwrap(
   Effect.gen(function*() {
     const stack = yield* Netstack
-    return Stream.filter(Stream.fromQueue(yield* stack.watch), (item) => item._tag === "Drop")
+    return Stream.fromQueue(yield* stack.watch((news) => news._tag === "Drop"))
   })
 )
 

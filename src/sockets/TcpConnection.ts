@@ -101,18 +101,24 @@ const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
 
 class Connection implements TcpConnection {
   readonly id: number
-  readonly local: NetAddress.InetAddress
-  readonly remote: NetAddress.InetAddress
+  private readonly endpoint: Endpoint
   private readonly stack: Stack
   private readonly scope: Scope.Closeable
   private isGone = false
 
   constructor(stack: Stack, endpoint: Endpoint, scope: Scope.Closeable) {
     this.id = endpoint.connection
-    this.local = Edge.inetOf(endpoint.local, endpoint.localPort)
-    this.remote = Edge.inetOf(endpoint.remote, endpoint.remotePort)
+    this.endpoint = endpoint
     this.stack = stack
     this.scope = scope
+  }
+
+  get local(): NetAddress.InetAddress {
+    return Edge.inetOf(this.endpoint.local, this.endpoint.localPort)
+  }
+
+  get remote(): NetAddress.InetAddress {
+    return Edge.inetOf(this.endpoint.remote, this.endpoint.remotePort)
   }
 
   private receive(max: number, block: boolean): Effect.Effect<ReadonlyArray<Uint8Array>, Reason.Reason> {
@@ -232,13 +238,23 @@ export const make = (
   endpoint: Endpoint,
   policy: ClosePolicy
 ): Effect.Effect<TcpConnection, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    // A scope of its own, so that who closes the connection early leaves nothing in the scope around it.
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    const connection = new Connection(stack, endpoint, scope)
-    yield* Scope.addFinalizerExit(scope, (exit) => {
-      const isOrderly = policy === "byExit" ? Exit.isSuccess(exit) : policy === "orderly"
-      return connection.letGo(isOrderly ? "TcpClose" : "TcpAbort")
-    })
-    return connection
-  })
+  // A scope of its own, so that who closes the connection early leaves nothing in the scope around it.
+  Effect.flatMap(
+    Effect.flatMap(Effect.scope, Scope.fork),
+    (scope) => within(stack, endpoint, policy, scope)
+  )
+
+/** The same for a scope that is the connection's own. */
+export const within = (
+  stack: Stack,
+  endpoint: Endpoint,
+  policy: ClosePolicy,
+  scope: Scope.Closeable
+): Effect.Effect<TcpConnection> => {
+  const connection = new Connection(stack, endpoint, scope)
+  const release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const isOrderly = policy === "byExit" ? Exit.isSuccess(exit) : policy === "orderly"
+    return connection.letGo(isOrderly ? "TcpClose" : "TcpAbort")
+  }
+  return Effect.as(Scope.addFinalizerExit(scope, release), connection)
+}

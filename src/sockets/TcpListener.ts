@@ -117,21 +117,29 @@ class Listener implements TcpListener {
     options: ServeOptions = {}
   ): Effect.Effect<never, TcpError.TcpError, Exclude<R, Scope.Scope>> {
     const places = Semaphore.makeUnsafe(options.concurrency ?? Number.POSITIVE_INFINITY)
+    const handle = (endpoint: TcpConnection.Endpoint) =>
+      Effect.suspend(() => {
+        const scope = Scope.makeUnsafe()
+        const made = TcpConnection.within(this.stack, endpoint, this.policy, scope)
+        const release = (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.andThen(Scope.close(scope, exit), places.release(1))
+        const handled = Effect.flatMap(
+          made,
+          (connection) => Traced.within(this.stack, connection.id, handler(connection))
+        )
+        return Effect.catchCause(Effect.onExit(Scope.provide(handled, scope), release), logFailure)
+      })
     const serveNext = (fibers: FiberSet.FiberSet) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.gen({ self: this }, function*() {
-          yield* restore(places.take(1))
-          const scope = yield* Scope.make()
-          const release = (exit: Exit.Exit<unknown, unknown>) =>
-            Effect.andThen(Scope.close(scope, exit), places.release(1))
-          const accepted = restore(Scope.provide(this.accept, scope))
-          const connection = yield* Effect.onError(accepted, (cause) => release(Exit.failCause(cause)))
-          const traced = Traced.within(this.stack, connection.id, handler(connection))
-          const handled = Effect.onExit(Scope.provide(traced, scope), release)
-          // It starts at once, so nothing can come between the connection and the release.
-          yield* FiberSet.run(fibers, Effect.catchCause(handled, logFailure))
-        })
-      )
+      Effect.uninterruptibleMask((restore) => {
+        const asked = this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block: true })
+        const accepted = Traced.accepting(this.stack, asked)
+        const placed = Effect.andThen(
+          restore(places.take(1)),
+          Effect.onError(TcpError.during("accept")(accepted), () => places.release(1))
+        )
+        // It starts at once, so nothing can come between the connection and its release.
+        return Effect.flatMap(placed, (endpoint) => FiberSet.run(fibers, handle(endpoint)))
+      })
     const serving = Effect.gen(function*() {
       const fibers = yield* FiberSet.make()
       while (true) yield* serveNext(fibers)

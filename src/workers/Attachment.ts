@@ -43,6 +43,8 @@ export interface Attachment {
   readonly close: Effect.Effect<void>
   /** Frames that found the ring full. */
   readonly overflowed: () => number
+  /** Bare ACKs that another segment of their connection has told instead. */
+  readonly yielded: () => number
   /** Frames that wait for the core, and packets that wait for the link. */
   readonly depths: () => { readonly receive: number; readonly transmit: number }
 }
@@ -131,25 +133,36 @@ class QueuedAttachment implements Attachment {
       while (true) {
         this.batch = yield* Queue.takeBetween(outgoing, 1, batchSize)
         this.reported = 0
-        yield* this.send(port)
+        const held = this.send(port, 0)
+        if (held !== undefined) yield* held
         // Nobody waits for frames without a credit: the next batch takes their bytes along.
         if (this.report(this.batch.length)) yield* core.run(noEvents)
       }
     })
   }
 
-  private send(port: Port): Effect.Effect<void> {
+  /** Sends the batch from `from` on. A link that takes it all, as most do, costs no operation of the fiber. */
+  private send(port: Port, from: number): Effect.Effect<void> | undefined {
+    let next = from
+    while (next < this.batch.length) {
+      const packed = this.packer.pack(this.batch, next)
+      const sent = port.send(packed.frames, 0)
+      if (sent < packed.frames.length) return this.sendRest(port, packed, sent)
+      next = packed.next
+    }
+    return undefined
+  }
+
+  /** Waits for the link to take the frames from `from` on, then sends what is left of the batch. */
+  private sendRest(port: Port, packed: Packer.Packed, from: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      let next = 0
-      while (next < this.batch.length) {
-        const packed = this.packer.pack(this.batch, next)
-        let sent = port.send(packed.frames, 0)
-        while (sent < packed.frames.length) {
-          yield* port.writable
-          sent += port.send(packed.frames, sent)
-        }
-        next = packed.next
+      let sent = from
+      while (sent < packed.frames.length) {
+        yield* port.writable
+        sent += port.send(packed.frames, sent)
       }
+      const held = this.send(port, packed.next)
+      if (held !== undefined) yield* held
     })
   }
 
@@ -176,6 +189,10 @@ class QueuedAttachment implements Attachment {
 
   overflowed(): number {
     return this.lost
+  }
+
+  yielded(): number {
+    return this.packer.yielded()
   }
 
   depths(): ReturnType<Attachment["depths"]> {

@@ -27,7 +27,7 @@ const nothing: ReadonlyArray<Event> = Object.freeze([])
 const addCredit = (credits: Array<Credit>, credit: Credit): void => {
   const last = credits.at(-1)
   if (last === undefined || last.id !== credit.id || last.owner !== credit.owner) credits.push(credit)
-  else credits[credits.length - 1] = { owner: last.owner, id: last.id, bytes: last.bytes + credit.bytes }
+  else credits[credits.length - 1] = { ...credit, bytes: last.bytes + credit.bytes }
 }
 
 export const make = (): Ledger => {
@@ -39,9 +39,10 @@ export const make = (): Ledger => {
       entries.set(transmit.link, entry)
     }
     entry.bytes += transmit.size
-    if (transmit.credit === undefined) return false
-    addCredit(entry.credits, transmit.credit)
-    return true
+    const { credit } = transmit
+    if (credit === undefined || credit.mayYield !== undefined) return false
+    addCredit(entry.credits, credit)
+    return credit.isAwaited
   }
   const take = (): ReadonlyArray<Event> => {
     if (entries.size === 0) return nothing

@@ -5,6 +5,9 @@
  * ```
  *   Transmit, Transmit, Transmit …  ──▶  | room | frame | room | frame | room | segment | room | segment |
  * ```
+ *
+ * A bare ACK right before another frame of its connection is left out: that one tells as much, and a program that answers at
+ * once would otherwise cost a packet more each time.
  */
 import type { Transmit } from "../core/Output.ts"
 import type { Link } from "../link/Link.ts"
@@ -19,12 +22,22 @@ const linkHeaderBytes = 64
 export interface Packer {
   /** Packs as much of the batch as the slab holds, from Transmit `from` on; call again with the answer after the frames have been sent. */
   readonly pack: (batch: ReadonlyArray<Transmit>, from: number) => Packed
+  /** Bare ACKs left out so far. */
+  readonly yielded: () => number
 }
 
 export interface Packed {
   readonly frames: ReadonlyArray<Frame.Frame>
   /** The Transmits before this one are packed whole. */
   readonly next: number
+}
+
+/** Whether the frame behind `at` is of the same connection and makes this one needless. */
+const yields = (batch: ReadonlyArray<Transmit>, at: number): boolean => {
+  const credit = batch[at]!.credit
+  if (credit?.mayYield !== true) return false
+  const next = batch[at + 1]?.credit
+  return next !== undefined && next.id === credit.id && next.owner === credit.owner
 }
 
 /** Frames that lie whole in a slab, as the link gets them. */
@@ -49,6 +62,7 @@ class SlabPacker implements Packer {
   /** Packets already packed of a super-segment that did not fit whole. */
   private segment = 0
   private readonly bounds: Array<number> = []
+  private left = 0
 
   constructor(link: Link) {
     this.link = link
@@ -63,6 +77,11 @@ class SlabPacker implements Packer {
     let at = 0
     let next = from
     while (next < batch.length) {
+      if (yields(batch, next)) {
+        this.left += 1
+        next += 1
+        continue
+      }
       const outgoing = batch[next]!.packet
       const end = this.isCut(outgoing) ? this.cut(outgoing, at, frames) : this.join(outgoing, at, frames)
       if (end < 0) break
@@ -70,6 +89,10 @@ class SlabPacker implements Packer {
       next += 1
     }
     return { frames, next }
+  }
+
+  yielded(): number {
+    return this.left
   }
 
   private isCut(outgoing: Gather.Outgoing): boolean {

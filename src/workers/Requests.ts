@@ -2,16 +2,16 @@
  * The way of a request: a ticket, a place in the queue, and a fiber that waits until the reply comes or it is interrupted.
  *
  * ```
- *   caller ── Request{ticket} ──▶ queue ──▶ worker ──▶ core ──▶ Reply{ticket} ──▶ queue ──▶ worker ──▶ caller
- *      └──── interrupted: Abandoned{ticket} ──▶                                            └─ nobody there: Returned ──▶ core
+ *   caller ── Request{ticket} ──▶ queue ──▶ worker ──▶ core ──▶ Reply{ticket} ──▶ line ──▶ flush ──▶ caller
+ *      └──── interrupted: Abandoned{ticket} ──▶                                          └─ nobody there: Returned ──▶ core
  * ```
  *
  * The usual request is answered inside the call that makes it: the offer is flushed, the worker runs, the reply is there
- * before the caller would have to suspend. Only when the queue is full does the caller wait for a place in it.
+ * before the caller would have to suspend. Only when the queue is full does the caller wait for a place in it. A reply is
+ * handed over by a plain call once the permit is back: it waits for nothing, so no worker has to stand in between.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import * as Queue from "effect/Queue"
 import type { Event } from "../core/Event.ts"
 import type { Reply } from "../core/Output.ts"
@@ -38,11 +38,13 @@ export type Answered<Tag extends Request["_tag"]> = AnswerOf<Extract<Request, { 
 /** What `Effect.uninterruptibleMask` hands out. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+type Resume = (answer: Effect.Effect<unknown, Reason.Reason>) => void
+
 interface Waiter {
   readonly ticket: Ticket
   readonly request: Request
   /** Resumes the fiber; absent until it waits. */
-  resume: ((answer: Answer) => void) | undefined
+  resume: Resume | undefined
   answer: Answer | undefined
   /** The fiber was interrupted and wants no answer any more. */
   isGone: boolean
@@ -72,8 +74,6 @@ export interface Requests {
   readonly flush: () => void
   /** Takes requests to the core. */
   readonly worker: (core: Core) => Effect.Effect<never>
-  /** Takes replies to their callers. */
-  readonly replyWorker: Effect.Effect<never>
   /** Fails everybody who waits, and everybody who asks from now on, with `StackClosed`. */
   readonly close: Effect.Effect<void>
   /** Callers that wait. */
@@ -85,19 +85,34 @@ const answerOf = (reply: Reply): Answer =>
 
 const closedAnswer: Answer = Exit.fail(Reason.stackClosed)
 
+const eventOf = ({ request, ticket }: Waiter): RequestEvent => ({ _tag: "Request", ticket, request })
+
 class Desk implements Requests {
   private readonly queue: Queue.Queue<RequestEvent>
-  private readonly deliveries: Queue.Queue<Delivery>
+  /** Replies in the order of their commits, and how many of them have been handed over. */
+  private readonly deliveries: Array<Delivery> = []
+  private handedOver = 0
+  /** What found no place in the queue when it was given back: the worker, which then has work, takes it along. */
+  private returned: Array<RequestEvent> = []
   private readonly waiters: Map<Ticket, Waiter> = new Map()
   private lastTicket: Ticket = noTicket
   private isClosed = false
 
-  constructor(queue: Queue.Queue<RequestEvent>, deliveries: Queue.Queue<Delivery>) {
+  constructor(queue: Queue.Queue<RequestEvent>) {
     this.queue = queue
-    this.deliveries = deliveries
   }
 
-  readonly ask: Requests["ask"] = (request) => this.askWithin(identity, request)
+  /** One operation of the fiber, which the interruption's finalizer is part of: `askWithin` costs three more. */
+  readonly ask: Requests["ask"] = <Tag extends Request["_tag"]>(request: Asked<Tag>) =>
+    Effect.callback<unknown, Reason.Reason>((resume) => {
+      if (this.isClosed) return resume(closedAnswer)
+      const waiter = this.admit(request)
+      if (Queue.isFullUnsafe(this.queue)) resume(Effect.onInterrupt(this.queued(waiter), () => this.giveUp(waiter)))
+      else {
+        this.offer(waiter, resume)
+        if (waiter.answer === undefined) return Effect.suspend(() => this.giveUp(waiter))
+      }
+    }) as Effect.Effect<Answered<Tag>, Reason.Reason>
 
   readonly askWithin = <Tag extends Request["_tag"]>(
     restore: Restore,
@@ -105,36 +120,33 @@ class Desk implements Requests {
     ticketed?: (ticket: Ticket) => void
   ): Effect.Effect<Answered<Tag>, Reason.Reason> => {
     return Effect.suspend(() => {
-      const waiter: Waiter = {
-        ticket: ++this.lastTicket,
-        request,
-        resume: undefined,
-        answer: undefined,
-        isGone: false
-      }
+      if (this.isClosed) return closedAnswer
+      const waiter = this.admit(request)
       ticketed?.(waiter.ticket)
-      return Effect.onInterrupt(restore(this.wait(waiter)), () => this.giveUp(waiter))
+      const answered = Queue.isFullUnsafe(this.queue)
+        ? this.queued(waiter)
+        : Effect.callback<unknown, Reason.Reason>((resume) => this.offer(waiter, resume))
+      return Effect.onInterrupt(restore(answered), () => this.giveUp(waiter))
     }) as Effect.Effect<Answered<Tag>, Reason.Reason>
   }
 
-  private wait(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
-    return Effect.suspend(() => {
-      if (this.isClosed) return closedAnswer
-      this.waiters.set(waiter.ticket, waiter)
-      const event: RequestEvent = { _tag: "Request", ticket: waiter.ticket, request: waiter.request }
-      return Queue.isFullUnsafe(this.queue)
-        ? Effect.andThen(Queue.offer(this.queue, event), this.answered(waiter))
-        : this.offered(waiter, event)
-    })
+  /** A caller with a ticket of its own. */
+  private admit(request: Request): Waiter {
+    const waiter: Waiter = { ticket: ++this.lastTicket, request, resume: undefined, answer: undefined, isGone: false }
+    this.waiters.set(waiter.ticket, waiter)
+    return waiter
   }
 
   /** The usual way: the answer may be there when the offer has been flushed. */
-  private offered(waiter: Waiter, event: RequestEvent): Effect.Effect<unknown, Reason.Reason> {
-    return Effect.callback((resume) => {
-      waiter.resume = resume
-      Queue.offerUnsafe(this.queue, event)
-      Queue.flushUnsafe(this.queue)
-    })
+  private offer(waiter: Waiter, resume: Resume): void {
+    waiter.resume = resume
+    Queue.offerUnsafe(this.queue, eventOf(waiter))
+    Queue.flushUnsafe(this.queue)
+  }
+
+  /** The way through a full queue: the caller waits for a place first. */
+  private queued(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
+    return Effect.andThen(Queue.offer(this.queue, eventOf(waiter)), this.answered(waiter))
   }
 
   private answered(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
@@ -154,13 +166,16 @@ class Desk implements Requests {
       waiter.isGone = true
       return this.tell({ _tag: "Abandoned", abandoned: waiter.ticket })
     }
-    return this.giveBack(waiter, waiter.answer)
+    const { answer } = waiter
+    return Effect.sync(() => this.giveBack(waiter, answer))
   }
 
-  private giveBack(waiter: Waiter, answer: Answer): Effect.Effect<void> {
-    return Exit.isSuccess(answer)
-      ? this.tell({ _tag: "Returned", request: waiter.request, value: answer.value })
-      : Effect.void
+  private giveBack(waiter: Waiter, answer: Answer): void {
+    if (Exit.isFailure(answer)) return
+    const request: Request = { _tag: "Returned", request: waiter.request, value: answer.value }
+    const event: RequestEvent = { _tag: "Request", ticket: noTicket, request }
+    if (!Queue.offerUnsafe(this.queue, event)) this.returned.push(event)
+    Queue.flushUnsafe(this.queue)
   }
 
   tell(request: Request): Effect.Effect<void> {
@@ -169,11 +184,15 @@ class Desk implements Requests {
   }
 
   deliver(reply: Reply): void {
-    Queue.offerUnsafe(this.deliveries, reply)
+    this.deliveries.push(reply)
   }
 
+  /** A caller that is resumed may run further batches, inside this call: what those deliver lines up behind the rest. */
   flush(): void {
-    Queue.flushUnsafe(this.deliveries)
+    while (this.handedOver < this.deliveries.length) this.handOver(this.deliveries[this.handedOver++]!)
+    if (this.handedOver === 0) return
+    this.deliveries.length = 0
+    this.handedOver = 0
   }
 
   worker(core: Core): Effect.Effect<never> {
@@ -181,6 +200,7 @@ class Desk implements Requests {
     return Effect.gen({ self: this }, function*() {
       while (true) {
         const batch = yield* Queue.takeBetween(queue, 1, batchSize)
+        if (this.returned.length > 0) batch.push(...this.returned.splice(0))
         yield* core.run(batch, () => this.forgetAbandoned(batch))
       }
     })
@@ -190,35 +210,21 @@ class Desk implements Requests {
   private forgetAbandoned(batch: ReadonlyArray<RequestEvent>): void {
     for (const { request } of batch) {
       if (request._tag === "Abandoned") {
-        Queue.offerUnsafe(this.deliveries, { _tag: "Forgotten", ticket: request.abandoned })
+        this.deliveries.push({ _tag: "Forgotten", ticket: request.abandoned })
       }
     }
   }
 
-  get replyWorker(): Effect.Effect<never> {
-    const { deliveries } = this
-    return Effect.gen({ self: this }, function*() {
-      while (true) {
-        const batch = yield* Queue.takeBetween(deliveries, 1, batchSize)
-        for (const delivery of batch) {
-          const lost = this.handOver(delivery)
-          if (lost !== undefined) yield* lost
-        }
-      }
-    })
-  }
-
-  /** Resumes the caller; if it is gone, answers what has to be given back. */
-  private handOver(delivery: Delivery): Effect.Effect<void> | undefined {
+  /** Resumes the caller; if it is gone, gives back what has to be. */
+  private handOver(delivery: Delivery): void {
     const waiter = this.waiters.get(delivery.ticket)
-    if (waiter === undefined) return undefined
+    if (waiter === undefined) return
     this.waiters.delete(delivery.ticket)
-    if (delivery._tag === "Forgotten") return undefined
+    if (delivery._tag === "Forgotten") return
     const answer = answerOf(delivery)
     if (waiter.isGone) return this.giveBack(waiter, answer)
     waiter.answer = answer
     waiter.resume?.(answer)
-    return undefined
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
@@ -229,7 +235,7 @@ class Desk implements Requests {
       waiter.answer = closedAnswer
       waiter.resume?.(closedAnswer)
     }
-    return Effect.andThen(Queue.shutdown(this.queue), Queue.shutdown(this.deliveries))
+    return Effect.asVoid(Queue.shutdown(this.queue))
   })
 
   waiting(): number {
@@ -238,6 +244,6 @@ class Desk implements Requests {
 }
 
 export const make: Effect.Effect<Requests> = Effect.map(
-  Effect.all([Queue.bounded<RequestEvent>(queueCapacity), Queue.unbounded<Delivery>()]),
-  ([queue, deliveries]) => new Desk(queue, deliveries)
+  Queue.bounded<RequestEvent>(queueCapacity),
+  (queue) => new Desk(queue)
 )

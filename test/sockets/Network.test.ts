@@ -80,7 +80,7 @@ describe("Network", () => {
   it.effect("tells of changes and discards as they happen", () =>
     Effect.gen(function*() {
       const { one, two } = yield* pair()
-      const isAddressChange = Stream.filter(Network.changes, ({ _tag }) => _tag === "AddressChanged")
+      const isAddressChange = Network.changesOf("AddressChanged")
       const changes = yield* Effect.forkChild(on(one)(Stream.runHead(isAddressChange)))
       const discard = yield* Effect.forkChild(on(two)(Stream.runHead(Network.discards)))
       yield* Effect.yieldNow

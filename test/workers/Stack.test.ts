@@ -19,6 +19,7 @@ import * as Frame from "../../src/wire/Frame.ts"
 import * as Attachment from "../../src/workers/Attachment.ts"
 import * as Readings from "../../src/workers/Readings.ts"
 import * as Requests from "../../src/workers/Requests.ts"
+import type { News } from "../../src/workers/Stack.ts"
 import { addressOne, addressTwo, host, on, pair } from "./Hosts.ts"
 
 /** A link of which the test holds the far end: it delivers when told to, and takes what it is given. */
@@ -218,7 +219,7 @@ describe("closing a stack", () => {
       const [near] = MemoryLink.pair()
       const scope = yield* Scope.make()
       const stack = yield* Scope.provide(host([near], { ipv4: "10.0.0.1/24" }), scope)
-      const news = yield* stack.watch
+      const news = yield* stack.watch((item): item is News => item._tag !== undefined)
       const ping = yield* Effect.forkChild(Effect.exit(on(stack)(Ping.ping(addressTwo, { timeout: "1 hour" }))))
       yield* Effect.yieldNow
       const before = yield* stack.census

@@ -155,7 +155,7 @@ const send = (ctx: Context, state: State, socket: Socket, request: RawSend): Rea
     trafficClass: request.trafficClass,
     dontFragment: request.dontFragment,
     gso: undefined,
-    credit: { owner: "Raw", id: socket.id, bytes: bytes.length }
+    credit: { owner: "Raw", id: socket.id, bytes: bytes.length, isAwaited: true }
   })
   if (refusal !== undefined) return refusal
   ctx.put(state.sockets, socket.id, { ...socket, unsentBytes: socket.unsentBytes + bytes.length })

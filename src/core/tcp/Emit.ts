@@ -155,6 +155,24 @@ export const largestText = (self: Connection, mss: number): number => {
   return room < 2 * mss ? mss : room - room % mss
 }
 
+/** A connection that has used less than half of what it may queue does not wait for any of it. */
+const creditOf = (self: Connection, flags: number, bytes: number): Credit => {
+  if (bytes === 0) {
+    return {
+      owner: "Tcp",
+      id: self.id,
+      bytes,
+      isAwaited: false,
+      mayYield: (flags & ~Tcp.ACK) === 0 && isOnlyProgress(self)
+    }
+  }
+  const isAwaited = 2 * (self.snd.credit + bytes) > self.config.transmitCreditBytes
+  return { owner: "Tcp", id: self.id, bytes, isAwaited }
+}
+
+/** Whether an ACK now tells nothing but that text has arrived: no duplicate (RFC 5681 §2), no range ahead, no mark. */
+const isOnlyProgress = (self: Connection): boolean => self.stamps.lastAck !== self.rcv.nxt && !hasSackToTell(self)
+
 /**
  * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`; `isFresh` says that it was never sent before.
  * Answers the connection for which nothing is left to acknowledge.
@@ -172,7 +190,7 @@ export const segment = (
   const window = Window.field(self)
   const all = flags | Tcp.ACK | Ecn.flags(self, length)
   const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
-  const credit: Credit | undefined = length === 0 ? undefined : { owner: "Tcp", id: self.id, bytes: length }
+  const credit = creditOf(self, all, length)
   const trafficClass = Ecn.trafficClass(self, isFresh)
   const load = { pieces, length, mss, credit, trafficClass, keepsCwr: Ecn.isCount(self) && (all & Tcp.CWR) !== 0 }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)

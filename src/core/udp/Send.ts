@@ -155,7 +155,7 @@ const transmit = (
     trafficClass: socket.options.trafficClass,
     dontFragment: socket.options.dontFragment,
     gso: undefined,
-    credit: { owner: "Udp", id: socket.id, bytes: bytes.length }
+    credit: { owner: "Udp", id: socket.id, bytes: bytes.length, isAwaited: true }
   })
   if (refusal !== undefined) {
     return refusal._tag === "MessageTooLarge" ? Reason.messageTooLarge(refusal.limit - Wire.headerLength) : refusal

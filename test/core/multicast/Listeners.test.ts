@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Filter from "../../../src/core/data/SourceFilter.ts"
-import * as Listeners from "../../../src/core/multicast/Listeners.ts"
 import * as Sources from "../../../src/core/data/Sources.ts"
+import * as Listeners from "../../../src/core/multicast/Listeners.ts"
 import type * as Address from "../../../src/wire/Address.ts"
 import { ip } from "../ipv6/address.ts"
 import * as Seeded from "../Seeded.ts"
