@@ -7,6 +7,8 @@ import * as Demux from "../../../src/core/Demux.ts"
 import * as FastOpen from "../../../src/core/tcp/FastOpen.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
+import type * as Address from "../../../src/wire/Address.ts"
+import * as Family from "../family.ts"
 import { ACK, established, FIN, host, listen, local, Peer, remote, SYN, text } from "../tcp/Peer.ts"
 import { dropOf, type Hit, reasonOf } from "./core.ts"
 
@@ -33,11 +35,12 @@ const connect = (self: Host, remotePort: number) =>
   })
 
 /** Two peers, each an address and a port, whose connections to port 80 have one hash under the host's key. */
-const colliding = (self: Host): ReadonlyArray<readonly [number, number]> => {
-  const byHash = new Map<number, readonly [number, number]>()
+const colliding = (self: Host): ReadonlyArray<readonly [Address.Address, number]> => {
+  const byHash = new Map<number, readonly [Address.Address, number]>()
   // Of the ports alone the hash is one to one, so addresses must differ too.
   for (let port = 1;; port++) {
-    for (let address = remote; address < remote + 200; address++) {
+    for (let host = 9; host < 209; host++) {
+      const address = Family.address(host)
       const hash = Demux.hash(self.state.keys.demux, local, 80, address, port)
       const other = byHash.get(hash)
       if (other !== undefined) return [other, [address, port]]
