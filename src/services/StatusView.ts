@@ -107,60 +107,67 @@ export const countRows = (
     `${short(perSecond(before[name], count, seconds))}/s`
   ])
 
+export const connectionTable = (before: Status, after: Status, seconds: number): Table => {
+  const rows = connectionRows(before, after, seconds)
+  const hidden = after.connections.length - rows.length
+  const rates = ["#in", "#out", "#RTT", "#cwnd", "#in flight", "#unsent", "#sent again", "#timeouts"]
+  return {
+    title: hidden > 0 ? `Connections, and ${hidden} quieter ones` : "Connections",
+    head: ["state", "local", "remote", ...rates, "control"],
+    rows
+  }
+}
+
+export const countTable = (
+  title: string,
+  head: ReadonlyArray<string>,
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  seconds: number
+): Table => ({ title, head, rows: countRows(before, after, seconds) })
+
+/** Where packets may go. */
+export const neighborTable = ({ neighbors }: Status): Table => ({
+  title: "Neighbours",
+  head: ["address", "MAC", "state", "#link"],
+  rows: neighbors.map(({ address, link, mac, state }) => [address, mac, state, String(link)])
+})
+
+export const routeTable = ({ routes }: Status): Table => ({
+  title: "Routes",
+  head: ["to", "gateway", "#link", "#metric", "origin"],
+  rows: routes.map(({ gateway, link, metric, origin, to }) => [to, gateway, String(link), String(metric), origin])
+})
+
 /** Everything that is shown at `after`. */
 export const view = (before: Status, after: Status): View => {
   const seconds = (after.at - before.at) / 1000
-  const rows = connectionRows(before, after, seconds)
-  const hidden = after.connections.length - rows.length
-  const head = [
-    "state",
-    "local",
-    "remote",
-    "#in",
-    "#out",
-    "#RTT",
-    "#cwnd",
-    "#in flight",
-    "#unsent",
-    "#again",
-    "#RTO",
-    "by"
-  ]
+  const head = ["name", "state", "medium", "MAC", "#MTU", "addresses", "lost"]
   return {
     headline: headline(before, after, seconds),
     tables: [
-      {
-        title: "Interfaces",
-        head: ["name", "state", "medium", "MAC", "#MTU", "addresses", "lost"],
-        rows: after.interfaces.map(interfaceRow)
-      },
-      { title: hidden > 0 ? `Connections, and ${hidden} quieter ones` : "Connections", head, rows },
-      { title: "Drops", head: ["reason", "#packets", "#now"], rows: countRows(before.drops, after.drops, seconds) },
-      {
-        title: "Neighbours",
-        head: ["address", "MAC", "state", "#link"],
-        rows: after.neighbors.map(({ address, link, mac, state }) => [address, mac, state, String(link)])
-      },
-      {
-        title: "Routes",
-        head: ["to", "gateway", "#link", "#metric", "origin"],
-        rows: after.routes.map(({ gateway, link, metric, origin, to }) => [
-          to,
-          gateway,
-          String(link),
-          String(metric),
-          origin
-        ])
-      },
-      {
-        title: "Memory",
-        head: ["what for", "#bytes", "#now"],
-        rows: countRows(before.memory, after.memory, seconds)
-      },
-      { title: "Counters", head: ["name", "#count", "#now"], rows: countRows(before.counters, after.counters, seconds) }
+      { title: "Interfaces", head, rows: after.interfaces.map(interfaceRow) },
+      connectionTable(before, after, seconds),
+      countTable("Drops", ["reason", "#packets", "#now"], before.drops, after.drops, seconds),
+      neighborTable(after),
+      routeTable(after),
+      countTable("Memory", ["what for", "#bytes", "#now"], before.memory, after.memory, seconds),
+      countTable("Counters", ["name", "#count", "#now"], before.counters, after.counters, seconds)
     ]
   }
 }
 
 /** All of it, for those who send it elsewhere. */
-export const functions = { short, perSecond, headline, interfaceRow, connectionRows, countRows, view } as const
+export const functions = {
+  short,
+  perSecond,
+  headline,
+  interfaceRow,
+  connectionRows,
+  countRows,
+  connectionTable,
+  countTable,
+  neighborTable,
+  routeTable,
+  view
+} as const
