@@ -16,6 +16,7 @@ import * as Ping from "./ping.ts"
 import { presenter } from "./presenter.ts"
 import * as Replay from "./replay.ts"
 import * as Script from "./script.ts"
+import * as Sim from "./sim.ts"
 import * as Traceroute from "./traceroute.ts"
 import * as Up from "./up.ts"
 import { version } from "./version.ts"
@@ -34,6 +35,7 @@ const netstack = Command.make("netstack").pipe(
     Nc.command,
     Get.command,
     Replay.command,
+    Sim.command,
     Script.command,
     Watch.command
   ])

@@ -44,12 +44,12 @@ describe("netstack", () => {
     Effect.gen(function*() {
       const all = yield* run(["--help"])
       assert.deepStrictEqual([all.status, all.stderr], [0, ""])
-      for (const command of ["demo", "up", "ping", "traceroute", "nc", "get", "replay", "watch"]) {
+      for (const command of ["demo", "up", "ping", "traceroute", "nc", "get", "replay", "sim", "watch"]) {
         assert.match(all.stdout, new RegExp(`^ {2}${command} +\\S`, "m"))
         const { status, stdout } = yield* run([command, "--help"])
         assert.strictEqual(status, 0)
         assert.match(stdout, /FLAGS\n(.|\n)*EXAMPLES\n/)
-        if (!["demo", "replay", "watch"].includes(command)) {
+        if (!["demo", "replay", "sim", "watch"].includes(command)) {
           assert.match(stdout, /--tap NAME(.|\n)*--address, -a \[INTERFACE=\]ADDRESS\/PREFIX/)
         }
       }

@@ -191,7 +191,7 @@ export class Running {
       port,
       ...(pause === undefined ? {} : { pause: { after: pause.after, length: spanOf(pause.length) } })
     }
-    const collector = Series.collect(simulation, from, port, duration)
+    const collector = Series.collect(simulation, from, to, port, duration)
     const remote = Transfer.firstAddress(simulation.host(to))
     const received = this.program(`${name} receives`, to, 0, Transfer.receive(simulation, options))
     const body = Transfer.send(simulation, options, remote)
@@ -205,7 +205,7 @@ export class Running {
     const { duration, simulation } = this
     const port = this.ports.get(name)!
     const options = { bytes, every: spanOf(every), port, remote: Transfer.firstAddress(simulation.host(to)) }
-    const collector = Series.collect(simulation, from, port, duration)
+    const collector = Series.collect(simulation, from, to, port, duration)
     const answers: Array<Answer> = []
     this.program(`${name} answers`, to, 0, questions.answerer(options))
     const body = questions.asker(simulation, options, answers)

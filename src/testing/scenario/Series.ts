@@ -54,6 +54,8 @@ export interface RoundTrips {
 export interface Series {
   readonly sent: Array<Segment>
   readonly lost: Array<Segment>
+  /** At the receiver, whatever came before. */
+  readonly arrived: Array<Segment>
   readonly acknowledgments: Array<Acknowledgment>
   readonly windows: Array<Windows>
   readonly roundTrips: Array<RoundTrips>
@@ -79,10 +81,11 @@ const leastStep = 1 / 2000
 
 /** Collects the series of one connection. */
 export class Collector {
-  readonly series: Series = { sent: [], lost: [], acknowledgments: [], windows: [], roundTrips: [] }
+  readonly series: Series = { sent: [], lost: [], arrived: [], acknowledgments: [], windows: [], roundTrips: [] }
   /** The connection's view of itself when it was last looked at. */
   info: Info.Info | undefined
   private readonly from: string
+  private readonly to: string
   private readonly port: number
   private readonly step: number
   private origin: Sequence.Sequence | undefined
@@ -91,9 +94,10 @@ export class Collector {
   private last: unknown
   private lastAt = -Infinity
 
-  /** `from` is the host that connects and sends. */
-  constructor(from: string, port: number, duration: number) {
+  /** `from` is the host that connects and sends, to `to`; `duration` of the run, in seconds. */
+  constructor(from: string, to: string, port: number, duration: number) {
     this.from = from
+    this.to = to
     this.port = port
     this.step = duration * leastStep
   }
@@ -108,23 +112,23 @@ export class Collector {
   ): void => {
     const isSending = happening === "sent" && way.from === this.from
     const isHearing = happening === "arrived" && way.to === this.from
-    if (!isSending && !isHearing && happening !== "lost") return
+    const isArriving = happening === "arrived" && way.to === this.to
+    if (!isSending && !isHearing && !isArriving && happening !== "lost") return
     const tcp = headerIn(bytes, start, end)
     if (tcp === undefined) return
     const at = nanos / 1e9
-    if (tcp.destinationPort === this.port && happening !== "arrived") this.onText(happening === "lost", tcp, at)
+    if (tcp.destinationPort === this.port && !isHearing) this.onText(happening, tcp, at)
     if (tcp.sourcePort === this.port && isHearing) this.onAcknowledgment(tcp, at)
   }
 
-  private onText(isLost: boolean, tcp: Tcp.Header, at: number): void {
+  private onText(happening: Happening, tcp: Tcp.Header, at: number): void {
     if ((tcp.flags & Tcp.SYN) !== 0 && this.origin === undefined) this.origin = Sequence.add(tcp.sequence, 1)
     const length = Tcp.payloadLength(tcp)
     if (this.origin === undefined || length === 0) return
-    const begin = Sequence.distance(this.origin, tcp.sequence)
-    const finish = begin + length
-    const again = begin < this.highest
-    this.series[isLost ? "lost" : "sent"].push({ at, start: begin, end: finish, again: isLost ? false : again })
-    if (!isLost) this.highest = Math.max(this.highest, finish)
+    const start = Sequence.distance(this.origin, tcp.sequence)
+    const end = start + length
+    this.series[happening].push({ at, start, end, again: happening === "sent" && start < this.highest })
+    if (happening === "sent") this.highest = Math.max(this.highest, end)
   }
 
   private onAcknowledgment(tcp: Tcp.Header, at: number): void {
@@ -166,8 +170,8 @@ export class Collector {
 }
 
 /** Begins to collect. */
-export const collect = (simulation: Simulation, from: string, port: number, duration: number): Collector => {
-  const collector = new Collector(from, port, duration)
+export const collect = (simulation: Simulation, ...about: ConstructorParameters<typeof Collector>): Collector => {
+  const collector = new Collector(...about)
   simulation.trace.watch(collector.onFrame)
   simulation.watch(collector.onRest)
   return collector
