@@ -24,8 +24,6 @@ export default defineConfig({
           // The transports again, from the same files, over the other family (`test/core/family.ts`).
           name: "unit-ipv6",
           include: ["test/core/tcp/*.test.ts", "test/core/udp/{Udp,Errors}.test.ts", "test/sockets/{Tcp,Udp}.test.ts"],
-          // Writes the octets of IPv4 by hand.
-          exclude: ["test/core/tcp/requirements.test.ts"],
           env: { NETSTACK_TEST_IP: "6" },
           pool: "forks",
           isolate: false,

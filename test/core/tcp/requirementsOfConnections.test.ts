@@ -5,9 +5,26 @@ import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
 import * as Address from "../../../src/wire/Address.ts"
-import * as Checksum from "../../../src/wire/Checksum.ts"
+import * as Family from "../family.ts"
+import * as Packets from "../Packets.ts"
 import { connectRequest } from "./Pair.ts"
-import { ACK, established, FIN, host, listen, local, Peer, read, remote, RST, SYN, text, wait, write } from "./Peer.ts"
+import {
+  ACK,
+  established,
+  FIN,
+  host,
+  listen,
+  local,
+  Peer,
+  read,
+  remote,
+  report,
+  RST,
+  SYN,
+  text,
+  wait,
+  write
+} from "./Peer.ts"
 
 const info = (self: Host, connection: number) => self.call({ _tag: "TcpGetInfo", connection })
 
@@ -19,24 +36,6 @@ const connecting = (self: Host, options: object = {}, localPort = 5000) => {
 /** The events of connections since the last call. */
 const events = (self: Host): Array<string> =>
   self.notices().flatMap((change) => change._tag === "ConnectionEvent" ? [change.event] : [])
-
-/** An ICMP error from a router about a frame that the host has sent; host unreachable unless another type is given. */
-const unreachable = (self: Host, about: Uint8Array, code: number, type = 3): void => {
-  const quoted = about.slice(14, 14 + 28)
-  const bytes = new Uint8Array(34 + 8 + quoted.length)
-  bytes.set(about.subarray(6, 12), 0)
-  bytes.set(
-    [2, 0, 0, 0, 9, 9, 8, 0, 0x45, 0, 0, bytes.length - 14, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 99, 10, 0, 0, 1],
-    6
-  )
-  const header = Checksum.finish(Checksum.sum(bytes, 14, 34, 0))
-  bytes.set([header >>> 8, header & 0xff], 24)
-  bytes.set([type, code], 34)
-  bytes.set(quoted, 42)
-  const sum = Checksum.finish(Checksum.sum(bytes, 34, bytes.length, 0))
-  bytes.set([sum >>> 8, sum & 0xff], 36)
-  self.deliver(1, bytes)
-}
 
 describe("Opening (RFC 9293 Appendix B)", () => {
   it("rfc: 9293 §3.5.1 MUST-11: SYN-RECEIVED remembers who opened: a RST leads back to LISTEN, or tells the opener", () => {
@@ -72,9 +71,9 @@ describe("Opening (RFC 9293 Appendix B)", () => {
     assert.deepStrictEqual([info(self, connection).state, self.state.tcp.listeners.size], ["ESTABLISHED", 2])
   })
   it("rfc: 9293 §3.9.1.1 MUST-43 MUST-44 MUST-45: the local address is the program's, else IP's choice; it stays", () => {
-    const second = Address.v4(10, 0, 0, 2)
-    const self = host({ interfaces: [{ addresses: [[local, 24], [second, 24]] }] })
-    const from = (chosen: number | undefined): unknown => {
+    const second = Family.address(2)
+    const self = host({ interfaces: [{ addresses: [[local, Family.prefixLength], [second, Family.prefixLength]] }] })
+    const from = (chosen: Address.Address | undefined): unknown => {
       const asked = self.request({ ...connectRequest({}, false), remote, remotePort: 80, local: chosen })
       const outcome = asked.outcome()
       return outcome._tag === "Done" ? outcome.value.local : outcome
@@ -85,10 +84,13 @@ describe("Opening (RFC 9293 Appendix B)", () => {
     const self = host()
     listen(self)
     const peer = new Peer(self, 80)
-    for (const destination of [Address.broadcastV4, Address.v4(224, 0, 0, 1), Address.v4(10, 0, 0, 255)]) {
-      peer.send({ seq: 1, flags: SYN, destination })
-    }
-    for (const source of [Address.broadcastV4, Address.v4(224, 0, 0, 1), Address.v4(0, 0, 0, 0)]) {
+    const groups: ReadonlyArray<Address.Address> = Family.choose(
+      [Address.broadcastV4, Address.v4(224, 0, 0, 1), Address.v4(10, 0, 0, 255)],
+      [Address.v6(0xff020000, 0, 0, 1), Address.v6(0xff0e0000, 0, 0, 1)]
+    )
+    for (const destination of groups) peer.send({ seq: 1, flags: SYN, destination })
+    const nobody = Family.choose(Address.v4(0, 0, 0, 0), Address.v6(0, 0, 0, 0))
+    for (const source of [...groups.slice(0, 2), nobody]) {
       peer.address = source
       peer.send({ seq: 1, flags: SYN })
     }
@@ -275,27 +277,30 @@ describe("IP (RFC 9293 Appendix B)", () => {
     const self = host()
     const { connection } = established(self)
     write(self, connection, text(10))
-    unreachable(self, self.takeFrames(1)[0]!, 1)
+    report(self, 3, 1, self.takeFrames(1)[0]!)
     assert.deepInclude(events(self), "unreachable")
     const { lastError, state } = info(self, connection)
     assert.deepStrictEqual([lastError?._tag, state], ["Unreachable", "ESTABLISHED"])
   })
-  it("rfc: 9293 §3.9.2.2 MUST-55: a source quench is dropped", () => {
-    const self = host()
-    const { connection } = established(self)
-    write(self, connection, text(10))
-    const before = info(self, connection).congestionWindow
-    unreachable(self, self.takeFrames(1)[0]!, 0, 4)
-    assert.strictEqual(info(self, connection).congestionWindow, before)
-    assert.deepStrictEqual(self.drops().map((drop) => drop.reason), ["IcmpDeprecated"])
-  })
+  // ICMPv6 has none.
+  if (Family.version === 4) {
+    it("rfc: 9293 §3.9.2.2 MUST-55: a source quench is dropped", () => {
+      const self = host()
+      const { connection } = established(self)
+      write(self, connection, text(10))
+      const before = info(self, connection).congestionWindow
+      report(self, 4, 0, self.takeFrames(1)[0]!)
+      assert.strictEqual(info(self, connection).congestionWindow, before)
+      assert.deepStrictEqual(self.drops().map((drop) => drop.reason), ["IcmpDeprecated"])
+    })
+  }
   it("rfc: 9293 §3.9.2 MUST-48 MUST-49 SHLD-21 SHLD-22: the program sets the class and the hop limit of segments, at any time", () => {
     const self = host()
     const { connection } = established(self, { listenOptions: { trafficClass: 0xb8, hopLimit: 5, noDelay: true } })
     const sent = (): ReadonlyArray<number> => {
       write(self, connection, text(1))
-      const frame = self.takeFrames(1)[0]!
-      return [frame[15]!, frame[22]!]
+      const { hopLimit, trafficClass } = Packets.read(self.takeFrames(1)[0]!)!
+      return [trafficClass, hopLimit]
     }
     assert.deepStrictEqual(sent(), [0xb8, 5])
     self.call({ _tag: "TcpSetOptions", connection, options: { trafficClass: 0x20, hopLimit: 0 } })
