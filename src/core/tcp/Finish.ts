@@ -10,6 +10,7 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
+import * as Pace from "./Pace.ts"
 import * as Parked from "./Parked.ts"
 import * as Progress from "./Progress.ts"
 import * as Receive from "./Receive.ts"
@@ -85,7 +86,7 @@ export const trim = (ctx: Context, self: Connection): Connection => {
 /** Puts the connection back with everything done that follows from the event. */
 export const event = (ctx: Context, state: State, connection: Connection): void => {
   const served = serve(ctx, connection)
-  const pushed = UserTimeout.watch(ctx, Send.push(ctx, served))
+  const pushed = Pace.settled(ctx, UserTimeout.watch(ctx, Send.push(ctx, served)))
   const acknowledged = acknowledge(ctx, pushed)
   const done = Deadlines.arm(ctx, trimLater(ctx, acknowledged))
   if (ctx.config.telemetry) Progress.tell(ctx, state, done)

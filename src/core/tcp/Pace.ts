@@ -18,6 +18,9 @@ const quantum = Time.millis(1)
  */
 const longest = Time.seconds(1)
 
+/** How late a timer may be for what should have left meanwhile to leave then. A program's timers come late by a millisecond or more, as often as not. */
+const mostLate = Time.millis(10)
+
 /** Bytes per second, if the connection is to be paced. */
 export const rateOf = (self: Connection): number | undefined => {
   const { controller, state } = self.control
@@ -34,9 +37,15 @@ export const burst = (self: Connection): number => {
   return rate === undefined ? Infinity : Math.max(2 * self.snd.mss, rate * quantum / 1_000_000)
 }
 
-/** Bytes have left: the next may follow when their time at the rate is over. */
+/** Bytes have left: the next may follow when their time at the rate is over, counted from when they should have left. */
 export const sent = (ctx: Context, self: Connection, bytes: number): Connection => {
   const rate = rateOf(self)
   if (rate === undefined) return self
-  return Deadlines.withPace(self, Time.plus(ctx.at, Time.min(Time.micros(bytes / rate * 1_000_000), longest)))
+  const { pace } = self.deadlines
+  const from = pace <= ctx.at ? Time.latest(pace, Time.minus(ctx.at, mostLate)) : ctx.at
+  return Deadlines.withPace(self, Time.plus(from, Time.min(Time.micros(bytes / rate * 1_000_000), longest)))
 }
+
+/** Once all has left that may: what leaves later is not late by the pace, but for other reasons. */
+export const settled = (ctx: Context, self: Connection): Connection =>
+  self.deadlines.pace <= ctx.at ? Deadlines.withPace(self, Time.never) : self

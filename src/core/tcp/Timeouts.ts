@@ -41,7 +41,6 @@ const fatal = (ctx: Context, state: State, self: Connection): Connection | undef
 /** What only lets something happen that Finish does. */
 const harmless = (ctx: Context, self: Connection): Connection => {
   let next = self
-  if (next.deadlines.pace <= ctx.at) next = Deadlines.withPace(next, Time.never)
   if (next.deadlines.delayedAck <= ctx.at) next = Finish.delayedAck(ctx, next)
   if (next.deadlines.slow.trim <= ctx.at) next = Finish.trim(ctx, next)
   return next

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Span } from "../../../src/core/Time.ts"
 import { micros, millis, seconds } from "../../../src/core/Time.ts"
+import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
+import { runBatch } from "../../../src/workers/runBatch.ts"
 import { ACK, established, FIN, host, show, text, write } from "./Peer.ts"
 import type { Established, Got } from "./Peer.ts"
 
@@ -94,6 +96,21 @@ describe("Pacing", () => {
     assert.strictEqual(open.peer.take().at(-1)!.text.length, 1000)
     self.call({ _tag: "TcpShutdown", connection: open.connection, read: false, write: true })
     assert.strictEqual(open.peer.one().flags & FIN, FIN)
+  })
+  it("makes up for a timer that rings late", () => {
+    const [self, open] = paced(millis(20))
+    write(self, open.connection, text(1000))
+    open.peer.take()
+    self.advance(millis(20))
+    open.peer.send({ seq: open.seq, ack: open.ack + 1000, flags: ACK })
+    open.peer.take()
+    write(self, open.connection, text(8000))
+    assert.strictEqual(open.peer.take().length, 2)
+    // Two segments in two milliseconds, and it rings three too late: two pairs are due.
+    const due = self.nextTimer()!
+    const timer = { _tag: "Tcp", key: open.connection } as const
+    const outputs = runBatch(self.step, Time.plus(due, millis(3)), [{ _tag: "Timer", timer, due }])
+    assert.strictEqual(outputs.filter(({ _tag }) => _tag === "Transmit").length, 2)
   })
   it("an unpaced connection sends its window at once", () => {
     const [self, open] = paced(millis(100), { pacing: false })
