@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Transmit } from "../../src/core/Output.ts"
+import type { Credit } from "../../src/core/Request.ts"
 import { type Capabilities, type Link, noCapabilities } from "../../src/link/Link.ts"
 import * as Checksum from "../../src/wire/Checksum.ts"
 import * as Frame from "../../src/wire/Frame.ts"
@@ -46,13 +47,19 @@ const segment = (length: number, mss?: number): Outgoing => {
   }
 }
 
-const transmit = (packet: Outgoing): Transmit => ({
+const transmit = (packet: Outgoing, credit?: Credit): Transmit => ({
   _tag: "Transmit",
   link: 1,
   packet,
   size: packet.headEnd + packet.pieces.reduce((sum, { end }) => sum + end, 0),
-  credit: undefined
+  credit
 })
+
+/** Frames of a connection: a bare ACK that may yield or not, and text. */
+const bareAck = (id: number, mayYield: boolean): Transmit =>
+  transmit(segment(0), { owner: "Tcp", id, bytes: 0, isAwaited: false, mayYield })
+const text = (id: number, length: number): Transmit =>
+  transmit(segment(length), { owner: "Tcp", id, bytes: length, isAwaited: false })
 
 /** Packs everything, with a copy of each frame since the slab is used again. */
 const packAll = (link: Link, batch: ReadonlyArray<Transmit>) => {
@@ -116,6 +123,19 @@ describe("Packer", () => {
     const sequences = frames.map(({ bytes }) => new DataView(bytes.buffer).getUint32(ethernet + ip + 4))
     assert.deepStrictEqual(sequences, [0, 1460, 2920])
     assert.deepStrictEqual(payloadOf(frames), sequence(4000))
+  })
+
+  it("leaves a bare ACK out that the next frame of its connection makes needless, and no other", () => {
+    const packed = (...batch: ReadonlyArray<Transmit>) =>
+      packAll(linkWith(noCapabilities(1500)), batch).frames.map(({ bytes }) => bytes.length - headers)
+    assert.deepStrictEqual(packed(bareAck(1, true), text(1, 10)), [10])
+    assert.deepStrictEqual(packed(bareAck(1, true), bareAck(1, true), text(1, 10)), [10])
+    assert.deepStrictEqual(packed(bareAck(1, true)), [0])
+    assert.deepStrictEqual(packed(text(1, 10), bareAck(1, true)), [10, 0])
+    assert.deepStrictEqual(packed(bareAck(1, true), text(2, 10)), [0, 10])
+    assert.deepStrictEqual(packed(bareAck(1, true), transmit(segment(10))), [0, 10])
+    // A duplicate ACK counts (RFC 5681 §3.2).
+    assert.deepStrictEqual(packed(bareAck(1, false), bareAck(1, false), text(1, 10)), [0, 0, 10])
   })
 
   it("leaves the link's headroom free before every frame", () => {
