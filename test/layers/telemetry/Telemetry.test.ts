@@ -190,6 +190,19 @@ describe("Telemetry.layer", () => {
       assert.strictEqual(attributesOf(connection)["netstack.events.dropped"], 2)
     }))
 
+  it.live("keeps nothing of connections that are over, however many", () =>
+    Effect.gen(function*() {
+      const count = 300
+      const many = Effect.replicateEffect(visit, count, { concurrency: 10, discard: true })
+      const program = Effect.scoped(Effect.andThen(greet, TestNetwork.on("remote")(settled(many))))
+      const { exit, spans } = yield* traced(program)
+      assert.isTrue(Exit.isSuccess(exit), String(exit))
+      const connections = spans.named("TCP connection")
+      assert.strictEqual(connections.length, 2 * count)
+      assert.deepStrictEqual(connections.filter((span) => eventsOf(span).includes("stack-closed")), [])
+      for (const span of connections) assert.isBelow(lasted(span)!, 1000)
+    }))
+
   it.live("ends what lives when the stack closes", () =>
     Effect.gen(function*() {
       const held = Effect.gen(function*() {
