@@ -231,6 +231,27 @@ describe("Telemetry.layer", () => {
       assert.notInclude(some.flatMap(eventsOf), "frame-received")
     }))
 
+  it.live("changes nothing of what goes over the wire, nor when", () =>
+    Effect.gen(function*() {
+      const upload = Effect.gen(function*() {
+        const connection = yield* Tcp.connect("10.0.0.1:9")
+        yield* connection.write(new Uint8Array(100_000))
+        yield* connection.end
+        yield* connection.closed
+      }).pipe(Effect.scoped)
+      const program = Effect.gen(function*() {
+        const listener = yield* Tcp.listen({ port: 9 })
+        yield* Effect.forkScoped(listener.serve((connection) => connection.readAll))
+        yield* TestNetwork.on("remote")(upload)
+        return (yield* TestNetwork.TestNetwork).trace.hash
+      }).pipe(Effect.scoped)
+      const options = { faults: { delay: "10 millis", loss: 0.02 }, seed: 9, trace: "hash" } as const
+      const plain = yield* TestNetwork.run(program, options)
+      const { exit, spans } = yield* traced(program, { ...options, telemetry: { batchSample: 1, packets: true } })
+      assert.deepStrictEqual(exit, Exit.succeed(plain))
+      assert.isAbove(spans.all.length, 30)
+    }))
+
   it.live("leaves a stack alone that is made without it", () =>
     Effect.gen(function*() {
       const spans = new Spans()
