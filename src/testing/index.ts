@@ -7,7 +7,9 @@
  * | one host, frame by frame | `Host`, `Wire` |
  * | one host, by a script in packetdrill's language | `Script` |
  * | many hosts on bad networks, fast | `Simulator`, `Topology`, `Transfer` |
+ * | what a network does to connections, with pictures | `Scenario`, `ScenarioRun` |
  * | whole programs with their layers | `TestNetwork`, `VirtualTime` |
+ * | what a stack did, event by event | `Recording`, `Flight` |
  *
  * `Expect` has expectations for all of them.
  */
@@ -22,6 +24,8 @@ export * as Wire from "./Wire.ts"
 export * as Pattern from "./Pattern.ts"
 export { pcapngOf } from "./pcapngOf.ts"
 export * as Program from "./Program.ts"
+export * as Scenario from "./Scenario.ts"
+export * as ScenarioRun from "./scenario/Run.ts"
 export * as Simulator from "./Simulator.ts"
 export * as Topology from "./Topology.ts"
 export * as Trace from "./Trace.ts"
