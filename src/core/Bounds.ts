@@ -158,6 +158,12 @@ export const table = {
     limits: "Destinations of one link that a router has redirected (RFC 4861 §8.3)",
     atLimit: { evicts: "the destination redirected first" }
   },
+  proxiedAddresses: {
+    default: 1024,
+    unit: "entries",
+    limits: "Addresses of others for which one interface answers (RFC 4861 §7.2.8)",
+    atLimit: { fails: "LimitReached" }
+  },
   solicitedAdvertisements: {
     default: 16,
     unit: "entries",

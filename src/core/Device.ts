@@ -85,6 +85,21 @@ export interface Inbound {
 /** Bytes of the link-layer header that the interface's frames carry. */
 export const headerLength = (self: Interface): number => self.medium === "ethernet" ? 14 : 0
 
+/**
+ * The anycast address of the routers of one of the interface's subnets: its prefix with nothing behind it (rfc: 4291 §2.6.1 MUST). Prefixes of 127 and 128 bits
+ * have none (RFC 6164 §6).
+ */
+export const isSubnetRouters = (
+  config: { readonly forwarding: boolean },
+  self: Interface,
+  address: Address.Ipv6
+): boolean =>
+  forwards(config, self) &&
+  self.addresses.some((entry) =>
+    !Address.isV4(entry.address) && isUsable(entry) && entry.prefixLength < 127 && entry.prefixLength > 0 &&
+    !Address.isLinkLocal(address) && Address.equals(Address.network(entry.address, entry.prefixLength), address)
+  )
+
 /** The entry of an address, usable or not. */
 export const find = (self: Interface, address: Address.Address): InterfaceAddress | undefined => {
   for (const entry of self.addresses) if (Address.equals(entry.address, address)) return entry

@@ -175,6 +175,8 @@ const ndpHooks = (state: State, neighborHooks: Neighbors.Hooks, effects: Effects
     const isTaken = Autoconfiguration.advertised(ctx, state.ipv6, hooks, self, router, message)
     if (!isCompared && !isTaken) ctx.drop("NdpNotForUs", self.id)
   },
+  isProxied: (self, address) =>
+    state.ipv6.proxies.get(self.id)?.some((other) => Address.equals(other, address)) === true,
   redirected: (ctx, self, from, message) =>
     Redirection.receive(ctx, state.ipv6, redirectionHooks(state, neighborHooks), self, from, message),
   solicited: (ctx, self, from) => {
@@ -228,7 +230,7 @@ export const onForwarding = (ctx: Context, state: State, self: Interface): void 
   Advertising.forwardingChanged(ctx, state.ipv6, self)
 }
 
-/** rfc: 4291 §2.8 MUST: a router listens to the group of all routers, once it speaks IPv6 on the link. */
+/** rfc: 4291 §2.8 MUST: a router listens to the group of all routers, and to that of its anycast addresses, once it speaks IPv6 on the link. */
 const listenAsRouter = (ctx: Context, state: State, link: LinkId): void => {
   const self = state.device.interfaces.get(link)
   if (self === undefined || self.medium !== "ethernet") return
@@ -237,13 +239,16 @@ const listenAsRouter = (ctx: Context, state: State, link: LinkId): void => {
   if (isRouter) ctx.put(state.ipv6.routers, link, true)
   else ctx.remove(state.ipv6.routers, link)
   const [before, after] = isRouter ? [undefined, Filter.everything] : [Filter.everything, undefined]
-  Memberships.listen(ctx, state.multicast, self, allRouters, before, after)
+  for (const group of [allRouters, solicitedNode(Address.unspecifiedV6)]) {
+    Memberships.listen(ctx, state.multicast, self, group, before, after)
+  }
 }
 
 /** The link is about to go, and what was remembered of it. */
 export const onDetached = (ctx: Context, state: State, link: LinkId): void => {
   if (state.ipv6.routers.has(link)) ctx.remove(state.ipv6.routers, link)
   if (state.ipv6.redirects.has(link)) ctx.remove(state.ipv6.redirects, link)
+  if (state.ipv6.proxies.has(link)) ctx.remove(state.ipv6.proxies, link)
 }
 
 /** Tells a neighbour of a better first hop; routers are named by their link-local addresses only (rfc: 4861 §8.2 MUST). */

@@ -71,6 +71,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "SetForwarding":
       return DeviceRequests.handle(ctx, state.device, Layers.deviceEffects(state), ticket, request)
     case "SetAutoconfiguration":
+    case "SetProxy":
     case "SetRouterAdvertising": {
       const hooks = Ipv6Bindings.autoconfigurationHooks(state, Layers.deviceEffects(state))
       return Ipv6Requests.handle(ctx, state.ipv6, hooks, ticket, request)
@@ -214,6 +215,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "RemoveAddress":
     case "SetForwarding":
     case "SetAutoconfiguration":
+    case "SetProxy":
     case "SetRouterAdvertising":
     case "SetNeighbor":
     case "RemoveNeighbor":

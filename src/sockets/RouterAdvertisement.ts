@@ -172,3 +172,21 @@ export const advertise = (link: LinkId, options: Options = {}): Effect.Effect<vo
 
 /** Ceases to; hosts hear of that. */
 export const cease = (link: LinkId): Effect.Effect<void, NetworkError, Netstack> => tell(link, undefined)
+
+/**
+ * Answers on a link for an IPv6 address that is another host's, so that packets for it come here to be forwarded (RFC 4861 §7.2.8); or does not any more.
+ * Fails with `LimitReached` beyond the bound `proxiedAddresses`.
+ */
+export const setProxy = (
+  link: LinkId,
+  input: NetAddress.IpAddressInput,
+  isOn: boolean
+): Effect.Effect<void, NetworkError, Netstack> =>
+  Effect.gen(function*() {
+    const stack = yield* Netstack
+    const address = yield* ipv6Of(input)
+    yield* Effect.mapError(
+      stack.ask({ _tag: "SetProxy", link, address, isOn }),
+      (reason) => new NetworkError({ operation: "setProxy", reason: Failure.of(reason) })
+    )
+  })

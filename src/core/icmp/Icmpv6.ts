@@ -84,8 +84,9 @@ const receiveOther = (ctx: Context, handlers: Handlers, packet: Packet, type: nu
 const answer = (ctx: Context, packet: Packet, request: Echo): void => {
   if (!ctx.config.answerEcho) return ctx.drop("IcmpEchoRefused", packet.link)
   const isGroup = Address.isMulticast(packet.destination)
+  const isOurs = ctx.ip.isOurs(packet.destination) || Address.isLoopback(packet.destination)
   const bound = isGroup || Address.isLinkLocal(packet.source) ? packet.link : undefined
-  const path = ctx.ip.path(ctx, packet.source, isGroup ? undefined : packet.destination, bound)
+  const path = ctx.ip.path(ctx, packet.source, isOurs ? packet.destination : undefined, bound)
   if ("_tag" in path) return ctx.drop("IpNoRoute", packet.link)
   const length = Wire.headerLength + request.payloadEnd - request.payloadStart
   const head = ctx.reserve(length)

@@ -3,7 +3,7 @@
  */
 import * as Address from "../../wire/Address.ts"
 import type { Context } from "../Context.ts"
-import { find, forwards, type Interface, isUsable } from "../Device.ts"
+import { find, forwards, type Interface, isSubnetRouters, isUsable } from "../Device.ts"
 import type { DropReason } from "../Drop.ts"
 import * as WellKnown from "../WellKnown.ts"
 
@@ -26,6 +26,8 @@ const isOwnGroup = (ctx: Context, self: Interface, group: Address.Ipv6): boolean
   if (Address.equals(group, WellKnown.allNodes)) return true
   if (Address.equals(group, WellKnown.allRouters)) return forwards(ctx.config, self)
   if (!WellKnown.isSolicitedNode(group)) return false
+  // That of the anycast address of a subnet's routers.
+  if ((group.w3 & 0xff_ffff) === 0 && forwards(ctx.config, self)) return true
   return self.addresses.some(({ address }) =>
     !Address.isV4(address) && Address.equals(WellKnown.solicitedNode(address), group)
   )
@@ -58,6 +60,7 @@ export const destination = (
   if (isLoopback) return "martian"
   const entry = find(self, address)
   if (entry !== undefined) return isUsable(entry) ? "ours" : "foreign"
+  if (isSubnetRouters(ctx.config, self, address)) return "ours"
   // A router is meant by any of its addresses but those of single links.
   const isElsewhere = forwards(ctx.config, self) && !Address.isLinkLocal(address) && ctx.ip.isOurs(address)
   return isElsewhere ? "ours" : "foreign"

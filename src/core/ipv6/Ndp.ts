@@ -6,7 +6,7 @@ import type { Mac } from "../../wire/Mac.ts"
 import * as Malformed from "../../wire/Malformed.ts"
 import * as Wire from "../../wire/Ndp.ts"
 import type { Context } from "../Context.ts"
-import { find, type Interface, isUsable } from "../Device.ts"
+import { find, type Interface, isSubnetRouters, isUsable } from "../Device.ts"
 import type { Packet } from "../Ip.ts"
 import type * as DuplicateDetection from "./DuplicateDetection.ts"
 import * as NdpSend from "./NdpSend.ts"
@@ -35,6 +35,8 @@ export interface Hooks {
   ) => boolean
   /** An address of this interface was asked for, or advertised, while it is tentative. */
   readonly detect: (ctx: Context, id: number, input: DuplicateDetection.Input) => void
+  /** Whether this host answers for an address that is another's (RFC 4861 §7.2.8). */
+  readonly isProxied: (self: Interface, address: Address.Ipv6) => boolean
   /** Somebody else uses an address of this interface. */
   readonly conflict: (ctx: Context, self: Interface, address: Address.Ipv6, mac: Mac) => void
   /** Somebody asks for routers; hosts don't answer (rfc: 4861 §6.2.6 MUST). */
@@ -88,7 +90,7 @@ const onSolicitation = (
   { options, target }: Wire.NeighborSolicitation
 ): void => {
   const entry = find(self, target)
-  if (entry === undefined) return ctx.drop("NdpNotForUs", self.id)
+  if (entry === undefined) return onForeignSolicitation(ctx, hooks, self, source, target, options)
   const isFromUnspecified = Address.isUnspecified(source)
   // rfc: 4429 §3.3: who probes for an optimistic address has as much right to it
   if (entry.state === "tentative" || (entry.state === "optimistic" && isFromUnspecified)) {
@@ -103,6 +105,27 @@ const onSolicitation = (
   }
   // rfc: 4429 §3.3 MUST NOT: an optimistic one takes the place of nobody's
   NdpSend.advertise(ctx, self, target, source, entry.state !== "optimistic")
+}
+
+/**
+ * For an address that others have as well, or instead: one of the routers' anycast addresses, or one that this host stands in for. Neither takes the place of
+ * another's answer (rfc: 4861 §7.2.7 SHOULD, §7.2.8).
+ */
+const onForeignSolicitation = (
+  ctx: Context,
+  hooks: Hooks,
+  self: Interface,
+  source: Address.Ipv6,
+  target: Address.Ipv6,
+  options: Wire.NeighborSolicitation["options"]
+): void => {
+  const isFromUnspecified = Address.isUnspecified(source)
+  const isAnycast = isSubnetRouters(ctx.config, self, target) && !isFromUnspecified
+  if (!isAnycast && !hooks.isProxied(self, target)) return ctx.drop("NdpNotForUs", self.id)
+  if (!isFromUnspecified && options.sourceLinkLayer !== undefined) {
+    hooks.hear(ctx, self, source, { _tag: "Heard", mac: options.sourceLinkLayer }, true)
+  }
+  NdpSend.advertise(ctx, self, target, source, false)
 }
 
 const onAdvertisement = (

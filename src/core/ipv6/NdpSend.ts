@@ -154,7 +154,11 @@ export const advertise = (
   override: boolean
 ): void => {
   const solicited = !Address.isUnspecified(to)
-  send(ctx, self, target, solicited ? to : WellKnown.allNodes, {
+  const destination = solicited ? to : WellKnown.allNodes
+  // rfc: 4861 §4.4: from an address of the interface, which an anycast or a proxied one is not
+  const source = find(self, target) === undefined ? sourceFor(self, destination) : target
+  if (source === undefined) return
+  send(ctx, self, source, destination, {
     _tag: "NeighborAdvertisement",
     // rfc: 4861 §7.2.4 MUST
     isRouter: forwards(ctx.config, self),

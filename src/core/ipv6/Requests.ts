@@ -4,9 +4,11 @@
 import * as Address from "../../wire/Address.ts"
 import type * as NdpOptions from "../../wire/NdpOptions.ts"
 import type { Context } from "../Context.ts"
-import { type Interface, type LinkId, loopback } from "../Device.ts"
+import * as SourceFilter from "../data/SourceFilter.ts"
+import { find, type Interface, type LinkId, loopback } from "../Device.ts"
 import * as Reason from "../Reason.ts"
 import type { Answers, Ticket } from "../Request.ts"
+import { solicitedNode } from "../WellKnown.ts"
 import * as Advertisement from "./Advertisement.ts"
 import * as Advertising from "./Advertising.ts"
 import * as Autoconfiguration from "./Autoconfiguration.ts"
@@ -35,7 +37,15 @@ export interface SetRouterAdvertising extends Answers<void> {
   readonly advertisement: GivenAdvertisement | undefined
 }
 
-export type Ipv6Request = SetAutoconfiguration | SetRouterAdvertising
+/** Answers on a link for an address that is another's, so that packets for it come here to be forwarded; or does not any more (RFC 4861 §7.2.8). */
+export interface SetProxy extends Answers<void> {
+  readonly _tag: "SetProxy"
+  readonly link: LinkId
+  readonly address: Address.Ipv6
+  readonly isOn: boolean
+}
+
+export type Ipv6Request = SetAutoconfiguration | SetRouterAdvertising | SetProxy
 
 /** RFC 8200 §5 */
 const minimumMtu = 1280
@@ -55,11 +65,37 @@ export const handle = (
       if (request.isOn) Autoconfiguration.start(ctx, state, hooks, self)
       else Autoconfiguration.stop(ctx, state, hooks, self.id)
       return ctx.reply(ticket, undefined)
+    case "SetProxy": {
+      const refusal = proxy(ctx, state, self, request)
+      return refusal === undefined ? ctx.reply(ticket, undefined) : ctx.fail(ticket, refusal)
+    }
     case "SetRouterAdvertising": {
       const refusal = advertise(ctx, state, self, request.advertisement)
       return refusal === undefined ? ctx.reply(ticket, undefined) : ctx.fail(ticket, refusal)
     }
   }
+}
+
+const proxy = (
+  ctx: Context,
+  state: State,
+  self: Interface,
+  { address, isOn }: SetProxy
+): Reason.Reason | undefined => {
+  const before = state.proxies.get(self.id) ?? []
+  const others = before.filter((other) => !Address.equals(other, address))
+  if (!isOn && others.length === before.length) return Reason.notFound("address")
+  if (isOn && (Address.isMulticast(address) || Address.isUnspecified(address) || find(self, address) !== undefined)) {
+    return Reason.invalidArgument("not the address of another host")
+  }
+  if (isOn && others.length === before.length) {
+    if (before.length >= ctx.config.limits.proxiedAddresses) return Reason.limitReached("proxiedAddresses")
+    const refusal = ctx.groups.listen(ctx, self.id, solicitedNode(address), undefined, SourceFilter.everything)
+    if (refusal !== undefined) return refusal
+  }
+  if (!isOn) ctx.groups.listen(ctx, self.id, solicitedNode(address), SourceFilter.everything, undefined)
+  ctx.put(state.proxies, self.id, isOn ? [...others, address] : others)
+  return undefined
 }
 
 /** Without the bits behind its length, which mean nothing. */

@@ -41,6 +41,8 @@ export interface State {
   /** Links on which this host is a router and listens to the group of all routers (RFC 4291 §2.8). */
   readonly routers: Table<LinkId, true>
   readonly advertisers: Table<LinkId, Router>
+  /** Addresses of others for which this host answers. */
+  readonly proxies: Table<LinkId, ReadonlyArray<Address.Ipv6>>
   /** What routers of a link have told of single destinations. */
   readonly redirects: Table<LinkId, Redirects>
 }
@@ -50,5 +52,6 @@ export const make = (): State => ({
   detections: new Table("ipv6.detections"),
   routers: new Table("ipv6.routers"),
   advertisers: new Table("ipv6.advertisers"),
+  proxies: new Table("ipv6.proxies"),
   redirects: new Table("ipv6.redirects")
 })

@@ -11,6 +11,7 @@ import * as Prefixes from "../../../src/core/ipv6/Prefixes.ts"
 import * as Redirects from "../../../src/core/ipv6/Redirects.ts"
 import * as Routers from "../../../src/core/ipv6/Routers.ts"
 import * as Time from "../../../src/core/Time.ts"
+import { make as makeHost } from "../../../src/testing/Host.ts"
 import * as Address from "../../../src/wire/Address.ts"
 import * as IpProtocol from "../../../src/wire/IpProtocol.ts"
 import * as NdpOptions from "../../../src/wire/NdpOptions.ts"
@@ -146,6 +147,14 @@ const resolver = {
     })
     assert.deepStrictEqual(evicted, [undefined, undefined, prefixOf(1)])
     assert.strictEqual(self.entries.length, 2)
+  },
+  proxiedAddresses: () => {
+    const host = makeHost({ limits: { proxiedAddresses: 2 }, interfaces: [{ addresses: [[ip6("2001:db8::1"), 64]] }] })
+    const asked = [1, 2, 3, 2].map((n) => {
+      const request = { _tag: "SetProxy", link: 1, address: ip6(`2001:db8::7:${n}`), isOn: true } as const
+      return host.request(request).outcome()._tag
+    })
+    assert.deepStrictEqual(asked, ["Done", "Done", "Failed", "Done"])
   },
   solicitedAdvertisements: () => {
     const settings: Advertiser.Settings = {
