@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { run } from "./properties/World.ts"
+import { run } from "./World.ts"
 
 /** A longer run is `npm run properties`. */
 const runs = 500
