@@ -19,6 +19,7 @@ const services = Object.entries(ports).map(([kind, port]) => `${kind}:${port}`)
 const peerProgram = fileURLToPath(new URL("kernel/peer.py", import.meta.url))
 const stackProgram = fileURLToPath(new URL("../bin/netstack.ts", import.meta.url))
 
+const httpProgram = fileURLToPath(new URL("programs/http.ts", import.meta.url))
 const idleProgram = fileURLToPath(new URL("programs/idle.ts", import.meta.url))
 
 /** The cores of the two sides. */
@@ -127,3 +128,38 @@ export const holdIdle = (
     yield* running.line(/^open$/, "2 minutes")
     return running
   })
+
+/** An HTTP server on port 80, on the stack over TAP or on the kernel's sockets over veth. */
+export const http = (where: "stack" | "kernel", kind: "node" | "effect"): Made =>
+  Effect.gen(function*() {
+    const client = yield* preparedNamespace
+    const server = where === "stack" ? client : yield* preparedNamespace
+    if (where === "stack") {
+      yield* Namespace.addTap(client, { address: clientAddress + prefix })
+    } else {
+      yield* Namespace.addCable(
+        { namespace: client, device: "eth0", address: clientAddress + prefix },
+        { namespace: server, device: "eth0", address: serverAddress + prefix }
+      )
+      for (const namespace of [client, server]) yield* Namespace.setOffloads(namespace, "eth0", false)
+    }
+    const args = ["-c", serverCore, process.execPath, httpProgram, "serve", where, kind, serverAddress]
+    const running = yield* server.start("taskset", args)
+    yield* running.line(/^ready$/)
+    return { name: where, client, server: running }
+  })
+
+/** Requests over so many connections, each of which waits for its answer. */
+export const requests = (
+  wire: Wire,
+  connections: number,
+  count: number
+): Effect.Effect<Pick<Report, "count" | "nanos">, Process.ProcessError> =>
+  Effect.map(
+    wire.client.succeed(
+      "taskset",
+      ["-c", clientCore, process.execPath, httpProgram, "ask", serverAddress, String(connections), String(count)],
+      { limit: "5 minutes" }
+    ),
+    ({ stdout }) => JSON.parse(stdout) as Pick<Report, "count" | "nanos">
+  )
