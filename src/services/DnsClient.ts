@@ -320,12 +320,20 @@ export const make = (options: Options): Effect.Effect<Dns.Dns["Service"], never,
   Effect.gen(function*() {
     const stack = yield* Netstack
     const resolver = new Resolver(options, yield* Effect.scope, yield* Clock.Clock)
-    const onStack = <A>(method: Dns.DnsError["method"], name: string, self: Effect.Effect<A, Dns.DnsError, Netstack>) =>
-      Effect.withSpan(Effect.provideService(self, Netstack, stack), `Dns.${method}`, {
+    const onStack = <A>(
+      method: Dns.DnsError["method"],
+      name: string,
+      self: Effect.Effect<ReadonlyArray<A>, Dns.DnsError, Netstack>
+    ) => {
+      // That there is no such name, or nothing of the kind, is an answer, and no failure of the look-up.
+      const told = Effect.tap(self, ({ length }) => Effect.annotateCurrentSpan("netstack.dns.answers", length))
+      const attributes = { "dns.question.name": name }
+      return Effect.withSpan(Effect.provideService(told, Netstack, stack), `Dns.${method}`, {
         captureStackTrace: false,
         kind: "client",
-        attributes: { "dns.question.name": name }
+        attributes
       })
+    }
     const lookUp = lookup(resolver, options)
     const ask = resolve(resolver)
     const nameOf = reverse(resolver, options)
