@@ -54,6 +54,15 @@ const thinned = <A extends { readonly at: number }>(points: ReadonlyArray<A>, [f
 const largest = <A>(all: ReadonlyArray<A>, of: (each: A) => number): number =>
   all.reduce((most, each) => Math.max(most, of(each)), 0)
 
+const sequenceNames: Picture["names"] = [
+  { text: "sent", colour: "sent" },
+  { text: "sent again", colour: "again" },
+  { text: "lost", colour: "lost" },
+  { text: "acknowledged", colour: "acked" },
+  { text: "selectively", colour: "sacked" },
+  { text: "end of the window", colour: "edge" }
+]
+
 const sequence = (flow: string, series: Series, span: Span): Picture => {
   const { acknowledgments, lost, sent } = series
   const heard = thinned(acknowledgments, span)
@@ -66,14 +75,7 @@ const sequence = (flow: string, series: Series, span: Span): Picture => {
   return {
     title: `${flow}: what was sent, by its number in the stream`,
     label: "bytes",
-    names: [
-      { text: "sent", colour: "sent" },
-      { text: "sent again", colour: "again" },
-      { text: "lost", colour: "lost" },
-      { text: "acknowledged", colour: "acked" },
-      { text: "selectively", colour: "sacked" },
-      { text: "end of the window", colour: "edge" }
-    ],
+    names: sequenceNames,
     span,
     values: [0, highest * 1.05],
     height: 380,

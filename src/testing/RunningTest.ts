@@ -47,3 +47,9 @@ export const command = (test: RunningTest | undefined, seed: number): string => 
   const runner = globals.process?.env?.["VITEST"] === undefined ? "npx jest" : "npx vitest run"
   return `${environment} ${runner} ${test.path} -t ${quoted(literally(name))}`
 }
+
+/** The seed of the environment, `NETSTACK_SEED`; 1 if it has none. */
+export const environmentSeed = (): number => {
+  const seed = Number(globals.process?.env?.["NETSTACK_SEED"] ?? 1)
+  return Number.isInteger(seed) ? seed : 1
+}

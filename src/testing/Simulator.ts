@@ -23,9 +23,22 @@ import { type Interceptor, Lane, type Receiver, type Timeline } from "./Lane.ts"
 import { hostOf, type Listener, Node, type Watcher } from "./Node.ts"
 import * as Plan from "./Plan.ts"
 import * as Program from "./Program.ts"
+import * as RunningTest from "./RunningTest.ts"
 import { settingsOf } from "./settingsOf.ts"
 import { type Direction, type Faults, type Topology, TopologyError } from "./Topology.ts"
 import { type Detail, Trace } from "./Trace.ts"
+
+/** A test of a simulation has failed: with which seed, and how it is run again. */
+export class SeededFailure extends Data.TaggedError("SeededFailure")<{
+  readonly seed: number
+  readonly again: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return `${why}\nthe simulation had seed ${this.seed}\n  again: ${this.again}`
+  }
+}
 
 export interface Options {
   /** 1 if absent. */
@@ -317,3 +330,24 @@ const nameOf = (plan: Plan.Plan, end: Plan.End): string =>
  */
 export const make = (topology: Topology, options: Options = {}): Simulation =>
   new Simulation(Result.getOrThrow(Plan.make(topology)), options)
+
+/**
+ * Makes a simulation for a test. What the test throws is thrown as a {@link SeededFailure} that tells the seed and the command that runs it again.
+ * Without a seed among the options it is `NETSTACK_SEED` of the environment, or 1.
+ *
+ * @example
+ * ```ts
+ * it("arrives whole", () =>
+ *   Simulator.test(Topology.pair({ loss: 0.1 }), {}, (simulation) => {
+ *     assert.isTrue(Transfer.run(simulation, { from: "local", to: "remote", bytes: 1e6 }).isIntact)
+ *   }))
+ * ```
+ */
+export const test = <A>(topology: Topology, options: Options, body: (simulation: Simulation) => A): A => {
+  const seed = options.seed ?? RunningTest.environmentSeed()
+  try {
+    return body(make(topology, { ...options, seed }))
+  } catch (cause) {
+    throw new SeededFailure({ seed, again: RunningTest.command(RunningTest.current(), seed), cause })
+  }
+}

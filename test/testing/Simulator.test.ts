@@ -194,3 +194,30 @@ describe("Simulator", () => {
     )
   })
 })
+
+describe("A test of a simulation", () => {
+  it("that fails tells the seed and the command that runs it again, and keeps the cause", () => {
+    const fails = () =>
+      Simulator.test(Topology.pair(), { seed: 99 }, () => {
+        throw new Error("the planned failure")
+      })
+    try {
+      fails()
+    } catch (error) {
+      if (!(error instanceof Simulator.SeededFailure)) throw error
+      assert.strictEqual((error.cause as Error).message, "the planned failure")
+      assert.deepStrictEqual(error.message.split("\n"), [
+        "the planned failure",
+        "the simulation had seed 99",
+        "  again: NETSTACK_SEED=99 npx vitest run test/testing/Simulator.test.ts " +
+        "-t 'that fails tells the seed and the command that runs it again, and keeps the cause'"
+      ])
+      return
+    }
+    assert.fail("it did not fail")
+  })
+
+  it("that goes well answers what it answers", () => {
+    assert.deepStrictEqual(Simulator.test(Topology.pair(), {}, ({ hosts }) => hosts), ["local", "remote"])
+  })
+})
