@@ -83,10 +83,21 @@ export const trim = (ctx: Context, self: Connection): Connection => {
   return Deadlines.settled(Deadlines.withSlow({ ...self, buffer, board }, "trim", Time.never))
 }
 
+/** Sends what may leave, and lets writers that wait for the low water write what can follow it at once. */
+const push = (ctx: Context, connection: Connection): Connection => {
+  let self = Send.push(ctx, connection)
+  while (!Fifo.isEmpty(self.parked.writers) && Write.room(self) > 0) {
+    const written = Write.serveWriters(ctx, self)
+    if (written === self) return self
+    self = Send.push(ctx, written)
+  }
+  return self
+}
+
 /** Puts the connection back with everything done that follows from the event. */
 export const event = (ctx: Context, state: State, connection: Connection): void => {
   const served = serve(ctx, connection)
-  const pushed = Pace.settled(ctx, UserTimeout.watch(ctx, Send.push(ctx, served)))
+  const pushed = Pace.settled(ctx, UserTimeout.watch(ctx, push(ctx, served)))
   const acknowledged = acknowledge(ctx, pushed)
   const done = Deadlines.arm(ctx, trimLater(ctx, acknowledged))
   if (ctx.config.telemetry) Progress.tell(ctx, state, done)

@@ -10,10 +10,14 @@ import * as Lifecycle from "./Lifecycle.ts"
 import * as Parked from "./Parked.ts"
 import * as SendQueue from "./SendQueue.ts"
 
-/** Bytes that the send buffer takes now. */
+/**
+ * Bytes that the send buffer takes now. While less than the low water waits unsent it takes at least a segment, so that a low water of one byte means that nothing
+ * is written before it can be sent, and not that bytes are written one by one.
+ */
 export const room = (self: Connection): number => {
-  const free = sendBuffer(self) - SendQueue.length(self.queue)
-  return Math.max(0, Math.min(free, self.config.notSentLowWater - Connections.unsent(self)))
+  const free = Math.max(0, sendBuffer(self) - SendQueue.length(self.queue))
+  const lacking = self.config.notSentLowWater - Connections.unsent(self)
+  return lacking <= 0 ? 0 : Math.min(free, Math.max(lacking, self.snd.mss))
 }
 
 /** The send buffer grows with the window that the network has proven to take: twice that keeps it full (auto-sizing). */

@@ -288,6 +288,31 @@ describe("Sending (RFC 9293 §3.7.4, §3.8.6.2.1)", () => {
     self.advance(millis(200))
     assert.strictEqual(peer.one().text.length, 500)
   })
+  it("a low water of unsent bytes holds writes, not segments: the window fills as without it (notSentLowWater)", () => {
+    for (const notSentLowWater of [1, 3000, Infinity]) {
+      const self = host()
+      const { ack, connection, peer, seq } = established(self, { listenOptions: { notSentLowWater } })
+      const writing = write(self, connection, text(30_000), true)
+      assert.strictEqual(peer.take().reduce((sum, got) => sum + got.text.length, 0), 10_000)
+      const waits = info(self, connection).unsent
+      if (notSentLowWater !== Infinity) assert.isAtMost(waits, Math.max(1000, notSentLowWater))
+      assert.strictEqual(writing.outcome()._tag, notSentLowWater === Infinity ? "Done" : "Pending")
+      peer.send({ seq, ack: ack + 10_000, flags: ACK })
+      assert.strictEqual(peer.take().reduce((sum, got) => sum + got.text.length, 0), 20_000)
+      assert.strictEqual(writing.outcome()._tag, "Done")
+    }
+  })
+  it("a low water refuses writes that do not wait while as much is unsent", () => {
+    const self = host()
+    const { connection, peer } = established(self, { listenOptions: { notSentLowWater: 2000 }, window: 1000 })
+    assert.deepStrictEqual(write(self, connection, text(2500)).outcome(), { _tag: "Done", value: 2000 })
+    assert.strictEqual(peer.take().length, 1)
+    assert.deepStrictEqual(write(self, connection, text(5000)).outcome(), { _tag: "Done", value: 1000 })
+    assert.deepStrictEqual(write(self, connection, text(1)).outcome(), {
+      _tag: "Failed",
+      reason: { _tag: "WouldBlock" }
+    })
+  })
   it("sets PSH on the last segment of what is written (rfc: 9293 §3.9.1.2 MUST-60 MUST-61)", () => {
     const self = host()
     const { connection, peer } = established(self)
