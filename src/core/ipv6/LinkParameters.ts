@@ -34,6 +34,8 @@ export const make = (linkMtu: number, hopLimit: number): LinkParameters => ({
 const shortestTime = Time.millis(100)
 /** rfc: 4861 §6.2.1 MUST: no router may tell more. */
 const longestReachableTime = Time.seconds(3600)
+/** The field reaches to 49 days, in which no neighbour would be asked for a second time and no packet for it let go. */
+const longestRetransmit = Time.seconds(10)
 
 /**
  * With what a valid advertisement says (rfc: 4861 §6.3.4 SHOULD); zero and a missing option say nothing, and change nothing (MUST NOT).
@@ -47,9 +49,11 @@ export const learn = (self: LinkParameters, advertisement: RouterAdvertisement, 
     mtu: isMtu ? options.mtu : self.mtu,
     hopLimit: hopLimit === 0 ? self.hopLimit : hopLimit,
     reachableTime: isReachable ? Time.max(Time.millis(reachableTime), shortestTime) : self.reachableTime,
-    retransmit: retransmitTimer === 0 ? self.retransmit : Time.max(Time.millis(retransmitTimer), shortestTime)
+    retransmit: retransmitTimer === 0 ? self.retransmit : retransmitOf(Time.millis(retransmitTimer))
   }
 }
+
+const retransmitOf = (told: Time.Span): Time.Span => Time.min(Time.max(told, shortestTime), longestRetransmit)
 
 export const equals = (a: LinkParameters, b: LinkParameters): boolean =>
   a.mtu === b.mtu && a.hopLimit === b.hopLimit && a.reachableTime === b.reachableTime && a.retransmit === b.retransmit

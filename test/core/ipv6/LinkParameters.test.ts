@@ -63,4 +63,9 @@ describe("LinkParameters", () => {
       start.reachableTime
     )
   })
+
+  it("does not let a forged time keep it from asking again", () => {
+    const told = LinkParameters.learn(start, advertisement({ retransmitTimer: 0xffff_ffff }), 1500)
+    assert.strictEqual(told.retransmit, Time.seconds(10))
+  })
 })
