@@ -16,8 +16,11 @@ const long = 1024 * mebibyte
 const chunk = new Uint8Array(64 * 1024).fill(0x61)
 const bytesPerSample = 16 * mebibyte
 
-/** MB/s, on the machine of the yardstick's reference. */
+/** MB/s. */
 const goal = 200
+
+/** What goes first: the compilers have settled after some seconds. */
+const warmUp = 512 * mebibyte
 
 /** What was found in one transfer. */
 interface Transfer {
@@ -83,8 +86,7 @@ const speed = (name: string, transfers: ReadonlyArray<Transfer>): Figure => ({
   name,
   unit: "MB/s",
   values: transfers.map(({ megabytesPerSecond }) => megabytesPerSecond),
-  against: { name: "adding up", values: transfers.map(({ yardstick }) => yardstick) },
-  goal: { atLeast: goal / Yardstick.reference }
+  goal: { atLeast: goal }
 })
 
 const megabytes = (name: string, bytes: ReadonlyArray<number>, most: number): Figure => ({
@@ -96,13 +98,18 @@ const megabytes = (name: string, bytes: ReadonlyArray<number>, most: number): Fi
 
 const measure = ({ runs, scale }: Settings) =>
   Effect.gen(function*() {
-    // The compilers and the pools settle first.
-    yield* transfer(Math.ceil(short / scale))
+    yield* transfer(Math.ceil(warmUp / scale))
     const shorts = yield* Effect.replicateEffect(transfer(Math.ceil(short / scale)), runs)
     const longs = yield* Effect.replicateEffect(transfer(Math.ceil(long / scale)), runs)
     return [
       speed("64 MiB", shorts),
       speed("1 GiB", longs),
+      {
+        name: "how fast this core was: adding up, against a quiet one",
+        unit: "MB/s",
+        values: [...shorts, ...longs].map(({ yardstick }) => yardstick),
+        against: { name: "quiet", values: [...shorts, ...longs].map(() => Yardstick.reference) }
+      },
       megabytes("heap after 1 GiB, more than before", longs.map(({ heapAfter }) => heapAfter), 8),
       megabytes("resident peak in 1 GiB, more than before", longs.map(({ residentPeak }) => residentPeak), 256)
     ]
