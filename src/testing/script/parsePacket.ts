@@ -74,6 +74,9 @@ const parseIp = (scanner: Scanner): IpFields => {
   return fields
 }
 
+/** What an IP packet can carry beside its headers. */
+const longestText = 65_535 - 120
+
 const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const flags = parseFlags(scanner)
   const sequence = parseRange(scanner)
@@ -81,6 +84,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   for (let word = scanner.take(field); word !== undefined; word = scanner.take(field)) {
     numbers[word[1] as "ack" | "win" | "urg"] = integer(scanner, `a number behind ${word[1]}`)
   }
+  if (direction === "in" && sequence.length > longestText) scanner.fail(`a segment of ${sequence.length} octets`)
   const { hasMore, options } = parseOptions(scanner)
   return {
     _tag: "TcpPacket",
@@ -100,6 +104,7 @@ const field = /(ack|win|urg)\b/y
 
 const parseUdp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const [, length] = scanner.expect(/\(\s*(\d+)\s*\)/y, "the length of a datagram in parentheses")
+  if (Number(length) > longestText) scanner.fail(`a datagram of ${length} octets`)
   return { _tag: "UdpPacket", direction, ip, length: Number(length) }
 }
 
