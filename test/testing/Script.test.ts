@@ -214,6 +214,21 @@ describe("Script", () => {
     ])
   })
 
+  it("does commands of its options before it begins", () => {
+    const syn = accepted.split("+0 > S.")[0]!.replace("nop,nop,sackOK", "nop,nop,sackOK,nop,wscale 7")
+    const answer = "+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale "
+    passes(`${syn}${answer}7>`)
+    passes(`--init_scripts=./defaults.sh\n${syn}${answer}8>`)
+    passes(`${syn}${answer}8>`, { flags: { init_scripts: "x/defaults.sh,true" } })
+  })
+
+  it("asks no more of the machine than a script has use for", () => {
+    const reason = (text: string): string | undefined => Script.run(text).reason?.detail
+    assert.strictEqual(reason(`${accepted}+0 write(4, ..., 4000000000) = 1`), "a write of 4000000000 octets")
+    assert.match(reason("0 < P. 1:90001(90000) ack 1 win 5") ?? "", /^a segment of 90000 octets/)
+    assert.match(reason("0 < udp (90000)") ?? "", /^a datagram of 90000 octets/)
+  })
+
   it("is skipped where a call is not done here, and invalid where it can't be read", () => {
     const skipped = Script.run(`${accepted}+0 splice(3, 0, 4, 0, 100, 0) = 100`)
     assert.deepStrictEqual([skipped.status, skipped.reason?.line, skipped.reason?.detail], [

@@ -109,6 +109,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings
+    if (settings.initCommands !== "") this.apply(1, settings.initCommands)
   }
 
   /** The host, which begins when the first event needs it: until then commands set what it is made of. */
@@ -317,14 +318,19 @@ export class Session {
 
   private command(event: Event, text: string): void {
     this.note(event, "")
+    this.apply(event.line, text)
+  }
+
+  /** Does what commands say, as far as it is known. */
+  private apply(line: number, text: string): void {
     const { isFreeBsd, knobs, lasts, mtu, unknown } = runCommand(text)
     if (isFreeBsd) this.base = { tcp: freeBsdDefaults, limits: {} }
-    for (const what of unknown) this.skips.push({ line: event.line, what: `command: ${what}` })
+    for (const what of unknown) this.skips.push({ line, what: `command: ${what}` })
     if (mtu !== undefined && this.parts === undefined) this.settings = { ...this.settings, mtu }
-    else if (mtu !== undefined) this.skips.push({ line: event.line, what: "command: the MTU of a running host" })
+    else if (mtu !== undefined) this.skips.push({ line, what: "command: the MTU of a running host" })
     if (lasts !== undefined) this.running.bench.advanceTo(this.running.bench.now + lasts)
     const late = this.parts === undefined ? [] : Object.keys(knobs.tcp).filter((name) => ofHost.has(name))
-    for (const name of late) this.skips.push({ line: event.line, what: `command: ${name} of a running host` })
+    for (const name of late) this.skips.push({ line, what: `command: ${name} of a running host` })
     this.knobs = merge(this.knobs, knobs)
   }
 
