@@ -79,6 +79,7 @@ const withoutEffect = new Set([
 const known = new Set([
   "bind_port",
   "connect_port",
+  "ignore_push",
   "init_scripts",
   "ip_version",
   "local_ip",
@@ -130,7 +131,7 @@ export const settingsOf = (script: ReadonlyMap<string, string>, given: RunOption
     connectPort: number("connect_port", 8080),
     strictness: {
       optionOrder: given.strictOptions ?? options.get("strict_options") === "true",
-      push: given.ignorePush !== true
+      push: !(given.ignorePush ?? options.get("ignore_push") === "true")
     },
     seed: given.seed ?? 1,
     initCommands: (options.get("init_scripts") ?? "").replaceAll(",", "\n"),
