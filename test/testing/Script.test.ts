@@ -193,6 +193,8 @@ describe("Script", () => {
       /^11: result of read: expected -1 ECONNRESET, got -1 EAGAIN$/
     )
     assert.match(failure(`${accepted}+0 ioctl(4, SIOCINQ, [5]) = 0`), /SIOCINQ gives 0, not 5/)
+    passes(`${accepted}+0 fcntl(4, F_SETFL, O_NONBLOCK) = 0\n+0 read(4, ..., 10) = -1`)
+    passes(`${accepted}+0 fcntl(4, F_SETFL, O_NONBLOCK) = 0\n+0 read(4, ..., 10) = -1 EWOULDBLOCK (Try again)`)
   })
 
   it("fails where an assertion does not hold, and tells the values", () => {
