@@ -67,7 +67,9 @@ const parseEvent = (scanner: Scanner): Event => {
   }
 }
 
-const option = /--([a-z]\w*)(?:=("[^"]*"|\S+))?|-D\s*([A-Za-z_]\w*=(?:"[^"]*"|\S*))/y
+/** Behind an equals sign, or alone on the rest of the line. */
+const option =
+  /--([a-z]\w*)(?:(?:=|[ \t]+(?=[^\s/-]\S*[ \t]*(?:\n|$)))("[^"]*"|\S+))?|-D\s*([A-Za-z_]\w*=(?:"[^"]*"|\S*))/y
 
 /** `NAME=VALUE` of `--define` and `-D`. */
 const definition = /^([A-Za-z_]\w*)=(?:"(.*)"|(.*))$/

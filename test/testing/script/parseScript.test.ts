@@ -83,6 +83,17 @@ over two lines */
     assert.strictEqual(events[2]!.text, "< . 1:1(0) ack 1 win 5")
   })
 
+  it("reads values of options behind a blank, on the same line only", () => {
+    const { events, options } = parseScript("--mtu 1400\n--verbose --bind_port=5\n--dry_run\n0 close(3) = 0")
+    assert.deepStrictEqual([...options], [
+      ["mtu", "1400"],
+      ["verbose", "true"],
+      ["bind_port", "5"],
+      ["dry_run", "true"]
+    ])
+    assert.strictEqual(events.length, 1)
+  })
+
   it("reads flags, with the ECN bits and the ACE field (RFC 9768 §3.1.1)", () => {
     const flags = (text: string): number => tcp(`> ${text} 0:0(0)`).flags
     assert.strictEqual(flags("S"), Tcp.SYN)
