@@ -135,8 +135,8 @@ export const hostFlags = {
     Flag.withAlias("g"),
     Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.ipFromString(text)), because),
     Flag.withMetavar("ADDRESS"),
-    Flag.withDescription("The router to everything that is not on the link"),
-    Flag.optional
+    Flag.withDescription("The router to everything that is not on a link; one of each family"),
+    Flag.atLeast(0)
   ),
   mac: Flag.String("mac").pipe(
     Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.macAddressFromString(text)), because),

@@ -47,7 +47,7 @@ export const command = Command.make("get", {
 }, (input) =>
   Effect.scoped(fetch(input.url, input.output)).pipe(
     Effect.mapError((error) => new Exit.CommandFailure({ message: `${input.url.host}: ${error.message}` })),
-    Effect.provide(TapHost.layer("get", input))
+    Effect.provide(TapHost.layerConfigured("get", input))
   )).pipe(
     Command.withDescription(
       "Fetch a URL over HTTP/1.1 from a host on a TAP device. Names are looked up by this machine's own resolver."

@@ -12,8 +12,8 @@
 import * as IpInterface from "effect/net/IpInterface"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
 import type { InterfaceOptions } from "../src/Netstack.ts"
+import type { RouteInput } from "../src/sockets/Network.ts"
 
 /** Something for one of the interfaces; for the first if it names none. */
 export interface Placed<A> {
@@ -28,7 +28,7 @@ export interface Flags {
   readonly address: ReadonlyArray<Placed<IpInterface.IpInterface>>
   readonly dhcp: boolean
   readonly slaac: boolean
-  readonly gateway: Option.Option<NetAddress.IpAddress>
+  readonly gateway: ReadonlyArray<NetAddress.IpAddress>
   readonly forward?: boolean
   readonly advertise?: ReadonlyArray<Placed<IpNetwork.Ipv6Network>>
 }
@@ -45,15 +45,12 @@ export interface Layout {
   readonly isBridge: boolean
   readonly vlans: ReadonlyArray<Vlan>
   readonly interfaces: ReadonlyArray<InterfaceOptions & { readonly link: string }>
+  readonly routes: ReadonlyArray<RouteInput>
 }
 
 export const bridgeName = "bridge0"
 
 const repeated = <A>(all: ReadonlyArray<A>): A | undefined => all.find((one, index) => all.indexOf(one) !== index)
-
-const isWithin = (address: NetAddress.IpAddress, own: IpInterface.IpInterface): boolean =>
-  NetAddress.isIpv4Address(address) === NetAddress.isIpv4Address(own.address) &&
-  IpNetwork.contains(IpNetwork.fromInterface(own), address)
 
 const vlansOf = ({ vlan }: Flags, parents: ReadonlyArray<string>): ReadonlyArray<Vlan> =>
   vlan.map(({ on, value }) => {
@@ -73,6 +70,8 @@ const faultOf = (flags: Flags, parents: ReadonlyArray<string>, names: ReadonlyAr
     const unknown = all.find(({ on }) => on !== undefined && !names.includes(on))
     if (unknown !== undefined) return `${flag}: no interface ${unknown.on}; there are: ${names.join(", ")}`
   }
+  const families = flags.gateway.map(NetAddress.isIpv4Address)
+  if (repeated(families) !== undefined) return "one --gateway of each family is enough"
   if (forward && names.length < 2) return "--forward needs several interfaces: further --tap or --vlan"
   const hasNone = flags.address.length === 0 && !flags.dhcp && !flags.slaac && !bridge && advertise.length === 0
   return hasNone ? "a host needs an address: --address, --dhcp or --slaac" : undefined
@@ -102,16 +101,6 @@ const interfaceOf = (flags: Flags, link: string, isFirst: boolean): InterfaceOpt
   }
 }
 
-/** The gateway's interface is the one with a network that it is in; the first if there is none. */
-const withGateway = (flags: Flags, interfaces: Layout["interfaces"]): Layout["interfaces"] => {
-  if (Option.isNone(flags.gateway)) return interfaces
-  const gateway = flags.gateway.value
-  const near = (entry: Layout["interfaces"][number]): boolean =>
-    (entry.addresses ?? []).some((address) => isWithin(gateway, address as IpInterface.IpInterface))
-  const index = Math.max(0, interfaces.findIndex(near))
-  return interfaces.map((entry, i) => i === index ? { ...entry, gateway } : entry)
-}
-
 /** The layout, or in one line what is wrong with the flags. */
 export const plan = (flags: Flags): Layout | string => {
   const parents = flags.bridge ? [bridgeName] : flags.tap
@@ -123,5 +112,6 @@ export const plan = (flags: Flags): Layout | string => {
   const fault = faultOf(flags, parents, names)
   if (fault !== undefined) return fault
   const interfaces = names.map((name, index) => interfaceOf(flags, name, index === 0))
-  return { taps: flags.tap, isBridge: flags.bridge, vlans, interfaces: withGateway(flags, interfaces) }
+  const routes = flags.gateway.map((gateway) => ({ to: "default", gateway }) as const)
+  return { taps: flags.tap, isBridge: flags.bridge, vlans, interfaces, routes }
 }

@@ -118,7 +118,7 @@ export const command = Command.make("nc", {
     const place = listen ? `port ${where.port}` : `${where.host}:${where.port}`
     yield* Effect.scoped(program(listen, udp, where)).pipe(
       Effect.mapError((error) => new Exit.CommandFailure({ message: `${place}: ${error.message}` })),
-      Effect.provide(TapHost.layer("nc", flags))
+      Effect.provide(TapHost.layerConfigured("nc", flags))
     )
   })).pipe(
     Command.withDescription(

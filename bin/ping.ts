@@ -133,7 +133,7 @@ const flags = {
 
 export const command = Command.make("ping", flags, (input) => {
   if (Option.isNone(input.count)) Exit.endsByInterruption()
-  return main(input.destination, input).pipe(Effect.provide(TapHost.layer("ping", input)))
+  return main(input.destination, input).pipe(Effect.provide(TapHost.layerConfigured("ping", input)))
 }).pipe(
   Command.withDescription("Send ICMP echo requests from a host on a TAP device."),
   Command.withExamples([

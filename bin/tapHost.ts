@@ -4,8 +4,9 @@
 import * as CliError from "effect/cli/CliError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as PcapSink from "../layers/PcapSink.ts"
 import * as Tap from "../layers/Tap.ts"
@@ -16,8 +17,9 @@ import type { Link, LinkError } from "../src/link/Link.ts"
 import { Links } from "../src/link/Links.ts"
 import * as Vlan from "../src/link/Vlan.ts"
 import * as Netstack from "../src/Netstack.ts"
-import type { NetworkError } from "../src/sockets/Network.ts"
+import * as Network from "../src/sockets/Network.ts"
 import * as Mac from "../src/wire/Mac.ts"
+import { CommandFailure } from "./exit.ts"
 import * as Layout from "./layout.ts"
 
 /** What the flags say. */
@@ -67,15 +69,45 @@ const usage = (command: string, message: string): CliError.CliError =>
     errors: [new CliError.ValidationError({ message })]
   })
 
+type Failures = LinkError | Network.NetworkError | PcapSink.PcapSinkError | CliError.CliError
+
 /** The stack on the devices, of which `command` was told. */
-export const layer = (
-  command: string,
-  flags: Flags
-): Layer.Layer<Netstack.Netstack, LinkError | NetworkError | PcapSink.PcapSinkError | CliError.CliError> => {
+export const layer = (command: string, flags: Flags): Layer.Layer<Netstack.Netstack, Failures> => {
   const layout = Layout.plan(flags)
   if (typeof layout === "string") return Layer.effect(Netstack.Netstack, Effect.fail(usage(command, layout)))
-  return Netstack.layer({ interfaces: layout.interfaces, forwarding: flags.forward ?? false }).pipe(
+  const { interfaces, routes } = layout
+  return Netstack.layer({ interfaces, routes, forwarding: flags.forward ?? false }).pipe(
     Layer.provide(Layer.effect(Links, makeLinks(flags, layout))),
     Layer.provide(TunTapDevice.layer)
   )
 }
+
+/** Routers solicited advertise within seconds (RFC 4861 §6.3.7), and an address is looked for elsewhere for one (RFC 4862 §5.4). */
+const patience = "15 seconds"
+
+const isGlobal = ({ interface: { address }, state }: Network.InterfaceAddress): boolean =>
+  state === "preferred" && NetAddress.isIpv6Address(address) && !NetAddress.isLinkLocal(address) &&
+  !NetAddress.isLoopback(address)
+
+const hasAddress = Effect.map(Network.interfaces, (all) => all.some(({ addresses }) => addresses.some(isGlobal)))
+
+/** Waits for an address from a router, for who asked for one. */
+const configured = (flags: Flags): Effect.Effect<void, CommandFailure, Netstack.Netstack> => {
+  if (!flags.slaac) return Effect.void
+  return Effect.repeat(hasAddress, { until: (has) => has, schedule: Schedule.spaced("100 millis") }).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () => Effect.fail(new CommandFailure({ message: `no router has advertised a prefix within ${patience}` }))
+    }),
+    Effect.asVoid
+  )
+}
+
+/** {@link layer} for a command that begins at once: the host has its addresses when it is there. */
+export const layerConfigured = (
+  command: string,
+  flags: Flags
+): Layer.Layer<Netstack.Netstack, Failures | CommandFailure> =>
+  Layer.effect(Netstack.Netstack, Effect.tap(Netstack.Netstack, () => configured(flags))).pipe(
+    Layer.provide(layer(command, flags))
+  )

@@ -99,7 +99,7 @@ const flags = {
 export const command = Command.make("traceroute", flags, ({ destination, icmp, ...input }) => {
   const { maximumHops, port, probes, timeout } = input
   const options = { probe: icmp ? "icmp" as const : "udp" as const, maximumHops, port, probes, timeout }
-  return main(destination, options).pipe(Effect.provide(TapHost.layer("traceroute", input)))
+  return main(destination, options).pipe(Effect.provide(TapHost.layerConfigured("traceroute", input)))
 }).pipe(
   Command.withDescription("Show the routers on the way to an address, from a host on a TAP device."),
   Command.withExamples([

@@ -26,14 +26,12 @@ const untilOf = ({ expiresAt }: Network.Lease): string =>
 /** Only the first interface is a device with a kernel behind it that the user may want to set up: bridges and VLANs are up to them. */
 const advise = (flags: TapHost.Flags, { interfaces, isBridge }: Layout.Layout) =>
   Effect.gen(function*() {
-    const gateway = Option.getOrUndefined(flags.gateway)
     for (const { addresses = [], link } of isBridge ? [] : interfaces.filter(({ link }) => flags.tap.includes(link))) {
       const own = addresses as ReadonlyArray<IpInterface.IpInterface>
       if (own.length > 0) yield* Console.log(`If this machine has no address on ${link} yet:`)
       for (const address of own) {
-        const isGateways = gateway !== undefined &&
-          NetAddress.isIpv4Address(gateway) === NetAddress.isIpv4Address(address.address)
-        const far = Arguments.farAddress(address, isGateways ? gateway : undefined)
+        const isV4 = NetAddress.isIpv4Address(address.address)
+        const far = Arguments.farAddress(address, flags.gateway.find((each) => NetAddress.isIpv4Address(each) === isV4))
         yield* Console.log(`  ip addr add ${far} dev ${link} && ip link set ${link} up`)
       }
     }

@@ -18,7 +18,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { Duplex } from "node:stream"
 import * as Destination from "../src/sockets/Destination.ts"
@@ -40,14 +39,9 @@ export interface Options {
   readonly closePolicy?: TcpConnection.ClosePolicy
 }
 
-export interface DialOptions extends Omit<Tcp.ConnectOptions, "closePolicy">, Options {}
+export type { AddressInfo } from "./SystemError.ts"
 
-/** What `address()` of Node's sockets gives. */
-export interface AddressInfo {
-  readonly address: string
-  readonly port: number
-  readonly family: string
-}
+export interface DialOptions extends Omit<Tcp.ConnectOptions, "closePolicy">, Options {}
 
 /** Starts a fiber with the services of whoever made the stream. */
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
@@ -65,8 +59,6 @@ const environment = (context: Context.Context<never>): Environment => {
 
 /** A reset is no failure of `end`: there is nothing left to end. */
 const isGone = (error: Tcp.TcpError): boolean => error.reason._tag === "NotConnected"
-
-const closedEarly = (): Error => Object.assign(new Error("Socket is closed"), { code: "ERR_SOCKET_CLOSED" })
 
 export class NodeDuplex extends Duplex {
   /** True until the handshake is over. */
@@ -88,6 +80,9 @@ export class NodeDuplex extends Duplex {
   private readonly fibers: Set<Fiber.Fiber<unknown, unknown>> = new Set()
   private connection: TcpConnection.TcpConnection | undefined
   private isReading = false
+  /** The stream has asked for data since it was given some. */
+  private isWanted = false
+  private resumeReading: (() => void) | undefined
   private isReset = false
   private activeAt = 0
   private isTiming = false
@@ -106,8 +101,8 @@ export class NodeDuplex extends Duplex {
   adopt(connection: TcpConnection.TcpConnection): void {
     this.connection = connection
     this.connecting = false
-    const local = infoOf(connection.local)
-    const remote = infoOf(connection.remote)
+    const local = SystemError.infoOf(connection.local)
+    const remote = SystemError.infoOf(connection.remote)
     this.localAddress = local.address
     this.localPort = local.port
     this.localFamily = local.family
@@ -115,8 +110,7 @@ export class NodeDuplex extends Duplex {
     this.remotePort = remote.port
     this.remoteFamily = remote.family
     Deferred.doneUnsafe(this.opened, Exit.succeed(connection))
-    // So that the peer's end or reset is noticed before anybody reads.
-    if (!this.destroyed) this.read(0)
+    if (!this.destroyed) this.read(0) // So that the peer's end or reset is noticed before anybody reads.
   }
 
   /** Opens the connection, and tells by "connect" and "ready", or by an error. */
@@ -147,28 +141,61 @@ export class NodeDuplex extends Duplex {
   }
 
   private fail(cause: Cause.Cause<Tcp.TcpError>, peer?: SystemError.Peer): void {
-    if (!Cause.hasInterruptsOnly(cause)) this.destroy(errorOf(cause, peer))
+    if (!Cause.hasInterruptsOnly(cause)) this.destroy(SystemError.ofCause(cause, peer))
   }
 
   override _read(size: number): void {
-    if (this.isReading) return
+    this.isWanted = true
+    if (this.isReading) return this.resumeReading?.()
     this.isReading = true
-    this.start(this.use((connection) => connection.read(size)), (exit) => {
+    this.start(this.use((connection) => this.pump(connection, size)), (exit) => {
       this.isReading = false
       if (Exit.isFailure(exit)) return this.fail(exit.cause)
-      this.refresh()
-      if (exit.value.length > 0) return this.deliver(exit.value)
       this.push(null)
-      // A stream that nobody reads yet comes to its end all the same.
-      this.read(0)
+      this.read(0) // A stream that nobody reads yet comes to its end all the same.
     })
   }
 
-  private deliver(chunks: ReadonlyArray<Uint8Array>): void {
+  /** Reads to the end, with a pause whenever the stream has enough: one fiber for all of it. */
+  private pump(connection: TcpConnection.TcpConnection, size: number): Effect.Effect<void, Tcp.TcpError> {
+    const read = connection.read(size)
+    return Effect.gen({ self: this }, function*() {
+      for (;;) {
+        const chunks = yield* read
+        this.refresh()
+        if (chunks.length === 0) return
+        this.isWanted = false
+        const hasRoom = this.deliver(chunks)
+        if (!hasRoom && !this.isWanted) yield* this.room
+      }
+    })
+  }
+
+  /** Waits until the stream wants more. */
+  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    this.resumeReading = () => {
+      this.resumeReading = undefined
+      resume(Effect.void)
+    }
+    return Effect.sync(() => {
+      this.resumeReading = undefined
+    })
+  })
+
+  /** False when the stream has enough. What a listener throws is nobody's but the program's, as with Node's own sockets. */
+  private deliver(chunks: ReadonlyArray<Uint8Array>): boolean {
+    let hasRoom = true
     for (const chunk of chunks) {
       this.bytesRead += chunk.length
-      this.push(chunk)
+      try {
+        hasRoom = this.push(chunk)
+      } catch (error) {
+        process.nextTick(() => {
+          throw error
+        })
+      }
     }
+    return hasRoom
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -187,7 +214,7 @@ export class NodeDuplex extends Duplex {
     callback: (error?: Error | null) => void
   ): void {
     this.start(this.use(write), (exit) => {
-      if (Exit.isFailure(exit)) return callback(errorOf(exit.cause))
+      if (Exit.isFailure(exit)) return callback(SystemError.ofCause(exit.cause))
       this.refresh()
       this.bytesWritten += length
       callback()
@@ -196,7 +223,7 @@ export class NodeDuplex extends Duplex {
 
   override _final(callback: (error?: Error | null) => void): void {
     const end = this.use((connection) => Effect.catchIf(connection.end, isGone, () => Effect.void))
-    this.start(end, (exit) => callback(Exit.isSuccess(exit) ? undefined : errorOf(exit.cause)))
+    this.start(end, (exit) => callback(Exit.isSuccess(exit) ? undefined : SystemError.ofCause(exit.cause)))
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -232,8 +259,8 @@ export class NodeDuplex extends Duplex {
   }
 
   /** The local end. */
-  address(): AddressInfo | Record<string, never> {
-    return this.connection === undefined ? {} : infoOf(this.connection.local)
+  address(): SystemError.AddressInfo | Record<string, never> {
+    return this.connection === undefined ? {} : SystemError.infoOf(this.connection.local)
   }
 
   setNoDelay(noDelay = true): this {
@@ -294,17 +321,6 @@ export class NodeDuplex extends Duplex {
   unref(): this {
     return this
   }
-}
-
-const infoOf = (inet: NetAddress.InetAddress): AddressInfo => {
-  const { host, port } = SystemError.peerOf(inet)
-  return { address: host, port, family: host.includes(":") ? "IPv6" : "IPv4" }
-}
-
-const errorOf = (cause: Cause.Cause<Tcp.TcpError>, peer?: SystemError.Peer): Error => {
-  if (Cause.hasInterruptsOnly(cause)) return closedEarly()
-  const error = Cause.squash(cause)
-  return error instanceof Tcp.TcpError ? SystemError.of(error, peer) : error as Error
 }
 
 /** Ends a stream with a scope, as the scope ended, and waits until it is closed. */

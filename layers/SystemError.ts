@@ -3,10 +3,11 @@
  *
  * The typed error itself is the `cause`, so a program that knows of this stack loses nothing.
  */
+import * as Cause from "effect/Cause"
 import * as NetAddress from "effect/net/NetAddress"
 import { constants } from "node:os"
 import type * as Failure from "../src/sockets/Failure.ts"
-import type { TcpError } from "../src/sockets/TcpError.ts"
+import { TcpError } from "../src/sockets/TcpError.ts"
 
 /** What went wrong in the words of a system call: `connect ECONNREFUSED 10.0.0.2:80`. */
 export interface SystemError extends Error {
@@ -84,3 +85,24 @@ export const peerOf = (inet: NetAddress.InetAddress): Peer => ({
   host: NetAddress.formatIp(inet.address),
   port: inet.port
 })
+
+/** What `address()` of Node's sockets gives. */
+export interface AddressInfo {
+  readonly address: string
+  readonly port: number
+  readonly family: string
+}
+
+export const infoOf = (inet: NetAddress.InetAddress): AddressInfo => {
+  const { host, port } = peerOf(inet)
+  return { address: host, port, family: host.includes(":") ? "IPv6" : "IPv4" }
+}
+
+/** The error of an operation that came to nothing; one that was interrupted found its socket closed. */
+export const ofCause = (cause: Cause.Cause<TcpError>, peer?: Peer): Error => {
+  if (Cause.hasInterruptsOnly(cause)) {
+    return Object.assign(new Error("Socket is closed"), { code: "ERR_SOCKET_CLOSED" })
+  }
+  const error = Cause.squash(cause)
+  return error instanceof TcpError ? of(error, peer) : error as Error
+}

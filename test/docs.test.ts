@@ -48,7 +48,7 @@ describe("the documentation", () => {
 
   it("has programs that run to their end", () => {
     assert.deepStrictEqual(runErrors(programs), [])
-  })
+  }, 180_000)
 
   it("lists the bounds as the core has them (npm run docs)", () => {
     assert.strictEqual(read("docs/bounds.md"), Bounds.page)

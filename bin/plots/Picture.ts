@@ -27,7 +27,7 @@ const width = 880
 const margins = { marginLeft: 64, marginRight: 24, marginTop: 56, marginBottom: 40 }
 
 /** Width of a letter of the names, about. */
-const letter = 7
+const letter = 7.3
 const swatch = 22
 
 /** The title, and below it the names in their colours. */

@@ -164,6 +164,8 @@ export interface LinkLayer {
   ) => void
   /** Upper-layer confirmation that a neighbour is reachable (RFC 4861 §7.3.1): TCP saw progress. */
   readonly confirm: (ctx: Context, link: LinkId, nextHop: Address.Address) => void
+  /** Upper-layer advice that nothing comes back by way of a neighbour (RFC 1122 §3.3.1.4, RFC 9293 §3.8.3). */
+  readonly doubt: (ctx: Context, link: LinkId, nextHop: Address.Address) => void
 }
 
 /** A transport as IP sees it. */
@@ -180,4 +182,6 @@ export interface Transports {
   readonly get: (protocol: number) => Transport | undefined
   /** Raw sockets; true if one of them took a copy. */
   readonly raw: (ctx: Context, packet: Packet) => boolean
+  /** The same for an ICMP error about what they have sent, where the protocol has no transport. */
+  readonly rawFailed: (ctx: Context, error: IcmpError) => boolean
 }

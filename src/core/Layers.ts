@@ -69,7 +69,8 @@ const linkLayer = (state: State, hooks: Neighbors.Hooks): LinkLayer => ({
   linkOf: (address) => Addresses.linkOf(state.device, address),
   send: (ctx, link, nextHop, packet, credit) =>
     Neighbors.send(ctx, state.neighbor, hooks, link, nextHop, packet, credit),
-  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, hooks, link, nextHop)
+  confirm: (ctx, link, nextHop) => Neighbors.confirm(ctx, state.neighbor, hooks, link, nextHop),
+  doubt: (ctx, link, nextHop) => Neighbors.doubt(ctx, state.neighbor, hooks, link, nextHop)
 })
 
 const ipLayer = (state: State): IpLayer => ({
@@ -123,7 +124,8 @@ const transports = (state: State): Transports => {
   add(Tcp.transport(state.tcp))
   return {
     get: (protocol) => table[protocol],
-    raw: (ctx, packet) => Raw.receive(ctx, state.raw, packet)
+    raw: (ctx, packet) => Raw.receive(ctx, state.raw, packet),
+    rawFailed: (ctx, error) => Raw.failed(ctx, state.raw, error)
   }
 }
 

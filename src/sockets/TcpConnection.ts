@@ -54,6 +54,11 @@ export interface TcpConnection {
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
   /** {@link write} without the copy: the bytes become the connection's, and nobody may ever change them again. */
   readonly writeOwned: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
+  /**
+   * Writes, and tells the peer that all up to the last byte is urgent (RFC 9293 §3.8.5). The bytes stay in line. For programs that speak a protocol which has it;
+   * new ones should not (RFC 6093 §5).
+   */
+  readonly writeUrgent: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
   /** Writes as much as the send buffer takes now; gives the number of bytes, which may be 0. */
   readonly tryWrite: (bytes: Uint8Array) => Effect.Effect<number, TcpError.TcpError>
   /** Ends this direction (half-close): the peer reads the end behind what has been written; reading goes on. */
@@ -145,9 +150,14 @@ class Connection implements TcpConnection {
     })
   }
 
-  private send(bytes: Uint8Array, owned: boolean, block: boolean): Effect.Effect<number, Reason.Reason> {
+  private send(
+    bytes: Uint8Array,
+    owned: boolean,
+    block: boolean,
+    urgent = false
+  ): Effect.Effect<number, Reason.Reason> {
     const { id, stack } = this
-    return stack.ask({ _tag: "TcpWrite", connection: id, bytes, start: 0, end: bytes.length, owned, block })
+    return stack.ask({ _tag: "TcpWrite", connection: id, bytes, start: 0, end: bytes.length, owned, block, urgent })
   }
 
   write(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
@@ -156,6 +166,10 @@ class Connection implements TcpConnection {
 
   writeOwned(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
     return TcpError.during("write")(Effect.asVoid(this.send(bytes, true, true)))
+  }
+
+  writeUrgent(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
+    return TcpError.during("write")(Effect.asVoid(this.send(bytes, false, true, true)))
   }
 
   tryWrite(bytes: Uint8Array): Effect.Effect<number, TcpError.TcpError> {

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as IpInterface from "effect/net/IpInterface"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
 import * as Layout from "../../bin/layout.ts"
 import * as Traceroute from "../../bin/traceroute.ts"
 
@@ -18,15 +17,15 @@ const nothing: Layout.Flags = {
   address: [at("10.0.0.2/24")],
   dhcp: false,
   slaac: false,
-  gateway: Option.none()
+  gateway: []
 }
 
 /** The interfaces with what they have, one line each; or what is wrong. */
 const planned = (flags: Partial<Layout.Flags>): ReadonlyArray<string> | string => {
   const layout = Layout.plan({ ...nothing, ...flags })
   if (typeof layout === "string") return layout
-  return layout.interfaces.map(({ addresses = [], advertise, gateway, ipv4, ipv6, link }) =>
-    [link, ...addresses, ipv4, ipv6, gateway && `via ${gateway}`, advertise && `tells ${advertise.prefixes}`]
+  return layout.interfaces.map(({ addresses = [], advertise, ipv4, ipv6, link }) =>
+    [link, ...addresses, ipv4, ipv6, advertise && `tells ${advertise.prefixes}`]
       .filter((part) => part !== undefined).join(" ")
   )
 }
@@ -58,14 +57,12 @@ describe("The interfaces of a host on the command line", () => {
     ])
   })
 
-  it("get the gateway that is in their network", () => {
-    const gateway = Option.some(NetAddress.ipFromStringUnsafe("10.0.1.254"))
-    const address = [at("10.0.0.2/24"), at("10.0.1.2/24", "tap1")]
-    assert.deepStrictEqual(planned({ tap: ["tap0", "tap1"], address, gateway }), [
-      "tap0 10.0.0.2/24",
-      "tap1 10.0.1.2/24 via 10.0.1.254"
-    ])
-    assert.deepStrictEqual(planned({ gateway }), ["tap0 10.0.0.2/24 via 10.0.1.254"])
+  it("have a gateway of each family behind them", () => {
+    const gateway = ["10.0.0.254", "fe80::1"].map((text) => NetAddress.ipFromStringUnsafe(text))
+    const layout = Layout.plan({ ...nothing, gateway })
+    if (typeof layout === "string") assert.fail(layout)
+    assert.deepStrictEqual(layout.routes, gateway.map((each) => ({ to: "default", gateway: each })))
+    assert.strictEqual(planned({ gateway: [...gateway, ...gateway] }), "one --gateway of each family is enough")
   })
 
   it("advertise prefixes, and have an address in each", () => {

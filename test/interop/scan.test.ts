@@ -26,6 +26,23 @@ suite("scan", ["nmap", "ping", "curl", "tcpdump"], () => {
       yield* machine.namespace.succeed("curl", ["-sSf", "-o", "/dev/null", `http://${Machine.stackAddress}/`])
     }))
 
+  it.live("nmap -6 -sS -sU -O finds the same over IPv6, and the stack still answers", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("scan nmap IPv6")
+      const address = "2001:db8:99::2"
+      const own = ["-6", "address", "add", "2001:db8:99::1/64", "dev", Machine.device, "nodad"]
+      yield* machine.namespace.succeed("ip", own)
+      const stack = yield* Machine.up(machine, services, ["--address", `${address}/64`])
+      const ports = "T:1-40,80,443,8080,U:7,9,13,53"
+      const args = ["-6", "-n", "-Pn", "-sS", "-sU", "-O", "-p", ports, "--max-retries", "2", address]
+      const { stdout } = yield* machine.namespace.succeed("nmap", args, { limit: "2 minutes" })
+      for (const port of [7, 9, 13, 80]) assert.match(stdout, new RegExp(`^${port}/tcp +open `, "m"))
+      assert.match(stdout, /39 closed tcp ports \(reset\)/)
+      assert.notInclude(stack.printed(), "Defect")
+      const ping = yield* machine.namespace.succeed("ping", ["-6", "-c", "3", "-i", "0.05", address])
+      assert.match(ping.stdout, /3 received/)
+    }))
+
   it.live("nmap's other scans, segments without a flag, with all, with FIN alone, get the answers of a closed port", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("scan flags")

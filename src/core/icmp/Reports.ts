@@ -124,10 +124,11 @@ const deliver = (
     return ctx.drop("IcmpErrorNotOurs", packet.link)
   }
   if (isAboutIcmp(packet, quote)) return ctx.drop("IcmpErrorAboutError", packet.link)
-  const transport = ctx.transports.get(quote.protocol)
-  if (transport === undefined) return ctx.drop("IcmpErrorNotOurs", packet.link)
   const about = aboutOf(quote, packet.bytes)
-  transport.error(ctx, { ...about, ...said, link: packet.link, isLocal: false, from: packet.source })
+  const error: IcmpError = { ...about, ...said, link: packet.link, isLocal: false, from: packet.source }
+  const transport = ctx.transports.get(quote.protocol)
+  if (transport !== undefined) return transport.error(ctx, error)
+  if (!ctx.transports.rawFailed(ctx, error)) ctx.drop("IcmpErrorNotOurs", packet.link)
 }
 
 /** Of ICMP, only echo requests have somebody to hear of it. */

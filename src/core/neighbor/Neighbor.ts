@@ -53,6 +53,8 @@ export type Input =
   }
   /** A transport saw that the neighbour forwards or answers (RFC 4861 §7.3.1). */
   | { readonly _tag: "Confirmed" }
+  /** A transport hears nothing through the neighbour for long (RFC 1122 §3.3.1.4, negative advice). */
+  | { readonly _tag: "Doubted" }
   | { readonly _tag: "Alarm" }
   /** A program fixed its address. */
   | { readonly _tag: "Fixed"; readonly mac: Mac }
@@ -124,6 +126,8 @@ export const step = (self: Neighbor, input: Input, at: Time.Instant, timing: Tim
       return onAdvertised(self, input, at, timing)
     case "Confirmed":
       return onConfirmed(self, at, timing)
+    case "Doubted":
+      return onDoubted(self, at, timing)
     case "Alarm":
       return self.deadline <= at ? onAlarm(self, at, timing) : unchanged(self)
     case "Fixed":
@@ -220,6 +224,22 @@ const onConfirmed = (self: Neighbor, at: Time.Instant, timing: Timing): Outcome 
       // rfc: 4861 §7.3.1
       return [reachable(self, self.state.mac, at, timing), nothing]
     case "Incomplete":
+    case "Failed":
+    case "Static":
+      return unchanged(self)
+  }
+}
+
+/** The neighbour is asked soon, and not at once: whoever doubts and is contradicted by turns would ask more than once a second. */
+const onDoubted = (self: Neighbor, at: Time.Instant, timing: Timing): Outcome => {
+  switch (self.state._tag) {
+    case "Reachable":
+    case "Stale":
+      return [to(self, { _tag: "Delay", mac: self.state.mac }, Time.plus(at, timing.retransmit)), nothing]
+    case "Delay":
+    case "Incomplete":
+    case "Probe":
+    case "Unreachable":
     case "Failed":
     case "Static":
       return unchanged(self)

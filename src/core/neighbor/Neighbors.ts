@@ -322,6 +322,12 @@ export const confirm = (ctx: Context, state: State, hooks: Hooks, link: LinkId, 
   apply(ctx, state, hooks, entry, { _tag: "Confirmed" })
 }
 
+/** A transport has sent again and again through this neighbour, and hears nothing (RFC 1122 §3.3.1.4). */
+export const doubt = (ctx: Context, state: State, hooks: Hooks, link: LinkId, nextHop: Address.Address): void => {
+  const entry = find(ctx, state, link, nextHop)
+  if (entry !== undefined) apply(ctx, state, hooks, entry, { _tag: "Doubted" })
+}
+
 export const alarm = (ctx: Context, state: State, hooks: Hooks, id: number, due: Time.Instant): void => {
   const entry = state.entries.get(id)
   if (entry === undefined) return

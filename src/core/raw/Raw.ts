@@ -8,7 +8,7 @@ import * as Fifo from "../data/Fifo.ts"
 import * as HashIndex from "../data/HashIndex.ts"
 import type { LinkId } from "../Device.ts"
 import * as Family from "../Family.ts"
-import { noPieces, type Packet } from "../Ip.ts"
+import { type IcmpError, noPieces, type Packet } from "../Ip.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
 import type { RawOpen, RawPacket, RawReceive, RawSend } from "./Requests.ts"
@@ -71,6 +71,21 @@ export const receive = (ctx: Context, state: State, packet: Packet): boolean => 
     deliver(ctx, state, socket, packet)
   }
   return isTaken
+}
+
+/**
+ * An ICMP error about a packet of a protocol that only raw sockets speak; false if there is none of them. What was too big for the way tells the way's MTU
+ * (RFC 8201 §4, RFC 1191 §3); anything else they read by themselves, from ICMP.
+ */
+export const failed = (ctx: Context, state: State, error: IcmpError): boolean => {
+  for (const id of HashIndex.get(state.index, keyOf(error.version, error.protocol))) {
+    const socket = state.sockets.get(id)
+    if (socket === undefined) continue
+    const path = error.kind === "tooBig" ? ctx.ip.path(ctx, error.destination, error.source, socket.link) : undefined
+    if (path !== undefined && !("_tag" in path)) ctx.ip.learnMtu(ctx, path, error.mtu)
+    return true
+  }
+  return false
 }
 
 const deliver = (ctx: Context, state: State, socket: Socket, packet: Packet): void => {

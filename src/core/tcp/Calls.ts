@@ -56,8 +56,9 @@ export const write = (ctx: Context, state: State, ticket: Ticket, self: Connecti
   if (!Connections.canSend(self)) return ctx.fail(ticket, self.error ?? Reason.closed)
   if (start === end) return ctx.reply(ticket, 0)
   const before = SendQueue.length(self.queue)
-  const written = Fifo.isEmpty(self.parked.writers) ? Write.some(ctx, self, bytes, start, end, owned) : self
-  const at = start + SendQueue.length(written.queue) - before
+  const taken = Fifo.isEmpty(self.parked.writers) ? Write.some(ctx, self, bytes, start, end, owned) : self
+  const at = start + SendQueue.length(taken.queue) - before
+  const written = request.urgent === true ? Write.urgent(taken, request.block ? end - at : 0) : taken
   if (at === end || (!request.block && at > start)) {
     ctx.reply(ticket, at - start)
     return Finish.event(ctx, state, written)

@@ -77,6 +77,9 @@ export interface Snd {
   readonly peerMss: number
   /** A FIN stands behind the last byte of the queue. */
   readonly fin: boolean
+  /** Behind the last byte of urgent data, while not all of it is acknowledged (SND.UP, RFC 9293 §3.8.5). */
+  readonly up: Sequence.Sequence
+  readonly hasUrgent: boolean
   /** Bytes of ours in the link's transmit queue. */
   readonly credit: number
   /** Sending stopped because the program had no more, not because a window was full. */

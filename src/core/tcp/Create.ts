@@ -63,6 +63,8 @@ const send = (from: Beginning): Connection["snd"] => ({
   mss: from.mss,
   peerMss: from.peerMss,
   fin: false,
+  up: from.iss,
+  hasUrgent: false,
   credit: 0,
   isAppLimited: false,
   lastAt: Time.instantOf(0),

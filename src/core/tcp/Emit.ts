@@ -41,12 +41,14 @@ interface Load {
   readonly mss: number
   readonly credit: Credit | undefined
   readonly trafficClass: number
+  /** The urgent pointer. */
+  readonly urgent: number
   /** Every packet of a longer segment has the CWR bit that the segment has. */
   readonly keepsCwr: boolean
 }
 
 /** Writes the header into the step's arena, with the checksum's partial sum; answers where it ends. */
-const writeHeader = (tuple: Tuple, head: Head, size: number, length: number, room: Room): number =>
+const writeHeader = (tuple: Tuple, head: Head, size: number, load: Load, room: Room): number =>
   Tcp.emit(
     {
       sourcePort: tuple.localPort,
@@ -55,8 +57,8 @@ const writeHeader = (tuple: Tuple, head: Head, size: number, length: number, roo
       acknowledgment: head.ack,
       flags: head.flags,
       window: head.window,
-      checksum: Checksum.fold(tuple.pseudo + size + length),
-      urgentPointer: 0,
+      checksum: Checksum.fold(tuple.pseudo + size + load.length),
+      urgentPointer: load.urgent,
       options: head.options
     },
     room.bytes,
@@ -76,7 +78,7 @@ const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head
   const { length, mss } = load
   const size = Tcp.minimumHeaderLength + TcpOptions.size(head.options)
   const room = ctx.reserve(size)
-  const headEnd = writeHeader(tuple, head, size, length, room)
+  const headEnd = writeHeader(tuple, head, size, load, room)
   const isSuper = length > mss
   ctx.count(Counter.index.tcpSegmentsSent, isSuper ? Math.ceil(length / mss) : 1)
   if (length > 0) ctx.count(Counter.index.tcpBytesSent, length)
@@ -152,7 +154,8 @@ export const largestText = (self: Connection, mss: number): number => {
   const { path } = self
   const headers = (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.maximumHeaderLength
   const room = path.maxSegmentBytes - headers
-  return room < 2 * mss ? mss : room - room % mss
+  // The pointer counts from each packet's own number, so what is cut later can't have one.
+  return room < 2 * mss || self.snd.hasUrgent ? mss : room - room % mss
 }
 
 /** A connection that has used less than half of what it may queue does not wait for any of it. */
@@ -173,6 +176,10 @@ const creditOf = (self: Connection, flags: number, bytes: number): Credit => {
 /** Whether an ACK now tells nothing but that text has arrived: no duplicate (RFC 5681 §2), no range ahead, no mark. */
 const isOnlyProgress = (self: Connection): boolean => self.stamps.lastAck !== self.rcv.nxt && !hasSackToTell(self)
 
+/** Where urgent data ends, from a number on; 0 when there is none behind it. What is further away than the field can say, later segments say. */
+const urgentPointer = (self: Connection, seq: Sequence.Sequence): number =>
+  self.snd.hasUrgent ? Math.max(0, Math.min(0xffff, Sequence.distance(seq, self.snd.up))) : 0
+
 /**
  * Sends a segment of a synchronized connection, with the ACK and the window that are due; text is `pieces`, `length` bytes cut by `mss`; `isFresh` says that it was never sent before.
  * Answers the connection for which nothing is left to acknowledge.
@@ -188,11 +195,13 @@ export const segment = (
   isFresh: boolean
 ): Connection => {
   const window = Window.field(self)
-  const all = flags | Tcp.ACK | Ecn.flags(self, length)
+  const urgent = urgentPointer(self, seq)
+  const all = flags | Tcp.ACK | Ecn.flags(self, length) | (urgent > 0 ? Tcp.URG : 0)
   const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
   const credit = creditOf(self, all, length)
   const trafficClass = Ecn.trafficClass(self, isFresh)
-  const load = { pieces, length, mss, credit, trafficClass, keepsCwr: Ecn.isCount(self) && (all & Tcp.CWR) !== 0 }
+  const keepsCwr = Ecn.isCount(self) && (all & Tcp.CWR) !== 0
+  const load = { pieces, length, mss, credit, trafficClass, urgent, keepsCwr }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
   return afterSend(self, window, length, mss, isSent)
 }
@@ -230,6 +239,7 @@ export const bare = (ctx: Context, tuple: Tuple, path: Path, config: Config, hea
     mss: 1,
     credit: undefined,
     trafficClass,
+    urgent: 0,
     keepsCwr: false
   })
 }
@@ -251,6 +261,7 @@ export const early = (
     mss: length,
     credit: undefined,
     trafficClass,
+    urgent: 0,
     keepsCwr: false
   })
 }

@@ -40,11 +40,16 @@ const isShutOut = (ctx: Context, self: Connection): boolean =>
   self.snd.wnd < Math.min(self.snd.mss, Connections.inFlight(self)) &&
   Time.between(self.rcv.lastAt, ctx.at) <= self.config.maxRto
 
+/** rfc: 9293 §3.8.3 SHLD-10: R1 is at least three retransmissions. */
+const retransmissionsOfDoubt = 3
+
 /** The RTO: the oldest goes again, by a way that is looked up anew (RFC 1122 §3.3.1.4 asks for that: the next hop may be what failed). */
 const retransmit = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (Connections.inFlight(self) === 0) return self
-  // rfc: 9293 §3.8.3 MUST-20 MUST-21 SHLD-11: R1 is every timeout, at which the way is looked up anew; R2 is the knob.
-  if (self.recovery.timeouts >= self.config.retries && !isShutOut(ctx, self)) return giveUp(ctx, state, self)
+  const { config, path, recovery } = self
+  // rfc: 9293 §3.8.3 MUST-20 MUST-21 SHLD-11: at R1 the next hop is doubted, at every timeout the way is looked up anew; R2 is the knob.
+  if (recovery.timeouts >= config.retries && !isShutOut(ctx, self)) return giveUp(ctx, state, self)
+  if (recovery.timeouts + 1 >= retransmissionsOfDoubt) ctx.links.doubt(ctx, path.link, path.nextHop)
   return LossTimer.restart(ctx, Spurious.onTimeout(ctx, MtuProbe.onTimeout(PathMtu.refreshed(ctx, self))))
 }
 

@@ -103,6 +103,8 @@ export interface TcpWrite extends Answers<number> {
   /** The caller hands the bytes over and never touches them again; otherwise they are copied. */
   readonly owned: boolean
   readonly block: boolean
+  /** Announces the bytes as urgent, up to the last of them (RFC 9293 §3.8.5); new programs should not (RFC 6093 §5). */
+  readonly urgent?: boolean
 }
 
 /** Ends one direction or both: `write` sends FIN behind the queued data, `read` discards what comes from now on. */

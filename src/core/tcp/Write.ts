@@ -1,6 +1,7 @@
 /**
  * SEND (RFC 9293 §3.10.2): a program's bytes enter the send buffer, as much as there is room for; a blocking write waits for the rest.
  */
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as AckPolicy from "./AckPolicy.ts"
@@ -53,6 +54,17 @@ export const some = (
 ): Connection => {
   const count = Math.min(room(self), end - start)
   return count <= 0 ? self : take(ctx, self, bytes, start, start + count, owned)
+}
+
+/** What has been written is urgent, with what waits to be written and `more` bytes behind that (rfc: 9293 §3.8.5 MUST-30 MUST-31 MUST-62). */
+export const urgent = (self: Connection, more: number): Connection => {
+  const { writers } = self.parked
+  let waiting = more
+  for (let i = 0; i < Fifo.size(writers); i++) {
+    const writer = Fifo.get(writers, i)!
+    waiting += writer.end - writer.at
+  }
+  return { ...self, snd: { ...self.snd, up: Sequence.add(self.queue.end, waiting), hasUrgent: true } }
 }
 
 /** Goes on with the writes that wait, in the order in which they came. */

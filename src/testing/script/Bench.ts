@@ -21,6 +21,9 @@ export interface Sent {
 /** How long the bench waits for a packet without a time. */
 const patience = 3600 * 1e6
 
+/** Alarms after which a script is taken for endless: an hour of one each few milliseconds. */
+const mostAlarms = 1_000_000
+
 const link = 1
 
 /** A stack that does not take the script's addresses can say nothing about it. */
@@ -41,6 +44,7 @@ export class Bench {
   readonly host: Host.Host
   readonly sent: Array<Sent> = []
   private readonly epoch: number
+  private alarms = 0
   /** Called whenever something has happened. */
   private readonly onProgress: () => void
 
@@ -78,6 +82,7 @@ export class Bench {
   }
 
   private ring(): void {
+    if (++this.alarms > mostAlarms) throw new Unsupported("more than a million timers")
     this.host.advanceTo(Time.instantOf(this.epoch + this.nextAlarm))
     this.collect()
   }

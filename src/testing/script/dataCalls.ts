@@ -90,7 +90,11 @@ interface Writing {
   readonly address: Expression | undefined
 }
 
+/** More than a script can have use for, and less than memory. */
+const longestWrite = 256 * 1024 * 1024
+
 const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, length }: Writing): Pending => {
+  if (length > longestWrite) throw new Unsupported(`a write of ${length} octets`)
   const number = numberOf(fd)
   if (isUdp(kernel, number)) return udpWrite(kernel, number, length, address, bit(flags, "MSG_DONTWAIT"))
   const self = kernel.socketOrError(number)

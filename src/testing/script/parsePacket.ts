@@ -3,7 +3,7 @@
  *
  * ```
  *   < [ect0] P. 1:1001(1000) ack 1 win 257 <nop,nop,TS val 100 ecr 200>
- *   > S. 0:0(0) ack 1 <mss 1460,...>        > udp (100)        < icmp unreachable frag_needed mtu 1200 [1:1461(1460)]
+ *   > S. 0:0(0) ack 1 <mss 1460,...>        > udp (100)        < [1:1461(1460)] icmp unreachable frag_needed mtu 1200
  * ```
  */
 import * as Tcp from "../../wire/Tcp.ts"
@@ -74,6 +74,9 @@ const parseIp = (scanner: Scanner): IpFields => {
   return fields
 }
 
+/** What an IP packet can carry beside its headers. */
+const longestText = 65_535 - 120
+
 const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const flags = parseFlags(scanner)
   const sequence = parseRange(scanner)
@@ -81,6 +84,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   for (let word = scanner.take(field); word !== undefined; word = scanner.take(field)) {
     numbers[word[1] as "ack" | "win" | "urg"] = integer(scanner, `a number behind ${word[1]}`)
   }
+  if (direction === "in" && sequence.length > longestText) scanner.fail(`a segment of ${sequence.length} octets`)
   const { hasMore, options } = parseOptions(scanner)
   return {
     _tag: "TcpPacket",
@@ -100,6 +104,7 @@ const field = /(ack|win|urg)\b/y
 
 const parseUdp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const [, length] = scanner.expect(/\(\s*(\d+)\s*\)/y, "the length of a datagram in parentheses")
+  if (Number(length) > longestText) scanner.fail(`a datagram of ${length} octets`)
   return { _tag: "UdpPacket", direction, ip, length: Number(length) }
 }
 
@@ -113,11 +118,17 @@ const parseQuoted = (scanner: Scanner): IcmpPacket["quoted"] => {
   return quoted
 }
 
-const parseIcmp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
+/** What is quoted may stand before the message or behind it. */
+const parseIcmp = (
+  scanner: Scanner,
+  direction: PacketDirection,
+  ip: IpFields,
+  before: IcmpPacket["quoted"]
+): Packet => {
   const [type] = scanner.expect(/[a-z_]+/y, "a type of ICMP message")
   const code = scanner.take(/(?!mtu\b)[a-z_]+/y)?.[0]
   const mtu = scanner.take(/mtu\b/y) === undefined ? undefined : integer(scanner, "an MTU")
-  return { _tag: "IcmpPacket", direction, ip, type, code, mtu, quoted: parseQuoted(scanner) }
+  return { _tag: "IcmpPacket", direction, ip, type, code, mtu, quoted: parseQuoted(scanner) ?? before }
 }
 
 /** Reads a packet, if the text goes on with one. */
@@ -125,9 +136,10 @@ export const parsePacket = (scanner: Scanner): Packet | undefined => {
   const direction = scanner.take(/[<>]/y)
   if (direction === undefined) return undefined
   const way = direction[0] === "<" ? "in" : "out"
+  const quoted = scanner.sees(/\[\s*(?:-?\d|udp\b)/y) ? parseQuoted(scanner) : undefined
   const ip = parseIp(scanner)
   if (scanner.take(/udp\b/y) !== undefined) return parseUdp(scanner, way, ip)
-  if (scanner.take(/icmp\b/y) !== undefined) return parseIcmp(scanner, way, ip)
+  if (scanner.take(/icmp(?:v?6)?\b/y) !== undefined) return parseIcmp(scanner, way, ip, quoted)
   const other = scanner.take(/(?:ipv4|ipv6|gre|mpls|sctp|udplite|addr|vlan|raw|arp|ndp|geneve|vxlan)\b/y)
   if (other !== undefined) throw new Unsupported(`packets with ${other[0]}`)
   return parseTcp(scanner, way, ip)

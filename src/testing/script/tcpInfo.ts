@@ -25,6 +25,8 @@ const optionsOf = ({ ecn, sack, timestamps, windowScaling }: Info): number =>
 const thresholdOf = (bytes: number, mss: number): number =>
   Number.isFinite(bytes) ? Math.floor(bytes / mss) : 0x7fff_ffff
 
+const isOpening = (state: StateName): boolean => state === "SYN-SENT" || state === "SYN-RECEIVED"
+
 type Fields = Readonly<Record<string, number>>
 
 const numbersOfSegments = (info: Info): Fields => {
@@ -33,7 +35,10 @@ const numbersOfSegments = (info: Info): Fields => {
   return {
     tcpi_unacked: segments(info.inFlight),
     tcpi_sacked: segments(info.sacked),
-    tcpi_lost: segments(info.lost),
+    // Linux counts what was sent again for lost until it is acknowledged.
+    tcpi_lost: segments(info.lost + info.sentAgain),
+    tcpi_retrans: segments(info.sentAgain),
+    tcpi_fackets: 0,
     tcpi_snd_cwnd: Math.floor(info.congestionWindow / mss),
     tcpi_snd_ssthresh: thresholdOf(info.slowStartThreshold, mss),
     tcpi_total_retrans: info.segmentsRetransmitted,
@@ -41,7 +46,8 @@ const numbersOfSegments = (info: Info): Fields => {
     tcpi_segs_in: info.segmentsReceived,
     tcpi_data_segs_out: info.textSegmentsSent,
     tcpi_data_segs_in: info.textSegmentsReceived,
-    tcpi_delivered: segments(info.bytesDelivered),
+    // A SYN counts as well, once it is acknowledged.
+    tcpi_delivered: segments(info.bytesDelivered) + (isOpening(info.state) ? 0 : 1),
     tcpi_dsack_dups: info.duplicatesReported,
     tcpi_rcv_ooopack: info.segmentsAhead,
     tcpi_reordering: info.reordering
@@ -91,6 +97,9 @@ export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
     tcpi_probes: info.probes,
     tcpi_total_rto: info.timeouts,
     tcpi_reord_seen: info.reorderingSeen ? 1 : 0,
-    tcpi_delivery_rate_app_limited: info.isAppLimited ? 1 : 0,
+    tcpi_delivery_rate_app_limited: info.isDeliveryRateAppLimited ? 1 : 0,
+    tcpi_delivered_ce: info.marksTold,
+    tcpi_received_ce: info.marksReceived,
+    ...(info.deliveryRate === undefined ? {} : { tcpi_delivery_rate: Math.round(info.deliveryRate) }),
     ...(info.pacingRate === undefined ? {} : { tcpi_pacing_rate: Math.round(info.pacingRate) })
   }))

@@ -57,6 +57,8 @@ export const udpRead = (kernel: Kernel, fd: number, max: number, dontWait: boole
   )
 }
 
+const longestDatagram = 65_527
+
 interface Target {
   readonly remote: Address | undefined
   readonly remotePort: number
@@ -79,6 +81,7 @@ export const udpWrite = (
   const self = socketOf(kernel, fd)!
   const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
   if (wrong !== undefined) return immediate(failed(wrong))
+  if (length > longestDatagram) return immediate(failed("EMSGSIZE"))
   const target = targetOf(kernel, self, address)
   if (target === undefined) return immediate(failed("EDESTADDRREQ"))
   const block = !self.nonBlocking && !dontWait

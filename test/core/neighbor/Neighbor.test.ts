@@ -95,6 +95,10 @@ describe("Neighbor", () => {
       ["solicitation with another address, probing", probing, heard(other), "Stale", other, ""],
       ["progress above, stale", stale, { _tag: "Confirmed" }, "Reachable", mac, ""],
       ["progress above, in delay", delayed, { _tag: "Confirmed" }, "Reachable", mac, ""],
+      ["doubt above, reachable (rfc: 1122 §3.3.1.4)", reachable, { _tag: "Doubted" }, "Delay", mac, ""],
+      ["doubt above, stale", stale, { _tag: "Doubted" }, "Delay", mac, ""],
+      ["doubt above, probing already", probing, { _tag: "Doubted" }, "Probe", mac, ""],
+      ["doubt above, of what is not known", incomplete, { _tag: "Doubted" }, "Incomplete", undefined, ""],
       ["progress above, probing", probing, { _tag: "Confirmed" }, "Reachable", mac, ""],
       ["a packet, stale", stale, send, "Delay", mac, ""],
       ["a packet, reachable", reachable, send, "Reachable", mac, ""],
@@ -152,6 +156,12 @@ describe("Neighbor", () => {
     assert.strictEqual(run([[20_000, advertised(other, true, true)]], unused.self).self.state._tag, "Reachable")
   })
 
+  it("asks a second after a doubt above, and no sooner however often it is doubted (rfc: 1122 §3.3.1.4)", () => {
+    const doubt = { _tag: "Doubted" } as const
+    const doubted = run([[1, doubt], [1.5, doubt]], reachable).self
+    assert.deepStrictEqual(wait(doubted, 4).done, ["2: ask it", "3: ask it", "4: ask it"])
+  })
+
   it("takes over what an advertisement says of being a router (rfc: 4861 §7.2.5)", () => {
     assert.isTrue(run([[1, advertised(mac, true, true, true)]], reachable).self.isRouter)
     const router = run([[1, advertised(mac, true, true, true)]], reachable).self
@@ -205,7 +215,8 @@ describe("Neighbor", () => {
             alarm,
             heard(random.pick([mac, other])),
             advertised(random.pick([mac, other, undefined]), random.chance(0.5), random.chance(0.5)),
-            { _tag: "Confirmed" }
+            { _tag: "Confirmed" },
+            { _tag: "Doubted" }
           ]),
           at
         )

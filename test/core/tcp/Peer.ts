@@ -41,6 +41,7 @@ export interface Got {
   readonly trafficClass: number
   readonly sourcePort: number
   readonly destinationPort: number
+  readonly urgentPointer: number
 }
 
 /** A host with one interface that knows the peer's MAC address. */
@@ -114,7 +115,8 @@ export class Peer {
         text: frame.slice(header.payloadStart, header.payloadEnd),
         trafficClass: ip.trafficClass,
         sourcePort: header.sourcePort,
-        destinationPort: header.destinationPort
+        destinationPort: header.destinationPort,
+        urgentPointer: header.urgentPointer
       }
     })
   }

@@ -222,6 +222,52 @@ describe("The window that is offered (RFC 9293 §3.8.6)", () => {
 })
 
 describe("Urgent data (RFC 9293 §3.8.5, RFC 6093)", () => {
+  const URG = 0x20
+  const writeUrgent = (self: Host, connection: number, bytes: Uint8Array, block = true) =>
+    self.request({
+      _tag: "TcpWrite",
+      connection,
+      bytes,
+      start: 0,
+      end: bytes.length,
+      owned: false,
+      block,
+      urgent: true
+    })
+  /** Where each segment says that urgent data ends, counted from the first byte; 0 for none. */
+  const pointers = (got: ReturnType<Peer["take"]>, ack: number): Array<number> =>
+    got.map(({ flags, seq, urgentPointer }) => (flags & URG) === 0 ? 0 : (seq - ack + urgentPointer) | 0)
+
+  it("is announced by every segment up to its end, each packet with its own pointer (rfc: 9293 §3.8.5 MUST-30 MUST-62)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, { listenOptions: { noDelay: true } })
+    write(self, connection, text(100))
+    writeUrgent(self, connection, text(2500))
+    assert.deepStrictEqual(pointers(peer.take(), ack), [0, 2600, 2600, 2600])
+    write(self, connection, text(100))
+    assert.deepStrictEqual(pointers(peer.take(), ack), [0])
+    // What goes again says it again, until it is acknowledged.
+    self.advance(seconds(2))
+    assert.strictEqual(pointers(peer.take(), ack)[0], 2600)
+    peer.send({ seq, ack: ack + 2700, flags: ACK })
+    write(self, connection, text(8000))
+    assert.isTrue(peer.take().every(({ flags }) => (flags & URG) === 0))
+  })
+  it("is announced before it can be sent, also by ACKs, and of any length (rfc: 9293 §3.8.5 MUST-31)", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, {
+      listenOptions: { noDelay: true, sendBuffer: 5000, sendBufferLimit: 5000 },
+      window: 1000
+    })
+    write(self, connection, text(1000))
+    const writing = writeUrgent(self, connection, text(100_000))
+    peer.take()
+    peer.send({ seq, ack, flags: ACK, text: text(10), window: 1000 })
+    self.advance(millis(50))
+    const [answer] = peer.take()
+    assert.deepStrictEqual([answer!.flags & URG, answer!.urgentPointer], [URG, 0xffff])
+    assert.strictEqual(writing.outcome()._tag, "Pending")
+  })
   it("stays in line, is announced once, and how much is left can be asked (rfc: 9293 §3.8.5 MUST-31 MUST-32 MUST-33)", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self)

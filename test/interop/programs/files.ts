@@ -88,8 +88,11 @@ const handle = (connection: TcpConnection) =>
     yield* connection.end
   })
 
-run(Effect.gen(function*() {
-  const listener = yield* Tcp.listen({ port, closePolicy: "orderly" })
-  process.stdout.write("ready\n")
-  return yield* listener.serve(handle)
-}))
+run(
+  Effect.gen(function*() {
+    const listener = yield* Tcp.listen({ port, closePolicy: "orderly" })
+    process.stdout.write("ready\n")
+    return yield* listener.serve(handle)
+  }),
+  { addresses: ["2001:db8:99::2/64"] }
+)

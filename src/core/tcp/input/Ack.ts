@@ -85,6 +85,7 @@ const advanced = (self: Connection, segment: Segment.Segment, una: Sequence.Sequ
     una,
     wnd,
     maxWnd: Math.max(wnd, snd.maxWnd),
+    hasUrgent: snd.hasUrgent && Sequence.after(snd.up, una),
     wl1: isWindow ? segment.seq : snd.wl1,
     wl2: isWindow ? segment.ack : snd.wl2,
     acked: snd.acked + Sequence.distance(snd.una, una)
