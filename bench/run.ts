@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Row from "./Row.ts"
 import { rows as codec } from "./rows/Codec.ts"
+import { rows as forward } from "./rows/Forward.ts"
 import { rows as http } from "./rows/Http.ts"
 import { rows as idle } from "./rows/Idle.ts"
 import { rows as memory } from "./rows/Memory.ts"
@@ -32,6 +33,7 @@ const rows: ReadonlyArray<Row.Row> = [
   ...http,
   ...idle,
   ...relay,
+  ...forward,
   ...simulate,
   ...tracing
 ]

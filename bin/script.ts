@@ -109,6 +109,8 @@ const main = (names: ReadonlyArray<string>, options: Options) =>
 const meant = {
   bind_port: "The port that `bind(…, ..., ...)` binds to",
   connect_port: "The port that `connect(…, ..., ...)` connects to",
+  ignore_push: "true leaves the PSH flag out of the comparison",
+  init_scripts: "Commands before each script, with commas between; defaults.sh is known",
   ip_version: "ipv4, ipv6 or ipv4-mapped-ipv6",
   local_ip: "The address of the host under test",
   mtu: "The MTU of its link, in bytes",
@@ -122,7 +124,6 @@ const meant = {
 const meaningless = [
   "dry_run",
   "gateway_ip",
-  "init_scripts",
   "mss",
   "netmask_ip",
   "no_cleanup",

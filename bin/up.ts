@@ -5,6 +5,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as IpInterface from "effect/net/IpInterface"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -96,10 +97,8 @@ export const command = Command.make(
   { ...Arguments.hostFlags, ...Arguments.routerFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
   (flags) => {
     Exit.endsByInterruption()
-    return Effect.scoped(main(flags)).pipe(
-      Effect.provide(TapHost.layer("up", flags)),
-      Effect.provide(Observation.layer(flags.service, flags.otlp))
-    )
+    const observed = Layer.provideMerge(TapHost.layer("up", flags), Observation.layer(flags.service, flags.otlp))
+    return Effect.provide(Effect.scoped(main(flags)), observed)
   }
 ).pipe(
   Command.withDescription(

@@ -28,9 +28,9 @@ import * as Readings from "../workers/Readings.ts"
 import type * as Stack from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
 import * as Failure from "./Failure.ts"
-import * as InterfaceAddress from "./InterfaceAddress.ts"
 import { Netstack } from "./Netstack.ts"
 import * as NetworkChange from "./NetworkChange.ts"
+import * as NetworkInterface from "./NetworkInterface.ts"
 import * as TcpInfo from "./TcpInfo.ts"
 
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
@@ -45,20 +45,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
 /** The number of an interface; never reused in a stack. The loopback interface is 0. */
 export type LinkId = number
 
-export type { InterfaceAddress } from "./InterfaceAddress.ts"
-
-export interface NetworkInterface {
-  readonly link: LinkId
-  readonly name: string
-  readonly medium: "ethernet" | "ip" | "loopback"
-  readonly mac: NetAddress.MacAddress | undefined
-  /** Largest IP packet in bytes. */
-  readonly mtu: number
-  readonly up: boolean
-  readonly addresses: ReadonlyArray<InterfaceAddress.InterfaceAddress>
-  /** Frames lost before the stack saw them or after it sent them, by reason. */
-  readonly lost: Readonly<Record<string, number>>
-}
+export type { InterfaceAddress, NetworkInterface } from "./NetworkInterface.ts"
 
 export interface Route {
   readonly to: IpNetwork.IpNetwork
@@ -104,7 +91,6 @@ export interface Neighbor {
   readonly parked: number
 }
 
-type CoreInterface = ReturnType<typeof Readings.interfaces>[number]
 type CoreRoute = AnswerOf<Extract<Request, { readonly _tag: "ListRoutes" }>>[number]
 type CoreNeighbor = AnswerOf<Extract<Request, { readonly _tag: "ListNeighbors" }>>[number]
 type Link = Parameters<Stack.Stack["attach"]>[0]
@@ -128,28 +114,15 @@ const parsed =
         : Effect.fail(new Failure.InvalidArgument({ detail: result.failure.message }))
     )
 
-const interfaceOf = (
-  self: CoreInterface,
-  status: Stack.LinkStatus | undefined,
-  clock: Clock.Clock
-): NetworkInterface => ({
-  link: self.id,
-  name: self.name,
-  medium: self.medium,
-  mac: Edge.macAddressOf(self.mac),
-  mtu: self.mtu,
-  up: self.up,
-  addresses: self.addresses.map((entry) => InterfaceAddress.of(entry, clock)),
-  lost: status === undefined ? {} : { ringFull: status.overflowed, ...status.lost }
-})
-
 /** The interfaces, by number. */
-export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface>, never, Netstack> = Effect.gen(function*() {
-  const stack = yield* Netstack
-  const clock = yield* Clock.Clock
-  const links = new Map((yield* stack.links).map((status) => [status.id, status]))
-  return (yield* stack.read(Readings.interfaces)).map((self) => interfaceOf(self, links.get(self.id), clock))
-})
+export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface.NetworkInterface>, never, Netstack> = Effect.gen(
+  function*() {
+    const stack = yield* Netstack
+    const clock = yield* Clock.Clock
+    const links = new Map((yield* stack.links).map((status) => [status.id, status]))
+    return (yield* stack.read(Readings.interfaces)).map((self) => NetworkInterface.of(self, links.get(self.id), clock))
+  }
+)
 
 /**
  * Gives an interface an address, or one that it has another time; its network becomes a route. Answers at once, perhaps while the address is

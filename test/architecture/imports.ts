@@ -89,7 +89,7 @@ const requestsAndReasons = /^src\/core\/(Request|Reason|[a-z0-9]+\/Requests)\.ts
 const theStack = /^src\/Netstack\.ts$/
 
 /** What makes namespaces and runs programs of the system, for tests and measurements alike. */
-const interopHarness = /^test\/interop\/(Namespace|Process|Requirements)\.ts$/
+const interopHarness = /^test\/interop\/(Crossing|Namespace|Process|Relay|Requirements)\.ts$/
 
 const table: Record<Area, Partial<Record<Area, Reach>>> = {
   wire: {},

@@ -19,6 +19,8 @@ const linkPrefix = [0x2001_0db8, 0x0099_0000] as const
 /** 2001:db8:77::/64, behind the gateway. */
 const farPrefix = [0x2001_0db8, 0x0077_0000] as const
 
+/** The group to which the stack belongs beside its own. */
+export const group = Address.v6(0xff05_0000, 0, 0, 0x1234)
 export const allNodes = Address.v6(0xff02_0000, 0, 0, 1)
 
 /** The special addresses that an IPv4 one with a special meaning becomes. */
@@ -28,7 +30,7 @@ const special: ReadonlyMap<Address.Ipv4, Address.Ipv6> = new Map([
   [Address.loopbackV4, Address.loopbackV6],
   [Frames.subnetBroadcast, Address.v6(0xff02_0000, 0, 0, 2)],
   [Address.v4(224, 0, 0, 1), Address.v6(0xff02_0000, 0, 1, 0xff63_0002)],
-  [Address.v4(239, 1, 2, 3), Address.v6(0xff05_0000, 0, 0, 0x1234)],
+  [Address.v4(239, 1, 2, 3), group],
   [Address.v4(240, 0, 0, 1), Address.v6(0, 0, 0xffff, 0x0a63_0002)],
   [Address.v4(169, 254, 1, 1), Address.v6(0xfe80_0000, 0, 0, 0x101)]
 ])

@@ -6,6 +6,7 @@ import type { Request } from "../../src/core/Request.ts"
 import type { Options } from "../../src/core/tcp/Config.ts"
 import type { Endpoint } from "../../src/core/tcp/Requests.ts"
 import * as Time from "../../src/core/Time.ts"
+import * as Address from "../../src/wire/Address.ts"
 import type { Piece } from "../../src/wire/Piece.ts"
 import { administer, settle } from "./administer.ts"
 import * as Frames from "./Frames.ts"
@@ -86,7 +87,17 @@ export class Programs {
     this.sockets = udpPorts.map((port) =>
       met(subject, { _tag: "UdpBind", local: undefined, version: undefined, port, link: undefined, options: {} }).socket
     )
+    this.join()
     this.raw = met(subject, { _tag: "RawOpen", version: 4, protocol: rawProtocol, link: undefined }).socket
+  }
+
+  /** Belongs to groups of both versions, so that there is something to ask for. */
+  private join(): void {
+    const [socket] = this.sockets
+    const common = { _tag: "UdpSetFilter", socket: socket!, link: 1 } as const
+    const sources = [Ipv6Packets.of(Frames.peers[1]!.address)]
+    met(this.subject, { ...common, group: Address.v4(239, 1, 2, 3), mode: "exclude", sources: [] })
+    met(this.subject, { ...common, group: Ipv6Packets.group, mode: "include", sources })
   }
 
   /** A moment of all programs: what waits is accepted and served, and something random is done. */

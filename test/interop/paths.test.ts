@@ -98,6 +98,32 @@ suite("paths", ["ping", "nc", "curl", "tshark", "tcpdump", "sha256sum"], () => {
       assert.isAbove(yield* seen("tcp.srcport == 7 && tcp.len > 1200"), 50)
     }))
 
+  it.live("`netstack traceroute` finds the routers on the way, over both families", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("paths traceroute")
+      yield* path(machine, 1500)
+      const trace = (...args: ReadonlyArray<string>) =>
+        Effect.gen(function*() {
+          const running = yield* Machine.netstack(machine, [
+            "traceroute",
+            "--tap",
+            device,
+            "-q",
+            "2",
+            "-w",
+            "5",
+            ...args
+          ])
+          const { status, stdout } = yield* running.ended()
+          assert.strictEqual(status, 0, stdout)
+          return stdout.split("\n").slice(1, -1).map((line) => line.replaceAll(/ +[\d.]+ ms/g, "").trim())
+        })
+      const v4 = ["--address", "10.99.0.2/24", "--gateway", Machine.kernelAddress, "10.95.2.2"]
+      assert.deepStrictEqual(yield* trace(...v4), ["1  10.99.0.1", "2  10.95.1.2", "3  10.95.2.2"])
+      const v6 = ["--address", "2001:db8:99::2/64", "--gateway", "2001:db8:99::1", "--icmp", "2001:db8:e::2"]
+      assert.deepStrictEqual(yield* trace(...v6), ["1  2001:db8:99::1", "2  2001:db8:d::2", "3  2001:db8:e::2"])
+    }))
+
   it.live("a router that dies is left for another, and the connection goes on", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("paths fail-over")

@@ -159,6 +159,7 @@ describe("Script", () => {
     const written = `${accepted}+0 write(4, ..., 10) = 10\n+0 > . 1:11(10) ack 1`
     assert.match(failure(written), /^11: flags: expected \., got P\.$/)
     passes(written, { ignorePush: true })
+    passes(`--ignore_push=true\n${written}`)
   })
 
   it("fails where the time differs by more than the tolerance", () => {
@@ -192,6 +193,8 @@ describe("Script", () => {
       /^11: result of read: expected -1 ECONNRESET, got -1 EAGAIN$/
     )
     assert.match(failure(`${accepted}+0 ioctl(4, SIOCINQ, [5]) = 0`), /SIOCINQ gives 0, not 5/)
+    passes(`${accepted}+0 fcntl(4, F_SETFL, O_NONBLOCK) = 0\n+0 read(4, ..., 10) = -1`)
+    passes(`${accepted}+0 fcntl(4, F_SETFL, O_NONBLOCK) = 0\n+0 read(4, ..., 10) = -1 EWOULDBLOCK (Try again)`)
   })
 
   it("fails where an assertion does not hold, and tells the values", () => {
@@ -212,6 +215,21 @@ describe("Script", () => {
       { line: 12, what: "command: tc qdisc add dev tun0 root fq" },
       { line: 13, what: "assertion: assert tcpi_mystery == 1 (the name tcpi_mystery)" }
     ])
+  })
+
+  it("does commands of its options before it begins", () => {
+    const syn = accepted.split("+0 > S.")[0]!.replace("nop,nop,sackOK", "nop,nop,sackOK,nop,wscale 7")
+    const answer = "+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale "
+    passes(`${syn}${answer}7>`)
+    passes(`--init_scripts=./defaults.sh\n${syn}${answer}8>`)
+    passes(`${syn}${answer}8>`, { flags: { init_scripts: "x/defaults.sh,true" } })
+  })
+
+  it("asks no more of the machine than a script has use for", () => {
+    const reason = (text: string): string | undefined => Script.run(text).reason?.detail
+    assert.strictEqual(reason(`${accepted}+0 write(4, ..., 4000000000) = 1`), "a write of 4000000000 octets")
+    assert.match(reason("0 < P. 1:90001(90000) ack 1 win 5") ?? "", /^a segment of 90000 octets/)
+    assert.match(reason("0 < udp (90000)") ?? "", /^a datagram of 90000 octets/)
   })
 
   it("is skipped where a call is not done here, and invalid where it can't be read", () => {

@@ -109,6 +109,7 @@ export class Session {
 
   constructor(settings: Settings) {
     this.settings = settings
+    if (settings.initCommands !== "") this.apply(1, settings.initCommands)
   }
 
   /** The host, which begins when the first event needs it: until then commands set what it is made of. */
@@ -274,7 +275,9 @@ export class Session {
     const { errno, value, wrong } = result
     const isAny = isEllipsis(call.result)
     const expected = isAny ? value : numberOf(call.result)
-    if (expected !== value || (!isAny && plainErrno(call.errno) !== plainErrno(errno))) {
+    // An error that the script does not name may be any.
+    const isOtherError = !isAny && call.errno !== undefined && plainErrno(call.errno) !== plainErrno(errno)
+    if (expected !== value || isOtherError) {
       const wanted = [String(expected), call.errno].filter((word) => word !== undefined).join(" ")
       differences.push({
         what: `result of ${call.name}`,
@@ -317,14 +320,19 @@ export class Session {
 
   private command(event: Event, text: string): void {
     this.note(event, "")
+    this.apply(event.line, text)
+  }
+
+  /** Does what commands say, as far as it is known. */
+  private apply(line: number, text: string): void {
     const { isFreeBsd, knobs, lasts, mtu, unknown } = runCommand(text)
     if (isFreeBsd) this.base = { tcp: freeBsdDefaults, limits: {} }
-    for (const what of unknown) this.skips.push({ line: event.line, what: `command: ${what}` })
+    for (const what of unknown) this.skips.push({ line, what: `command: ${what}` })
     if (mtu !== undefined && this.parts === undefined) this.settings = { ...this.settings, mtu }
-    else if (mtu !== undefined) this.skips.push({ line: event.line, what: "command: the MTU of a running host" })
+    else if (mtu !== undefined) this.skips.push({ line, what: "command: the MTU of a running host" })
     if (lasts !== undefined) this.running.bench.advanceTo(this.running.bench.now + lasts)
     const late = this.parts === undefined ? [] : Object.keys(knobs.tcp).filter((name) => ofHost.has(name))
-    for (const name of late) this.skips.push({ line: event.line, what: `command: ${name} of a running host` })
+    for (const name of late) this.skips.push({ line, what: `command: ${name} of a running host` })
     this.knobs = merge(this.knobs, knobs)
   }
 

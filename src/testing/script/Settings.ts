@@ -36,6 +36,8 @@ export interface Settings {
   readonly connectPort: number
   readonly strictness: Strictness
   readonly seed: number
+  /** Commands that come before the script, one a line. */
+  readonly initCommands: string
   /** Options that mean nothing here. */
   readonly unknown: ReadonlyArray<string>
 }
@@ -77,6 +79,8 @@ const withoutEffect = new Set([
 const known = new Set([
   "bind_port",
   "connect_port",
+  "ignore_push",
+  "init_scripts",
   "ip_version",
   "local_ip",
   "local_ipv4",
@@ -127,9 +131,10 @@ export const settingsOf = (script: ReadonlyMap<string, string>, given: RunOption
     connectPort: number("connect_port", 8080),
     strictness: {
       optionOrder: given.strictOptions ?? options.get("strict_options") === "true",
-      push: given.ignorePush !== true
+      push: !(given.ignorePush ?? options.get("ignore_push") === "true")
     },
     seed: given.seed ?? 1,
+    initCommands: (options.get("init_scripts") ?? "").replaceAll(",", "\n"),
     unknown: [...options].filter(([name]) => !known.has(name) && !withoutEffect.has(name)).map(([name, value]) =>
       `--${name}=${value}`
     )

@@ -99,7 +99,6 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
   if (isUdp(kernel, number)) return udpWrite(kernel, number, length, address, bit(flags, "MSG_DONTWAIT"))
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
-  if (bit(flags, "MSG_OOB")) throw new Unsupported("MSG_OOB")
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
   if (bit(flags, "MSG_FASTOPEN") && self.connection === undefined) {
     return fastOpenWrite(kernel, self, length, address, block)
@@ -117,6 +116,7 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
       start: 0,
       end: length,
       owned: true,
+      urgent: bit(flags, "MSG_OOB"),
       block
     },
     (taken) => returned(taken),

@@ -38,7 +38,13 @@ const bind: Handler = (kernel, [fd, address]) => {
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   if (self.port !== 0) return immediate(failed("EINVAL"))
-  self.port = portOf(address, kernel.ends.bindPort)
+  const port = portOf(address, kernel.ends.bindPort)
+  for (const other of kernel.descriptors.values()) {
+    if (other._tag === "Tcp" && other.listener !== undefined && other.port === port && port !== 0) {
+      return immediate(failed("EADDRINUSE"))
+    }
+  }
+  self.port = port
   return ok
 }
 
@@ -175,7 +181,8 @@ const shutdown: Handler = (kernel, [fd, how]) => {
     self.listener = undefined
     return kernel.ask({ _tag: "TcpCloseListener", listener }, () => returned(0))
   }
-  if (self.connection === undefined) return immediate(failed("ENOTCONN"))
+  const state = kernel.info(self)?.state ?? "CLOSED"
+  if (self.connection === undefined || state === "CLOSED" || state === "TIME-WAIT") return immediate(failed("ENOTCONN"))
   const { connection } = self
   return kernel.ask({ _tag: "TcpShutdown", connection, read: which !== 1, write: which !== 0 }, () => returned(0))
 }

@@ -31,7 +31,7 @@ const outside = (values: Knobs.Values): ReadonlyArray<unknown> => {
 describe("The table of knobs", () => {
   it("takes every default", () => {
     assert.isUndefined(Knobs.refusal(Config.defaults))
-    assert.deepStrictEqual([...Knobs.names].sort(), Object.keys(Config.defaults).sort())
+    assert.deepStrictEqual(Knobs.names.toSorted(), Object.keys(Config.defaults).toSorted())
   })
   for (const name of Knobs.names) {
     it(`refuses what is no value of ${name}, by its name`, () => {

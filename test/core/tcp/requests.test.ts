@@ -142,7 +142,7 @@ describe("Reading and writing (RFC 9293 §3.10.2, §3.10.3)", () => {
       window: 0,
       listenOptions: { sendBuffer: 1000, sendBufferLimit: 1000 }
     })
-    const refused = { _tag: "Failed", reason: { _tag: "LimitReached", bound: "parkedRequests" } }
+    const refused = { _tag: "Failed", reason: { _tag: "LimitReached", bound: "parkedRequests" } } as const
     assert.deepStrictEqual(write(self, connection, text(3000), true).outcome(), refused)
     assert.strictEqual(self.memory(), 0)
     assert.deepStrictEqual(write(self, connection, text(300, 7), true).outcome(), { _tag: "Done", value: 300 })
