@@ -27,6 +27,7 @@ export interface Flags extends Layout.Flags {
   readonly mac: Option.Option<NetAddress.MacAddress>
   readonly mtu: Option.Option<number>
   readonly capture: Option.Option<string>
+  readonly offload: boolean
 }
 
 /** The links of the devices, captured if the user wants it. */
@@ -37,6 +38,8 @@ const makeTaps = (
     const taps = yield* Effect.forEach(flags.tap, (name, index) =>
       Tap.make({
         name,
+        // A bridge hands frames on to links that may have no offloads.
+        vnetHeader: flags.offload && flags.bridge !== true,
         // No two links of a host have one address.
         ...(Option.isSome(flags.mac) ? { mac: Mac.fromNet(flags.mac.value) + index } : {}),
         ...(Option.isSome(flags.mtu) ? { mtu: flags.mtu.value } : {})

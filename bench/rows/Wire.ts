@@ -45,11 +45,17 @@ const compare = (
   command: Wires.Command,
   count: number,
   readings: ReadonlyArray<Reading>,
-  goals: Readonly<Record<string, NonNullable<Figure["goal"]>>>
+  goals: Readonly<Record<string, NonNullable<Figure["goal"]>>>,
+  offloads = false
 ): Row["measure"] =>
 (settings) =>
   Effect.map(
-    inTurns(settings, [Wires.tap(), Wires.veth(false)], command, Math.ceil(count / settings.scale)),
+    inTurns(
+      settings,
+      [Wires.tap([], offloads ? ["--offload"] : []), Wires.veth(offloads)],
+      command,
+      Math.ceil(count / settings.scale)
+    ),
     ([stack, kernel]) =>
       readings.map(({ name, of, unit }): Figure => {
         const goal = goals[name]
@@ -57,7 +63,7 @@ const compare = (
           name,
           unit,
           values: stack!.map(of),
-          against: { name: "veth, offloads off", values: kernel!.map(of) },
+          against: { name: offloads ? "veth, offloads on" : "veth, offloads off", values: kernel!.map(of) },
           ...(goal === undefined ? {} : { goal })
         }
       })
@@ -110,6 +116,16 @@ export const rows: ReadonlyArray<Row> = [
     name: "tap-send",
     about: "bulk from the stack to the kernel over TAP, without offload",
     measure: compare("receive", bulkBytes, [rate("stack → kernel")], { "stack → kernel": { atLeast: 0.2 } })
+  },
+  {
+    name: "offload-receive",
+    about: "bulk from the kernel to the stack over TAP, with segmentation offload on both",
+    measure: compare("send", 4 * bulkBytes, [rate("kernel → stack")], { "kernel → stack": { atLeast: 1 } }, true)
+  },
+  {
+    name: "offload-send",
+    about: "bulk from the stack to the kernel over TAP, with segmentation offload on both",
+    measure: compare("receive", 4 * bulkBytes, [rate("stack → kernel")], { "stack → kernel": { atLeast: 0.7 } }, true)
   },
   {
     name: "tap-latency",
