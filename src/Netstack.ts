@@ -25,6 +25,7 @@ import * as Failure from "./sockets/Failure.ts"
 import { Netstack } from "./sockets/Netstack.ts"
 import * as Network from "./sockets/Network.ts"
 import * as NetworkMetrics from "./sockets/NetworkMetrics.ts"
+import * as RouterAdvertisement from "./sockets/RouterAdvertisement.ts"
 import { drain } from "./workers/drain.ts"
 import { EntropySource, type Generator } from "./workers/EntropySource.ts"
 import * as Settings from "./workers/Settings.ts"
@@ -50,6 +51,10 @@ export interface InterfaceOptions {
   readonly addresses?: ReadonlyArray<IpInterface.IpInterfaceInput>
   /** `slaac`: IPv6 addresses, routes and name servers as routers advertise them (RFC 4862). Absent: none but those given here. */
   readonly ipv6?: "slaac"
+  /** Whether packets for others that come in here are forwarded; as the stack does if absent. */
+  readonly forwarding?: boolean
+  /** Advertises the stack as a router on this link (RFC 4861 §6.2); hosts use it by default if the interface forwards. */
+  readonly advertise?: RouterAdvertisement.Options
   /** The default router on this link. */
   readonly gateway?: NetAddress.IpAddressInput
   /** The interface's own link-layer address instead of the link's. */
@@ -113,12 +118,14 @@ const addressesOf = (link: Network.LinkId) =>
 /** Gives an interface its addresses and its router, and waits until the addresses may be used. */
 const configure = (link: Network.LinkId, options: InterfaceOptions) =>
   Effect.gen(function*() {
-    const { addresses = [], gateway, ipv4, ipv6 } = options
+    const { addresses = [], advertise, forwarding, gateway, ipv4, ipv6 } = options
+    if (forwarding !== undefined) yield* Network.setForwarding(link, forwarding)
     if (ipv4 !== undefined && ipv4 !== "dhcp") yield* Network.addAddress(link, ipv4)
     for (const address of addresses) yield* Network.addAddress(link, address)
     for (const { interface: { address } } of yield* addressesOf(link)) yield* Network.awaitAddress(link, address)
     if (ipv6 === "slaac") yield* Network.setAutoconfiguration(link, true)
     if (gateway !== undefined) yield* Network.addRoute({ to: "default", gateway, link })
+    if (advertise !== undefined) yield* RouterAdvertisement.advertise(link, advertise)
   })
 
 /** Numbers from 0 to 1 that nobody can guess. */
