@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
+import * as Address from "../../../src/wire/Address.ts"
 import * as Family from "../family.ts"
 import { Network } from "./Network.ts"
-import { connectRequest, pair } from "./Pair.ts"
+import { connected, connectRequest, pair, serverAddress } from "./Pair.ts"
 import { ACK, established, host, icmpOf, Peer, PSH, read, remote, report, stateOf, SYN, text, write } from "./Peer.ts"
 
 const connecting = (self: Host) => {
@@ -326,5 +327,33 @@ describe("Accurate ECN (RFC 9768)", () => {
     assert.deepStrictEqual(client(ECE), [0, true])
     assert.deepStrictEqual(client(0), [0, false])
     assert.deepStrictEqual(client(all), [0, false])
+  })
+})
+
+describe("A next hop that has gone (RFC 1122 §3.3.1.4)", () => {
+  it("is doubted at the third retransmission, though it was believed in, and asked (rfc: 9293 §3.8.3 MUST-20)", () => {
+    let isCut = false
+    const self = pair({ tap: (frame) => isCut ? undefined : frame })
+    const { client, wire } = self
+    client.call({ _tag: "RemoveNeighbor", link: 1, address: serverAddress })
+    const [{ connection }] = connected(self)
+    const stateOfServer = () => {
+      const all = client.call({ _tag: "ListNeighbors", link: undefined })
+      return all.find(({ address }) => Address.equals(address, serverAddress))?.state
+    }
+    assert.strictEqual(stateOfServer(), "Reachable")
+    isCut = true
+    write(client, connection, text(100))
+    const seen: Array<string | undefined> = []
+    for (let count = 1; count <= 3; count++) {
+      while (client.counter("tcpTimeouts") < count) {
+        client.advance(millis(10))
+        wire.exchange()
+      }
+      seen.push(stateOfServer())
+    }
+    assert.deepStrictEqual(seen, ["Reachable", "Reachable", "Delay"])
+    client.advance(seconds(1))
+    assert.strictEqual(stateOfServer(), "Probe")
   })
 })
