@@ -11,8 +11,12 @@ import * as Address from "../wire/Address.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as Core from "./Core.ts"
 
-/** The core's form of an address. */
-export const addressOf: (address: NetAddress.IpAddress) => Address.Address = Address.fromNet
+/** The core's form of an address. The mapped form means the IPv4 address in it (RFC 3493 §3.7); no packet has it (RFC 4942 §2.2). */
+export const addressOf = (address: NetAddress.IpAddress): Address.Address => {
+  const own = Address.fromNet(address)
+  if (typeof own === "number") return own
+  return own.w0 === 0 && own.w1 === 0 && own.w2 === 0xffff ? own.w3 : own
+}
 
 /** The program's form of an address. */
 export const ipOf: (address: Address.Address) => NetAddress.IpAddress = Address.toNet

@@ -28,6 +28,16 @@ const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, 
 const settle = TestClock.adjust("10 millis")
 
 describe("IPv6 through the sockets", () => {
+  it.effect("takes the mapped form of an IPv4 address for that address, and shows it as such (RFC 4291 §2.5.5.2)", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* both
+      const listener = yield* on(two)(Tcp.listen({ port: 80 }))
+      const connection = yield* on(one)(Tcp.connect("[::ffff:10.0.0.2]:80"))
+      const accepted = yield* listener.accept
+      assert.strictEqual(String(connection.remote), "10.0.0.2:80")
+      assert.strictEqual(String(accepted.remote).split(":")[0], "10.0.0.1")
+    }))
+
   it.effect("shows addresses with their states and origins", () =>
     Effect.gen(function*() {
       const { one } = yield* both
