@@ -6,17 +6,21 @@
 /** A link to a line, with a name in code style as its text: `[`Listen.arrives`](../src/….ts#L22)`. */
 const anchor = /\[`([^`\]]+)`\]\(([^)#\s]+\.ts)#L\d+\)/g
 
-/** A definition: of a module's member, or of a class's. */
-const definitionOf = (name: string): RegExp =>
-  new RegExp(
-    `^(export )?(const|function|class|interface|type) ${name}\\b|^\\s+((readonly|private|get) )*${name}(\\(|: | = )`
-  )
+/** Definitions, the best first: of a module's member, of what is inside one with its body, and what only names its type. */
+const definitionsOf = (name: string): ReadonlyArray<RegExp> => [
+  new RegExp(`^(export )?(const|function|class|interface|type) ${name}\\b`),
+  new RegExp(`^\\s+((const|readonly|private|get) )*${name}(\\(.*\\{$|: .*\\{$|(: .*)? =( |$))`),
+  new RegExp(`^\\s+((readonly|private|get) )*${name}(\\(|: )`)
+]
 
 /** The number of the line on which the member is defined, or `undefined`. */
 export const lineOf = (source: string, member: string): number | undefined => {
-  const definition = definitionOf(member.split(".").at(-1)!.replace(/\(.*/, ""))
-  const index = source.split("\n").findIndex((line) => definition.test(line))
-  return index < 0 ? undefined : index + 1
+  const lines = source.split("\n")
+  for (const definition of definitionsOf(member.split(".").at(-1)!.replace(/\(.*/, ""))) {
+    const index = lines.findIndex((line) => definition.test(line))
+    if (index >= 0) return index + 1
+  }
+  return undefined
 }
 
 /** The document with each link on the line of its definition; `read` gives a file by the path in the link. One that is not found leads to line 0. */
