@@ -54,7 +54,9 @@ def main():
     wire.settimeout(3)
     request = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + own + b"\0" * 6 + address
     wire.send(b"\xff" * 6 + mac + tag + b"\x08\x06" + request)
-    reply, where = wait(wire, lambda data: data[:6] == mac and data[12:14] == b"\x08\x06" and data[28:32] == address)
+    # A reply: its neighbour doubt makes the other side ask for us too, in the VLAN where it knows us.
+    arp_reply = b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2)
+    reply, where = wait(wire, lambda data: data[:6] == mac and data[12:22] == arp_reply and data[28:32] == address)
     far = reply[22:28]
     print("found", far.hex(":"), where, flush=True)
     echo = struct.pack("!BBHHH", 8, 0, 0, 7, 1) + b"in a VLAN."
