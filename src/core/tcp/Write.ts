@@ -67,6 +67,17 @@ export const urgent = (self: Connection, more: number): Connection => {
   return { ...self, snd: { ...self.snd, up: Sequence.add(self.queue.end, waiting), hasUrgent: true } }
 }
 
+/**
+ * A write that waits goes on when it can end, when a third of the send buffer is free, or when all is sent. Else each ACK would bring a scrap of it: an event's work
+ * for two segments' worth, and a copy where the buffer could have pointed into the program's own bytes.
+ */
+const isWorthServing = (self: Connection, writer: Parked.Writer): boolean => {
+  const possible = room(self)
+  return possible >= writer.end - writer.at
+    || 3 * possible >= Math.min(sendBuffer(self), self.config.notSentLowWater)
+    || Connections.unsent(self) === 0
+}
+
 /** Goes on with the writes that wait, in the order in which they came. */
 export const serveWriters = (ctx: Context, self: Connection): Connection => {
   let writers = self.parked.writers
@@ -74,7 +85,7 @@ export const serveWriters = (ctx: Context, self: Connection): Connection => {
   let served = self
   for (;;) {
     const writer = Fifo.head(writers)
-    if (writer === undefined) break
+    if (writer === undefined || !isWorthServing(served, writer)) break
     const before = SendQueue.length(served.queue)
     served = some(ctx, served, writer.bytes, writer.at, writer.end, writer.owned)
     const at = writer.at + SendQueue.length(served.queue) - before

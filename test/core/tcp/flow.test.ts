@@ -558,6 +558,27 @@ describe("The size of the buffers", () => {
     peer.send({ seq, ack: ack + 1000, flags: ACK, window: 1000 })
     assert.deepStrictEqual(waiting.outcome(), { _tag: "Done", value: 1000 })
   })
+  it("a long write that waits goes on by thirds of the send buffer, and when all is sent", () => {
+    const self = host()
+    const { ack, connection, peer, seq } = established(self, {
+      listenOptions: { sendBuffer: 9000, sendBufferLimit: 9000, noDelay: true },
+      window: 1000
+    })
+    const held = () => {
+      const { inFlight, unsent } = info(self, connection)
+      return inFlight + unsent
+    }
+    write(self, connection, text(20_000), true)
+    assert.strictEqual(held(), 9000)
+    const heldAfter = (acknowledged: number, window: number) => {
+      peer.send({ seq, ack: ack + acknowledged, flags: ACK, window })
+      return held()
+    }
+    assert.strictEqual(heldAfter(1000, 1000), 8000)
+    assert.strictEqual(heldAfter(2000, 1000), 7000)
+    assert.strictEqual(heldAfter(3000, 1000), 9000)
+    assert.strictEqual(heldAfter(4000, 60_000), 9000)
+  })
   it("an idle connection holds no memory", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self)
