@@ -31,7 +31,7 @@ measure("SipHash of 5 words", 500_000, (count) => {
 /** A board with `window` runs of `size` bytes in flight. */
 const filled = (window: number, size: number): { board: Scoreboard.Scoreboard; rate: DeliveryRate.DeliveryRate } => {
   let board = Scoreboard.make(0)
-  let rate = DeliveryRate.make(Time.instantOf(0))
+  let rate = DeliveryRate.initial
   for (let i = 0; i < window; i++) {
     const [next, stamp] = DeliveryRate.send(rate, Time.instantOf(i), Scoreboard.pipe(board), size)
     rate = next

@@ -61,6 +61,7 @@ export const fired = (
   due: Time.Instant
 ): { readonly armed: Armed; readonly isDue: boolean } => {
   const alarm = due >= self.alarm ? Time.never : self.alarm
-  if (self.deadline <= ctx.at) return { armed: { deadline: Time.never, alarm }, isDue: true }
-  return { armed: arm(ctx, id, { deadline: Time.never, alarm }, self.deadline), isDue: false }
+  const quiet = alarm === Time.never ? idle : { deadline: Time.never, alarm }
+  if (self.deadline <= ctx.at) return { armed: quiet, isDue: true }
+  return { armed: arm(ctx, id, quiet, self.deadline), isDue: false }
 }

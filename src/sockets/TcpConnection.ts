@@ -198,6 +198,12 @@ class Connection implements TcpConnection {
     })
   }
 
+  /** Lets it go as `policy` has it for the end of what it belongs to. */
+  letGoAfter(exit: Exit.Exit<unknown, unknown>, policy: ClosePolicy): Effect.Effect<void> {
+    const isOrderly = policy === "byExit" ? Exit.isSuccess(exit) : policy === "orderly"
+    return this.letGo(isOrderly ? "TcpClose" : "TcpAbort")
+  }
+
   get close(): Effect.Effect<void> {
     return Effect.uninterruptible(Effect.andThen(this.letGo("TcpClose"), Scope.close(this.scope, Exit.void)))
   }
@@ -255,20 +261,17 @@ export const make = (
   // A scope of its own, so that who closes the connection early leaves nothing in the scope around it.
   Effect.flatMap(
     Effect.flatMap(Effect.scope, Scope.fork),
-    (scope) => within(stack, endpoint, policy, scope)
+    (scope) => {
+      const connection = lent(stack, endpoint, scope)
+      return Effect.as(Scope.addFinalizerExit(scope, (exit) => connection.letGoAfter(exit, policy)), connection)
+    }
   )
 
-/** The same for a scope that is the connection's own. */
-export const within = (
-  stack: Stack,
-  endpoint: Endpoint,
-  policy: ClosePolicy,
-  scope: Scope.Closeable
-): Effect.Effect<TcpConnection> => {
-  const connection = new Connection(stack, endpoint, scope)
-  const release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-    const isOrderly = policy === "byExit" ? Exit.isSuccess(exit) : policy === "orderly"
-    return connection.letGo(isOrderly ? "TcpClose" : "TcpAbort")
-  }
-  return Effect.as(Scope.addFinalizerExit(scope, release), connection)
+/** A connection that somebody else has to let go, behind the end of its scope. */
+export interface Lent extends TcpConnection {
+  readonly letGoAfter: (exit: Exit.Exit<unknown, unknown>, policy: ClosePolicy) => Effect.Effect<void>
 }
+
+/** The same for who runs the connection's own scope and saves its finalizer: thousands of silent connections would hold one each. */
+export const lent = (stack: Stack, endpoint: Endpoint, scope: Scope.Closeable): Lent =>
+  new Connection(stack, endpoint, scope)

@@ -117,18 +117,18 @@ class Listener implements TcpListener {
     options: ServeOptions = {}
   ): Effect.Effect<never, TcpError.TcpError, Exclude<R, Scope.Scope>> {
     const places = Semaphore.makeUnsafe(options.concurrency ?? Number.POSITIVE_INFINITY)
-    const handle = (endpoint: TcpConnection.Endpoint) =>
-      Effect.suspend(() => {
-        const scope = Scope.makeUnsafe()
-        const made = TcpConnection.within(this.stack, endpoint, this.policy, scope)
-        const release = (exit: Exit.Exit<unknown, unknown>) =>
-          Effect.andThen(Scope.close(scope, exit), places.release(1))
-        const handled = Effect.flatMap(
-          made,
-          (connection) => Traced.within(this.stack, connection.id, handler(connection))
+    // All that these few steps hold, each silent connection holds.
+    const handle = (endpoint: TcpConnection.Endpoint) => {
+      const scope = Scope.makeUnsafe()
+      const connection = TcpConnection.lent(this.stack, endpoint, scope)
+      const handled = Effect.suspend(() => Traced.within(this.stack, connection.id, handler(connection)))
+      const release = (exit: Exit.Exit<unknown, unknown>) =>
+        Effect.andThen(
+          Effect.andThen(Scope.close(scope, exit), connection.letGoAfter(exit, this.policy)),
+          places.release(1)
         )
-        return Effect.catchCause(Effect.onExit(Scope.provide(handled, scope), release), logFailure)
-      })
+      return Effect.catchCause(Effect.onExit(Scope.provide(handled, scope), release), logFailure)
+    }
     const serveNext = (fibers: FiberSet.FiberSet) =>
       Effect.uninterruptibleMask((restore) => {
         const asked = this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block: true })

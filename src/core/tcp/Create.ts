@@ -121,7 +121,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     ack: AckPolicy.make(from.config),
     board: Scoreboard.make(first),
     rtt: Rtt.make(from.config),
-    rate: DeliveryRate.make(ctx.at),
+    rate: DeliveryRate.initial,
     control: Control.start(from.config, from.mss, ctx.at),
     recovery: Recovery.initial,
     rack: Rack.initial,

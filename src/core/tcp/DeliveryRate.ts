@@ -62,11 +62,12 @@ export interface Sample {
   readonly inFlightAtSend: number
 }
 
-export const make = (now: Time.Instant): DeliveryRate => ({
+/** Nothing was ever sent; shared by all connections of which that is true. The first transmission sets the times. */
+export const initial: DeliveryRate = Object.freeze({
   delivered: 0,
   lost: 0,
-  deliveredAt: now,
-  firstSentAt: now,
+  deliveredAt: Time.instantOf(0),
+  firstSentAt: Time.instantOf(0),
   appLimitedUntil: 0,
   rounds: 0,
   nextRound: 0,

@@ -64,13 +64,16 @@ export interface Update {
   readonly invalidBlocks: number
 }
 
+/** Nothing was sent; shared, and so never appended to. */
+const empty: Array<Runs.Run> = []
+
 export const make = (iss: Sequence.Sequence): Scoreboard => ({
   una: iss,
   nxt: iss,
   fack: iss,
   border: iss,
   tree: undefined,
-  queue: [],
+  queue: empty,
   head: 0,
   tail: 0
 })
@@ -146,7 +149,7 @@ export const sent = (self: Scoreboard, end: Sequence.Sequence, segment: number, 
   const start = self.nxt
   const run = Runs.whole({ start, end, anchor: start, segment, stamp, transmissions: 1, copies: 1, sacked: false })
   const { head, tail } = self
-  if (tail === self.queue.length && head <= slack + (tail - head)) {
+  if (self.queue !== empty && tail === self.queue.length && head <= slack + (tail - head)) {
     self.queue.push(run)
     return { ...self, nxt: end, tail: tail + 1 }
   }
@@ -250,7 +253,7 @@ const acknowledgeQueue = (self: Scoreboard, una: Sequence.Sequence, into: Gather
   }
   // An idle connection does not keep what it once sent.
   return head === self.tail && head > slack
-    ? { ...self, una, border, fack: into.fack, queue: [], head: 0, tail: 0 }
+    ? { ...self, una, border, fack: into.fack, queue: empty, head: 0, tail: 0 }
     : { ...self, una, border, fack: into.fack, head }
 }
 

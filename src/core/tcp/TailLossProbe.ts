@@ -61,8 +61,14 @@ export const probed = (nxt: Sequence.Sequence, isRetrans: boolean, flight: numbe
   flight
 })
 
+/** Nothing was ever probed and a sample was taken: where every connection is after its handshake; shared by them. */
+const ready: TailLossProbe = Object.freeze({ ...initial, hasSample: true })
+
 /** A round-trip sample was taken. */
-export const sampled = (self: TailLossProbe): TailLossProbe => self.hasSample ? self : { ...self, hasSample: true }
+export const sampled = (self: TailLossProbe): TailLossProbe => {
+  if (self.hasSample) return self
+  return self === initial ? ready : { ...self, hasSample: true }
+}
 
 /** TLP_init (§7.1): recovery has begun, which needs no probe. */
 export const reset = (self: TailLossProbe): TailLossProbe =>

@@ -53,16 +53,24 @@ export interface Cubic extends SlowStart.Windowed {
   readonly srtt: Time.Span | undefined
 }
 
-const start = (params: Start): Cubic => ({
-  ...SlowStart.make(params),
-  wMax: 0,
-  prior: 0,
-  epoch: undefined,
-  grewAt: params.now,
-  hyStart: HyStart.initial,
-  undo: undefined,
-  srtt: undefined
-})
+const start = (params: Start): Cubic => {
+  const begun = SlowStart.make(params)
+  // Named one by one: of a record that is spread into a longer one the engine keeps the rest in an array beside it.
+  return {
+    mss: begun.mss,
+    window: begun.window,
+    ssthresh: begun.ssthresh,
+    restartWindow: begun.restartWindow,
+    slowStartLimit: begun.slowStartLimit,
+    wMax: 0,
+    prior: 0,
+    epoch: undefined,
+    grewAt: params.now,
+    hyStart: HyStart.initial,
+    undo: undefined,
+    srtt: undefined
+  }
+}
 
 /** W_cubic (§4.2, equation 1), `seconds` after the start of the stage. */
 const curve = (epoch: Epoch, mss: number, seconds: number): number =>

@@ -47,7 +47,7 @@ export class Path<S> {
   private readonly params: Params
   private readonly random: Seeded.Seeded
   private readonly flight: Array<InFlight> = []
-  private rate = DeliveryRate.make(Time.instantOf(0))
+  private rate = DeliveryRate.initial
   private bytes = 0
   private linkFree = 0
   private nextSend = 0

@@ -24,7 +24,7 @@ const send = (
 describe("DeliveryRate", () => {
   it("finds the rate of a path: ten segments, one every ten milliseconds, ACKed a hundred later", () => {
     const times = Array.from({ length: 30 }, (_, i) => i * 10)
-    let self = DeliveryRate.make(at(0))
+    let self = DeliveryRate.initial
     const stamps: Array<DeliveryRate.Stamp> = []
     const rates: Array<number | undefined> = []
     for (const millis of times) {
@@ -43,7 +43,7 @@ describe("DeliveryRate", () => {
   })
 
   it("does not take a burst of ACKs for bandwidth", () => {
-    const [sending, stamps] = send(DeliveryRate.make(at(0)), [0, 10, 20, 30])
+    const [sending, stamps] = send(DeliveryRate.initial, [0, 10, 20, 30])
     // All four ACKs come in one, 130 ms after the first segment left.
     const [, sample] = DeliveryRate.deliver(sending, 4 * mss, stamps[3], at(130), minRtt)
     assert.closeTo(sample.rate!, 4 * mss / 0.13, 1)
@@ -52,7 +52,7 @@ describe("DeliveryRate", () => {
   })
 
   it("does not take a burst of sending for bandwidth", () => {
-    const [sending, stamps] = send(DeliveryRate.make(at(0)), [0, 0, 0, 0])
+    const [sending, stamps] = send(DeliveryRate.initial, [0, 0, 0, 0])
     let self = sending
     let sample: DeliveryRate.Sample | undefined
     stamps.forEach((stamp, i) => {
@@ -64,7 +64,7 @@ describe("DeliveryRate", () => {
   })
 
   it("does not count the time in which nothing was in flight", () => {
-    const [first, [stamp]] = send(DeliveryRate.make(at(0)), [0])
+    const [first, [stamp]] = send(DeliveryRate.initial, [0])
     const [idle] = DeliveryRate.deliver(first, mss, stamp, at(100), minRtt)
     const [again, [later]] = send(idle, [5000])
     const [, sample] = DeliveryRate.deliver(again, mss, later, at(5100), minRtt)
@@ -72,7 +72,7 @@ describe("DeliveryRate", () => {
   })
 
   it("says which samples the program limited, until what was in flight then is delivered", () => {
-    const [sending, stamps] = send(DeliveryRate.make(at(0)), [0, 1])
+    const [sending, stamps] = send(DeliveryRate.initial, [0, 1])
     const limited = DeliveryRate.appLimited(sending, 2 * mss)
     const [more, [third]] = send(limited, [50], 2 * mss)
     assert.isTrue(third!.isAppLimited)
@@ -84,7 +84,7 @@ describe("DeliveryRate", () => {
   })
 
   it("counts round trips by what had been delivered when a segment left", () => {
-    let self = DeliveryRate.make(at(0))
+    let self = DeliveryRate.initial
     let stamps: ReadonlyArray<DeliveryRate.Stamp>
     ;[self, stamps] = send(self, [0, 0])
     const starts: Array<boolean> = []
@@ -105,7 +105,7 @@ describe("DeliveryRate", () => {
   })
 
   it("tells what was lost between a segment's departure and its delivery", () => {
-    const [sending, stamps] = send(DeliveryRate.make(at(0)), [0, 0, 0, 0])
+    const [sending, stamps] = send(DeliveryRate.initial, [0, 0, 0, 0])
     const lossy = DeliveryRate.lose(sending, 2 * mss)
     assert.strictEqual(DeliveryRate.lose(lossy, 0), lossy)
     const [next, sample] = DeliveryRate.deliver(lossy, mss, stamps[3], at(100), minRtt)
@@ -115,7 +115,7 @@ describe("DeliveryRate", () => {
   })
 
   it("goes on when an ACK tells of nothing that can be believed", () => {
-    const [sending] = send(DeliveryRate.make(at(0)), [0])
+    const [sending] = send(DeliveryRate.initial, [0])
     const [next, sample] = DeliveryRate.deliver(sending, mss, undefined, at(100), minRtt)
     assert.deepStrictEqual([next.delivered, sample.rate, sample.isRoundStart], [mss, undefined, false])
   })
