@@ -33,15 +33,19 @@ export interface Report {
   readonly nanos: number
   readonly p50: number
   readonly p99: number
+  /** Jain's index of the bytes of connections that ran at once: 1 if all got the same, 1/n if one got all. */
+  readonly fairness: number
 }
 
-export type Command = "send" | "receive" | "latency" | "connects"
+export type Command = "send" | "receive" | "latency" | "connects" | "parallel-send" | "parallel-receive"
 
 const portOf: { readonly [K in Command]: number } = {
   send: ports.discard,
   receive: ports.source,
   latency: ports.echo,
-  connects: ports.echo
+  connects: ports.echo,
+  "parallel-send": ports.discard,
+  "parallel-receive": ports.source
 }
 
 /** A server and the kernel that measures it. */

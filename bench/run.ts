@@ -18,6 +18,7 @@ import { rows as http } from "./rows/Http.ts"
 import { rows as idle } from "./rows/Idle.ts"
 import { rows as memory } from "./rows/Memory.ts"
 import { rows as relay } from "./rows/Relay.ts"
+import { rows as scale } from "./rows/Scale.ts"
 import { rows as shell } from "./rows/Shell.ts"
 import { rows as simulate } from "./rows/Simulate.ts"
 import { rows as step } from "./rows/Step.ts"
@@ -32,6 +33,7 @@ const rows: ReadonlyArray<Row.Row> = [
   ...wire,
   ...http,
   ...idle,
+  ...scale,
   ...relay,
   ...forward,
   ...simulate,

@@ -8,6 +8,8 @@ Each socket is told to use CUBIC: a kernel whose default is BBR paces its packet
     peer.py receive ADDRESS PORT BYTES      from a source service
     peer.py latency ADDRESS PORT COUNT      single bytes to an echo service and back, one at a time
     peer.py connects ADDRESS PORT COUNT     connect, a byte there and back, close, one after the other
+    peer.py parallel-send ADDRESS PORT COUNT      so many connections at once for two seconds, to a discard service
+    peer.py parallel-receive ADDRESS PORT COUNT   the same from a source service
     peer.py idle ADDRESS PORT COUNT         opens connections, prints "open", holds them until its input ends
 """
 
@@ -21,6 +23,7 @@ from time import monotonic_ns
 
 CHUNK = 1 << 18
 BACKLOG = 512
+PARALLEL_NS = 2_000_000_000
 
 
 def new_socket():
@@ -151,6 +154,56 @@ def connects(address, port, count):
     report(count=count, nanos=monotonic_ns() - begin)
 
 
+def parallel(address, port, count, talk):
+    """A process for each connection. They begin together, and tell how many bytes went in the same two seconds."""
+    starts, results = os.pipe(), os.pipe()
+    for _ in range(count):
+        if os.fork() == 0:
+            os.close(starts[1])
+            with connect(address, port) as sock:
+                os.write(results[1], struct.pack("q", 0))
+                os.read(starts[0], 1)
+                begin = monotonic_ns()
+                os.write(results[1], struct.pack("q", talk(sock, begin + PARALLEL_NS)))
+            os._exit(0)
+    os.close(starts[0])
+    read = lambda: struct.unpack("q", os.read(results[0], 8))[0]
+    for _ in range(count):
+        read()
+    os.close(starts[1])
+    counts = [read() for _ in range(count)]
+    for _ in range(count):
+        os.wait()
+    squares = sum(each * each for each in counts)
+    fairness = sum(counts) ** 2 / (count * squares) if squares else 0
+    report(bytes=sum(counts), nanos=PARALLEL_NS, fairness=fairness)
+
+
+def send_until(sock, end):
+    chunk = bytes(CHUNK)
+    total = 0
+    while monotonic_ns() < end:
+        total += sock.send(chunk)
+    return total
+
+
+def receive_until(sock, end):
+    buffer = bytearray(CHUNK)
+    total = 0
+    sock.sendall(struct.pack(">Q", 1 << 40))
+    while monotonic_ns() < end:
+        total += sock.recv_into(buffer)
+    return total
+
+
+def parallel_send(address, port, count):
+    parallel(address, port, count, send_until)
+
+
+def parallel_receive(address, port, count):
+    parallel(address, port, count, receive_until)
+
+
 def idle(address, port, count):
     resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
     held = [connect(address, port) for _ in range(count)]
@@ -163,7 +216,15 @@ def main():
     command, address, *rest = sys.argv[1:]
     if command == "serve":
         return serve(address, *rest)
-    clients = {"send": send, "receive": receive, "latency": latency, "connects": connects, "idle": idle}
+    clients = {
+        "send": send,
+        "receive": receive,
+        "latency": latency,
+        "connects": connects,
+        "parallel-send": parallel_send,
+        "parallel-receive": parallel_receive,
+        "idle": idle,
+    }
     port, count = rest
     clients[command](address, int(port), int(count))
 

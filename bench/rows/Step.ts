@@ -28,12 +28,16 @@ type Buffer = (typeof buffers)[number]
 const events = (bare: Bare, count: number): ReadonlyArray<Event> =>
   buffers.slice(0, count).map(({ bytes, end }) => bare.frame(bytes, 0, end))
 
+/** What else is there before the connection under measurement is. */
+export type Prepare = (bare: Bare) => void
+
 /** Introduces the peer, so that nothing waits for its address. */
-const make = (): Bare => {
+const make = (prepare: Prepare = () => {}): Bare => {
   const bare = new Bare(Frames.stack.mac, Frames.stack.address)
   const [first] = buffers
   first!.end = Frames.introduction(first!.bytes)
   bare.run(events(bare, 1))
+  prepare(bare)
   return bare
 }
 
@@ -110,8 +114,8 @@ const headerOf = (frame: Uint8Array): Tcp.Header => {
   return header
 }
 
-const open = (): Opened => {
-  const bare = make()
+const open = (prepare?: Prepare): Opened => {
+  const bare = make(prepare)
   const listen = { local: undefined, version: undefined, port, backlog: 8, options: {}, link: undefined } as const
   const { listener } = bare.ask({ _tag: "TcpListen", ...listen }) as { readonly listener: number }
   const opened = { bare, connection: 0, sequence: 1000, next: 0 }
@@ -126,8 +130,9 @@ const open = (): Opened => {
   return { ...opened, connection }
 }
 
-const data = (batches: number): number => {
-  const opened = open()
+/** Nanoseconds for one segment with data, its share of the acknowledgements and of the reads included. */
+export const data = (batches: number, prepare?: Prepare): number => {
+  const opened = open(prepare)
   const { bare, connection } = opened
   const read = { _tag: "TcpRead", connection, max: batch * mss, block: false } as const
   const fill = () => {

@@ -19,7 +19,7 @@ const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
  * What a measurement is preceded by, in parts of it: an engine that compiles while it runs takes that long to settle (a few
  * thousand connections, some ten thousand requests). Bulk data settles within itself.
  */
-const warmUp: { readonly [K in Wires.Command]: number } = { send: 0.1, receive: 0.1, latency: 2, connects: 4 }
+const warmUp: { readonly [K in Wires.Command]: number } = { send: 0.1, receive: 0.1, latency: 2, connects: 4, "parallel-send": 1, "parallel-receive": 1 }
 
 /** Measures on each wire in turns, `runs` times; each turn has wires of its own, so that none inherits what another left. */
 export const inTurns = (
