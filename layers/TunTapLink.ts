@@ -83,6 +83,8 @@ class Pump implements Port {
   private readonly scratch: Uint8Array
   private poll: Poll | undefined
   private starved = false
+  /** The last time that the device was readable, it had one frame. */
+  private cameAlone = false
   private blocked = false
   private down = false
   private gone = false
@@ -162,10 +164,19 @@ class Pump implements Port {
     this.sink.changed({ _tag: "Gone", error })
   }
 
+  /** A frame that comes alone, as the last one did, is worked off before the device is asked for more: the answer does not wait for that call. */
   private receive(): void {
+    const first = this.take(this.cameAlone ? 1 : this.batchFrames)
+    const rest = this.cameAlone && first === 1 && !this.gone ? this.take(this.batchFrames - 1) : 0
+    this.cameAlone = first + rest <= 1
+  }
+
+  /** Reads what is there, up to `most` frames, and hands it over; tells how many were read. */
+  private take(most: number): number {
     const batch: Array<Frame> = []
     let failure = 0
-    while (batch.length < this.batchFrames) {
+    let count = 0
+    while (count < most) {
       const slab = this.pool.reserve(this.frameBytes)
       if (slab === undefined) {
         this.starved = true
@@ -177,12 +188,14 @@ class Pump implements Port {
         failure = -length
         break
       }
+      count += 1
       const frame = this.cut(slab, length)
       if (frame !== undefined) batch.push(frame)
     }
     if (batch.length > 0) this.sink.frames(batch)
     // Nothing else is ever wrong with a device that is there; trying again would turn in circles.
     if (failure !== 0 && failure !== EAGAIN) this.lose("read", failure)
+    return count
   }
 
   private cut(slab: SlabPool.PooledSlab, length: number): Frame | undefined {

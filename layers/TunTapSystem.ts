@@ -82,14 +82,25 @@ const errorNames = (koffi: Koffi): (errno: number) => string => {
   return (errno) => names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`
 }
 
+const settle = (): void => {}
+
+const fail = (error: unknown): never => {
+  throw error
+}
+
 const poll = (koffi: Koffi, fd: number, listener: (readiness: Readiness) => void): Poll => {
   let closed = false
-  // koffi calls outside of Node's callback scope, where promises would wait for the next callback of somebody else; the
-  // check phase that follows is inside.
+  // koffi calls outside of Node's callback scope, where promises would wait for the next callback of somebody else: the check phase
+  // that follows is inside and lets them go on. The frame itself does not wait for it.
   const hop = (status: number, events: { readable: boolean; writable: boolean }) => {
-    setImmediate(() => {
-      if (!closed) listener({ readable: events.readable, writable: events.writable, failed: status < 0 })
-    })
+    if (closed) return
+    try {
+      listener({ readable: events.readable, writable: events.writable, failed: status < 0 })
+      setImmediate(settle)
+    } catch (error) {
+      // The addon would keep it to itself and hang; from there it ends the process as any other.
+      setImmediate(fail, error)
+    }
   }
   // The addon calls back with the status first, which its types leave out.
   const callback = hop as unknown as Parameters<Koffi["node"]["poll"]>[1]
