@@ -7,6 +7,7 @@ import * as IpInterface from "effect/net/IpInterface"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import * as TunTapControl from "../layers/TunTapControl.ts"
 import { type Service } from "../src/services/Service.ts"
 import type * as Layout from "./layout.ts"
 import * as services from "./services.ts"
@@ -47,6 +48,11 @@ const placed = <A>(parse: (text: string) => A) => (text: string): Layout.Placed<
   if (value === undefined) return { on: undefined, value: parse(text) }
   if (on === "" || rest.length > 0) throw new Error("INTERFACE=VALUE, or the value alone")
   return { on, value: parse(value) }
+}
+
+const deviceName = (text: string): string => {
+  if (TunTapControl.isValidName(text)) return text
+  throw new Error("a device's name: 1 to 15 octets, without blanks and without any of / : %")
 }
 
 const parseVlan = (text: string): number => integer(text, 1, 4094)
@@ -94,6 +100,7 @@ export const serviceFlag = Flag.String("service").pipe(
 /** The flags that make a host on TAP devices. */
 export const hostFlags = {
   tap: Flag.String("tap").pipe(
+    Flag.mapTryCatch(deviceName, because),
     Flag.withMetavar("NAME"),
     Flag.withDescription(
       "The TAP device to be the far side of; made if it does not exist and this user may. Again for each further one"

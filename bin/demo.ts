@@ -178,7 +178,10 @@ const main = (options: Options): Effect.Effect<void, Error, Scope.Scope> =>
     const delay = Duration.toMillis(options.delay)
     yield* Console.log(`two hosts on a wire in memory: ${leftAddress} and ${rightAddress}`)
     yield* Console.log(
-      `  ${delay} ms each way, ${(options.loss * 100).toFixed(2)} % of frames lost, seed ${options.seed}`
+      `  a frame is held for ${delay} ms each way, ${
+        (options.loss * 100).toFixed(2)
+      } % are lost, seed ${options.seed};\n` +
+        "  both hosts run in this process, so that a busy machine adds to round trips"
     )
     const pings = yield* ping(hosts.left)
     yield* http(hosts.left)
@@ -206,7 +209,7 @@ export const command = Command.make("demo", {
   ),
   delay: Arguments.secondsFlag("delay").pipe(
     Flag.withMetavar("SECONDS"),
-    Flag.withDescription("Time that a frame takes, each way; 0.002 by default"),
+    Flag.withDescription("Time that the wire holds a frame, each way; 0.002 by default"),
     Flag.withDefault(Duration.millis(2))
   ),
   size: Arguments.numberFlag("size", 1, 1000).pipe(

@@ -15,8 +15,12 @@ export class CommandFailure extends Schema.TaggedError<CommandFailure>()("Comman
 }) {}
 
 const failureStatus = 1
-const usageStatus = 2
+/** For whatever the user gave that can't be used: arguments, or a file that they name. */
+export const usageStatus = 2
 const interruptedStatus = 130
+
+/** The failure of a file that is to be read and can't be, or has not in it what it should. */
+export const badInput = (message: string): CommandFailure => new CommandFailure({ message, status: usageStatus })
 
 /** Ctrl-C is how a command ends that runs until then; any other that it ends has not done what it should. */
 export const interruption = { status: interruptedStatus }
@@ -30,8 +34,8 @@ const statusOf = (cause: Cause.Cause<unknown>): number => {
   if (Cause.hasInterruptsOnly(cause)) return interruption.status
   const error = Cause.squash(cause)
   if (error instanceof CommandFailure) return error.status ?? failureStatus
-  if (!CliError.isCliError(error)) return failureStatus
-  return error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : usageStatus
+  // Who asks for help with --help succeeds; help that nobody asked for stands for a subcommand that is missing.
+  return CliError.isCliError(error) ? usageStatus : failureStatus
 }
 
 /** The line to print: a failure that the program foresees has a message, and anything else is a bug with its trace. */

@@ -25,7 +25,7 @@ import * as Watch from "./watch.ts"
 const netstack = Command.make("netstack").pipe(
   Command.withDescription(
     "A TCP/IP network stack in TypeScript: hosts with their own MAC and IP address, on a TAP device or on wires in memory. " +
-      "'demo', 'replay', 'script' and 'watch' run anywhere and need no rights; the others are a host on a TAP device of Linux."
+      "'demo', 'replay', 'sim', 'script' and 'watch' run anywhere and need no rights; the others are a host on a TAP device of Linux."
   ),
   Command.withSubcommands([
     Demo.command,

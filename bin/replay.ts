@@ -28,7 +28,7 @@ const read = (path: string) =>
   Effect.gen(function*() {
     const text = yield* (yield* FileSystem.FileSystem).readFileString(path)
     return yield* Recording.read(text)
-  })
+  }).pipe(Effect.mapError((error) => Exit.badInput(`${path}: ${error.message}`)))
 
 /** Remembers the names of interfaces as they are attached. */
 const makeNames = () => {
@@ -68,14 +68,14 @@ const capture = (recording: Recording.Recording, source: string, path: string) =
     const bytes = Flight.pcapng([{ name: "", recording }], `replayed from ${source}`)
     yield* (yield* FileSystem.FileSystem).writeFile(path, bytes)
     yield* Console.log(`${path}: ${bytes.length} bytes`)
-  })
+  }).pipe(Effect.mapError((error) => new Exit.CommandFailure({ message: `${path}: ${error.message}` })))
 
 const replay = (options: Options) =>
   Effect.gen(function*() {
     const recording = yield* read(options.recording)
     if (Option.isSome(options.pcapng)) return yield* capture(recording, options.recording, options.pcapng.value)
     yield* play(recording, options)
-  }).pipe(Effect.mapError((error) => new Exit.CommandFailure({ message: `${options.recording}: ${error.message}` })))
+  })
 
 const eventFlag = (name: string) => Arguments.numberFlag(name, 1, Number.MAX_SAFE_INTEGER).pipe(Flag.withMetavar("N"))
 

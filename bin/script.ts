@@ -22,7 +22,6 @@ export interface Ran {
 }
 
 const failedStatus = 1
-const notRunStatus = 2
 
 /** The program's exit status for what came of the scripts. */
 export const statusOf = (all: ReadonlyArray<Ran>): number =>
@@ -30,7 +29,7 @@ export const statusOf = (all: ReadonlyArray<Ran>): number =>
     ? failedStatus
     : all.every(({ outcome }) => outcome.status === "passed")
     ? 0
-    : notRunStatus
+    : Exit.usageStatus
 
 const count = (all: ReadonlyArray<Ran>, status: Script.Outcome["status"]): number =>
   all.filter(({ outcome }) => outcome.status === status).length
@@ -80,8 +79,7 @@ const filesOf = (name: string) =>
     return below.filter((file) => file.endsWith(".pkt")).toSorted().map((file) => path.join(name, file))
   })
 
-const unreadable = (name: string) => (error: Error) =>
-  new Exit.CommandFailure({ message: `${name} can't be read: ${error.message}`, status: notRunStatus })
+const unreadable = (name: string) => (error: Error) => Exit.badInput(`${name} can't be read: ${error.message}`)
 
 const runFile = (file: string, options: Options) =>
   Effect.gen(function*() {

@@ -27,14 +27,16 @@ const failed = (message: string): Exit.CommandFailure => new Exit.CommandFailure
 
 const read = (path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (files) => Effect.flatMap(files.readFileString(path), Scenario.parse)).pipe(
-    Effect.mapError((error) => failed(`${path}: ${error.message}`))
+    Effect.mapError((error) => Exit.badInput(`${path}: ${error.message}`))
   )
 
 const start = (scenario: Scenario.Scenario, seed: Option.Option<number>) =>
   Effect.try({
     try: () => new Run.Running(scenario, Option.isSome(seed) ? { seed: seed.value } : {}),
     catch: (error) => {
-      if (error instanceof TopologyError || error instanceof Scenario.ScenarioError) return failed(error.message)
+      if (error instanceof TopologyError || error instanceof Scenario.ScenarioError) {
+        return Exit.badInput(error.message)
+      }
       throw error
     }
   })
@@ -129,7 +131,7 @@ export const command = Command.make("sim", {
 }, sim).pipe(
   Command.withDescription(
     "Run a scenario in virtual time and draw it: time and sequence numbers, windows, round trips, throughput and queues of each " +
-      "connection, as SVG and in one HTML page. Ends with status 1 if something is not as the scenario expects."
+      "connection, as SVG and in one HTML page. Ends with status 1 if something is not as the scenario expects, and 2 if it can't be run."
   ),
   Command.withExamples([
     {

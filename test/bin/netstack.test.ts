@@ -37,6 +37,16 @@ const run = (args: ReadonlyArray<string>, cwd = tmpdir()): Effect.Effect<Run> =>
 
 const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
 
+/** Runs the program with arguments that it can't use: each time it says why in one line, and ends with status 2. */
+const refuses = (wrong: ReadonlyArray<{ readonly args: ReadonlyArray<string>; readonly says: RegExp }>) =>
+  Effect.gen(function*() {
+    const results = yield* Effect.forEach(wrong, ({ args }) => run(args), { concurrency: 2 })
+    for (const [i, { status, stderr, stdout }] of results.entries()) {
+      assert.deepStrictEqual([status, lines(stderr).length, stdout], [2, 1, ""], stderr)
+      assert.match(stderr, wrong[i]!.says)
+    }
+  })
+
 const host = ["--tap", "tap0", "--address", "10.0.0.2/24"]
 
 describe("netstack", () => {
@@ -76,18 +86,30 @@ describe("netstack", () => {
         { args: ["get", ...host, "ftp://10.0.0.1/"], says: /http/ },
         { args: ["demo", "--loss", "99"], says: /from 0 to 50/ }
       ]
-      const results = yield* Effect.forEach(wrong, ({ args }) => run(args), { concurrency: 2 })
-      for (const [i, { status, stderr, stdout }] of results.entries()) {
-        assert.deepStrictEqual([status, lines(stderr).length, stdout], [2, 1, ""], stderr)
-        assert.match(stderr, wrong[i]!.says)
-      }
+      yield* refuses(wrong)
+    }), 60_000)
+
+  it.live("answers a device that can't be, and a file that isn't there, in the same way", () =>
+    refuses([
+      { args: ["up", "--tap", "a/b", "--address", "10.0.0.2/24"], says: /a\/b.*a device's name: 1 to 15 octets/ },
+      { args: ["up", "--tap", "sixteen-octets--", "--address", "10.0.0.2/24"], says: /1 to 15 octets/ },
+      { args: ["sim", "none.yaml"], says: /^netstack: none\.yaml: / },
+      { args: ["replay", "none.recording"], says: /^netstack: none\.recording: / },
+      { args: ["script", "none.pkt"], says: /^netstack: none\.pkt can't be read: / }
+    ]))
+
+  it.live("shows its help and ends with status 2 without a subcommand", () =>
+    Effect.gen(function*() {
+      const { status, stderr, stdout } = yield* run([])
+      assert.deepStrictEqual([status, stderr], [2, ""])
+      assert.match(stdout, /^ {2}demo +\S/m)
     }))
 
-  it.live("tells what is wrong with a device in one line, and ends with status 1", () =>
+  it.live("tells what is wrong with a capture in one line, and ends with status 1", () =>
     Effect.gen(function*() {
-      const { status, stderr, stdout } = yield* run(["up", "--tap", "a/b", "--address", "10.0.0.2/24"])
-      assert.deepStrictEqual([status, lines(stderr).length, stdout], [1, 1, ""], stderr)
-      assert.match(stderr, /^netstack: a\/b: open failed/)
+      const { status, stderr } = yield* run(["demo", "--capture", "no/such/folder/demo.pcapng"])
+      assert.deepStrictEqual([status, lines(stderr).length], [1, 1], stderr)
+      assert.match(stderr, /^netstack: no\/such\/folder\/demo\.pcapng: the capture could not be opened/)
     }))
 
   it.live("demo shows two hosts, and leaves a capture that can be read", () =>
