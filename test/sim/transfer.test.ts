@@ -3,7 +3,7 @@ import * as Time from "../../src/core/Time.ts"
 import * as Simulator from "../../src/testing/Simulator.ts"
 import * as Topology from "../../src/testing/Topology.ts"
 import * as Transfer from "../../src/testing/Transfer.ts"
-import { range, transferWithout } from "./Measurements.ts"
+import { controllers, range, transferWithout } from "./Measurements.ts"
 
 type Link = Parameters<typeof Topology.pair>[0]
 
@@ -52,6 +52,20 @@ describe("A bulk transfer", () => {
     }
   })
 
+  it("learns that frames overtake each other, and sends hardly any of them again (RFC 8985 §6.2)", () => {
+    const link = { delay: "10 millis", rate: 5e7, queueBytes: 250_000 } as const
+    const report = transfer({ ...link, reordering: 0.01, reorderingDelay: "3 millis" })
+    assert.isAtMost(report.segmentsRetransmitted, 2)
+    assert.isBelow(report.duration, 1.1 * transfer(link).duration)
+  })
+
+  it("is no faster with Reno for reordering, for what each duplicate lets out is no window (rfc: 5681 §3.2 step 2 MUST)", () => {
+    const link = { delay: "10 millis", loss: 0.01 } as const
+    const of = (more: Link): number =>
+      transfer({ ...link, ...more }, 1, 4_000_000, { congestionControl: "newReno" }).duration
+    assert.isAbove(of({ reordering: 0.01, reorderingDelay: "3 millis" }), 0.9 * of({}))
+  })
+
   describe("of 2 MB at 2 % loss and 20 ms round trip", () => {
     const lossy = { delay: "10 millis", loss: 0.02 } as const
     const seeds = [1, 2, 3, 4, 5]
@@ -63,6 +77,20 @@ describe("A bulk transfer", () => {
         assert.isTrue(report.isIntact)
         assert.strictEqual(report.timeouts, 0)
         assert.isAtMost(report.segmentsRetransmitted, simulation.link("wire").statistics("forth").lost + 1)
+      }
+    })
+
+    it("takes back no answer to a loss, for each was one (RFC 3522 §3)", () => {
+      for (const congestionControl of controllers) {
+        for (const seed of seeds) {
+          const simulation = make(lossy, seed)
+          Transfer.run(simulation, { from: "local", to: "remote", bytes: 2_000_000, options: { congestionControl } })
+          assert.strictEqual(
+            simulation.host("local").counter("tcpSpuriousRecoveries"),
+            0,
+            `${congestionControl}, ${seed}`
+          )
+        }
       }
     })
 

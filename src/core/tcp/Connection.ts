@@ -187,6 +187,10 @@ export const receiveWindow = (self: Connection): number => Sequence.distance(sel
 /** Sent and not acknowledged. */
 export const inFlight = (self: Connection): number => Sequence.distance(self.snd.una, self.snd.nxt)
 
+/** Bytes that have left the network by what duplicate ACKs say: without SACK each stands for a segment, though not for which. */
+export const duplicateBytes = (self: Connection): number =>
+  self.agreed.sack ? 0 : self.recovery.duplicates * self.snd.mss
+
 /** Written and not sent; a FIN that was sent counts for nothing. */
 export const unsent = (self: Connection): number => Math.max(0, Sequence.distance(self.snd.nxt, self.queue.end))
 

@@ -18,6 +18,7 @@ import * as Time from "../Time.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as Loss from "./Loss.ts"
 import * as Rtt from "./Rtt.ts"
@@ -179,7 +180,7 @@ const reduced = (ctx: Context, self: Connection, ecn: Ecn): Connection => {
   const isSame = ecn.reduced || (ecn.recover !== undefined && !Sequence.after(self.snd.una, ecn.recover))
   if (isSame || self.recovery.phase !== "open") return { ...self, ecn }
   const { controller, state } = self.control
-  const mark = { now: ctx.at, flightSize: Loss.flightSize(self.board) }
+  const mark = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)) }
   const answered: Connection = {
     ...self,
     control: Control.moved(self.control, controller.onEcn(state, mark)),

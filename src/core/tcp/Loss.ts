@@ -230,11 +230,13 @@ const firstLost = (self: Scoreboard.Scoreboard): Runs.Run | undefined =>
 
 /**
  * FlightSize as a response to congestion needs it (RFC 5681 §3.1, equation 4): what was outstanding when that which is lost, or else the oldest, was sent. What is
- * outstanding when the loss is noticed may be the tail of a window alone, and a window of two segments no measure of the path.
+ * outstanding when the loss is noticed may be the tail of a window alone, and a window of two segments no measure of the path. Nor is it more than the window: what each
+ * duplicate let out before the loss was certain does not count (rfc: 5681 §3.2 MUST: limited transmit), be it that it had a SACK or, without, is one of `duplicates` bytes.
  */
-export const flightSize = (self: Scoreboard.Scoreboard): number => {
+export const flightSize = (self: Scoreboard.Scoreboard, duplicates: number): number => {
   const run = firstLost(self) ?? Scoreboard.first(self)
-  return Math.max(Scoreboard.flightSize(self), run === undefined ? 0 : run.stamp.inFlight)
+  const outstanding = Scoreboard.flightSize(self) - Scoreboard.sackedBytes(self) - duplicates
+  return Math.max(outstanding, run === undefined ? 0 : run.stamp.inFlight)
 }
 
 /** The first stretch that counts as lost, up to `most` bytes of it (RFC 6675 §4, NextSeg rule 1). */

@@ -60,7 +60,11 @@ const probeTail = (ctx: Context, self: Connection): Connection => {
   const last = fresh === undefined ? Scoreboard.lastSegment(self.board) : undefined
   const probed = fresh ??
     (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(self)))
-  const tail = TailLossProbe.probed(probed.snd.nxt, fresh === undefined, Loss.flightSize(self.board))
+  const tail = TailLossProbe.probed(
+    probed.snd.nxt,
+    fresh === undefined,
+    Loss.flightSize(self.board, Connections.duplicateBytes(self))
+  )
   return LossTimer.restart(ctx, { ...probed, tail })
 }
 

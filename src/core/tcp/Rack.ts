@@ -75,6 +75,9 @@ export const deliver = (self: Rack, update: Scoreboard.Update, now: Time.Instant
   }
 }
 
+/** Data that was sent once has been delivered behind data sent after it, as something else than an ACK's order has shown. */
+export const overtaken = (self: Rack): Rack => self.reorderingSeen ? self : { ...self, reorderingSeen: true }
+
 /** Step 4: the window grows with each round trip in which something arrived twice, and falls back after 16 recoveries in which nothing did. */
 export const adapt = (self: Rack, board: Scoreboard.Scoreboard, hasDsack: boolean, endsRecovery: boolean): Rack => {
   const isOver = self.dsackRound !== undefined && !Sequence.before(board.una, self.dsackRound)

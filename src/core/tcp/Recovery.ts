@@ -85,14 +85,9 @@ export const initial: Recovery = Object.freeze({
 /** Whether losses are found by time (RFC 8985); it needs SACK. */
 export const usesRack = (self: Connection): boolean => self.agreed.sack && self.config.rack
 
-/**
- * Bytes in the network (pipe). Without SACK a duplicate ACK says that one segment has left it, though not which (RFC 5681 §3.2 step 4 says the same by
- * inflating the window).
- */
-export const pipe = (self: Connection): number => {
-  const sent = Scoreboard.pipe(self.board)
-  return self.agreed.sack ? sent : Math.max(0, sent - self.recovery.duplicates * self.snd.mss)
-}
+/** Bytes in the network (pipe), less what duplicates say has left it (RFC 5681 §3.2 step 4 says the same by inflating the window). */
+export const pipe = (self: Connection): number =>
+  Math.max(0, Scoreboard.pipe(self.board) - Connections.duplicateBytes(self))
 
 /** Bytes that the network takes now. */
 export const allowance = (self: Connection): number => {
@@ -109,12 +104,22 @@ export const spent = (self: Recovery, bytes: number): Recovery =>
     ? self
     : { ...self, prr: Prr.onSent(self.prr, bytes), budget: Math.max(0, self.budget - bytes) }
 
-/** Segments have left again: what could show that they need not have. */
-export const repeated = (ctx: Context, self: Connection, segments: number, size: number): Recovery => {
+/**
+ * Segments have left again, from `start` on: what could show that they need not have. A timestamp only where the next ACK answers them: behind SND.UNA others may be on
+ * their way from a recovery before (RFC 3522 asks for the retransmit of the oldest).
+ */
+export const repeated = (
+  ctx: Context,
+  self: Connection,
+  start: Sequence.Sequence,
+  segments: number,
+  size: number
+): Recovery => {
   const { recovery } = self
   const { undo } = recovery
   if (undo === undefined || recovery.phase === "open") return spent(recovery, size)
-  const stamp = self.agreed.timestamps ? Timestamps.value(self.stamps.offset, ctx.at) : undefined
+  const isOldest = self.agreed.timestamps && start === self.snd.una
+  const stamp = isOldest ? Timestamps.value(self.stamps.offset, ctx.at) : undefined
   return spent({ ...recovery, undo: Undo.retransmitted(undo, segments, stamp) }, size)
 }
 
@@ -189,8 +194,7 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
-  const flightSize = Scoreboard.flightSize(self.board)
-  const loss = { now: ctx.at, flightSize: Loss.flightSize(self.board) }
+  const loss = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)) }
   const control = Control.moved(self.control, controller.onLoss(state, loss))
   return {
     ...self,
@@ -201,7 +205,7 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
       phase: "fast",
       recover: self.snd.nxt,
       hasRecovered: true,
-      prr: Prr.enter(controller.ssthresh(control.state), flightSize),
+      prr: Prr.enter(controller.ssthresh(control.state), Scoreboard.flightSize(self.board)),
       budget: 0,
       undo: Undo.begin(self.snd.una, self.snd.nxt)
     },
@@ -252,7 +256,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "timeout", detail: self.recovery.timeouts + 1 })
   const { controller, state } = self.control
   const isRepeated = self.recovery.timeouts > 0
-  const timeout = { now: ctx.at, flightSize: Loss.flightSize(self.board), isRepeated }
+  const timeout = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)), isRepeated }
   return {
     ...self,
     rtt: Rtt.backedOff(self.rtt, self.config),

@@ -53,7 +53,7 @@ const noted = (
     ...self,
     rate,
     board: Scoreboard.retransmitted(self.board, start, end, mss, stamp),
-    recovery: Recovery.repeated(ctx, self, segments, size),
+    recovery: Recovery.repeated(ctx, self, start, segments, size),
     snd: {
       ...self.snd,
       lastAt: at,

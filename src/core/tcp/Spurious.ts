@@ -28,6 +28,8 @@ const takenBack = (ctx: Context, self: Connection): Connection => {
   return {
     ...self,
     board: Loss.undo(self.board),
+    // What was sent again too soon can't show by itself that it came late (rfc: 8985 §6.2 steps 3 and 4); this does.
+    rack: self.recovery.phase === "fast" ? Rack.overtaken(self.rack) : self.rack,
     rtt: Rtt.withoutBackoff(self.rtt),
     control: Control.moved(self.control, controller.undo(state, ctx.at)),
     recovery: {

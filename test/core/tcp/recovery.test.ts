@@ -120,6 +120,18 @@ describe("Fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)", () => {
     self.acknowledge(0)
     assert.deepStrictEqual(self.sent(), segments(11, 12))
   })
+  it("what limited transmit has sent does not raise the window to come (rfc: 5681 §3.2 step 2 MUST)", () => {
+    for (const sack of [false, true]) {
+      const self = scene({}, sack, { rack: false })
+      write(self.self, self.connection, text(20_000))
+      wait(self.self, roundTrip)
+      // Ten were on their way; two more left before the loss was certain.
+      for (const end of [2000, 3000, 4000]) self.acknowledge(0, ...(sack ? [[1000, end] as const] : []))
+      assert.deepStrictEqual(self.sent(), [...segments(0, 12), ...segments(0, 1)])
+      const info = self.self.call({ _tag: "TcpGetInfo", connection: self.connection })
+      assert.strictEqual(info.slowStartThreshold, 5000)
+    }
+  })
   it("a partial ACK sends the next hole again at once (rfc: 6582 §3.2 step 3)", () => {
     const self = scene({}, false)
     write10(self)
@@ -368,6 +380,22 @@ describe("Taking back a response that was for nothing", () => {
     const info = self.self.call({ _tag: "TcpGetInfo", connection: self.connection })
     assert.isAtLeast(info.congestionWindow, before)
     assert.strictEqual(self.self.counter("tcpSpuriousRecoveries"), 1)
+  })
+  it("what arrived late once is waited for the next time, however much has overtaken it (rfc: 8985 §6.2 step 4)", () => {
+    const self = scene()
+    write10(self)
+    wait(self.self, roundTrip)
+    self.acknowledge(0, [1000, 4000])
+    assert.deepStrictEqual(self.sent(), segments(0, 1))
+    self.acknowledge(4000)
+    self.acknowledge(10_000, [0, 1000])
+    write(self.self, self.connection, text(10_000))
+    assert.deepStrictEqual(self.sent(), segments(10, 20))
+    wait(self.self, roundTrip)
+    self.acknowledge(10_000, [11_000, 14_000])
+    assert.deepStrictEqual(self.sent(), [])
+    wait(self.self, millis(60))
+    assert.deepStrictEqual(self.sent(), segments(10, 11))
   })
 })
 
