@@ -20,7 +20,7 @@ describe("The story of one SYN (docs/control-flow.md)", () => {
       frame: Frame.plain(frame),
       receivedAt: self.now
     }])
-    assert.deepStrictEqual(outputs.map((output) => output._tag).toSorted(), ["Notice", "SetTimer", "Transmit"])
+    assert.deepStrictEqual(outputs.map((output) => output._tag), ["SetTimer", "Notice", "Transmit"])
 
     const notice = outputs.find((output) => output._tag === "Notice")!
     const connection = [...self.state.tcp.entries.values()][0]!.id
