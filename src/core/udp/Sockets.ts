@@ -136,18 +136,16 @@ export const isFree = (state: State, claim: Claim): boolean => {
   return true
 }
 
-/** Ephemeral ports (RFC 6335 §6). */
-const firstEphemeral = 49_152
-const lastEphemeral = 65_535
-
 /** A port that nobody has, from a place that can't be foretold (RFC 6056 §3.3.1); `undefined` when all are taken. */
 export const choosePort = (ctx: Context, state: State): number | undefined => {
-  const count = lastEphemeral - firstEphemeral + 1
+  // One range for the whole stack: a shard's is a part of what its siblings share (`link/Steering.ts`).
+  const { firstEphemeralPort: first, lastEphemeralPort: last } = ctx.config.tcp
+  const count = last - first + 1
   const salt = state.ephemeral.value + 1
   ctx.set(state.ephemeral, salt)
   const start = (Entropy.word(ctx.keys.port, [udpPurpose, salt]) >>> 0) % count
   for (let i = 0; i < count; i++) {
-    const port = firstEphemeral + (start + i) % count
+    const port = first + (start + i) % count
     if (!state.ports.has(port)) return port
   }
   return undefined
