@@ -66,6 +66,15 @@ const parsePrefix = (text: string): IpNetwork.Ipv6Network => {
   return network
 }
 
+/** On how many cores a host is. */
+export const shardsFlag = numberFlag("shards", 1, 256).pipe(
+  Flag.withMetavar("N"),
+  Flag.withDescription(
+    "Runs as many stacks as one host, each in a thread on a queue of the device of its own; the kernel spreads connections over them"
+  ),
+  Flag.optional
+)
+
 /** The flags that make a router of a host. */
 export const routerFlags = {
   forward: Flag.Boolean("forward").pipe(

@@ -19,6 +19,7 @@ import * as Exit from "./exit.ts"
 import * as Layout from "./layout.ts"
 import * as Observation from "./observation.ts"
 import type { Placed } from "./services.ts"
+import * as Shards from "./shards.ts"
 import * as TapHost from "./tapHost.ts"
 
 const untilOf = ({ expiresAt }: Network.Lease): string =>
@@ -94,9 +95,16 @@ const main = (
 
 export const command = Command.make(
   "up",
-  { ...Arguments.hostFlags, ...Arguments.routerFlags, service: Arguments.serviceFlag, otlp: Observation.otlpFlag },
+  {
+    ...Arguments.hostFlags,
+    ...Arguments.routerFlags,
+    service: Arguments.serviceFlag,
+    otlp: Observation.otlpFlag,
+    shards: Arguments.shardsFlag
+  },
   (flags) => {
     Exit.endsByInterruption()
+    if (Option.isSome(flags.shards)) return Effect.scoped(Shards.run(flags, flags.shards.value, flags.service))
     const observed = Layer.provideMerge(TapHost.layer("up", flags), Observation.layer(flags.service, flags.otlp))
     return Effect.provide(Effect.scoped(main(flags)), observed)
   }
@@ -123,6 +131,11 @@ export const command = Command.make(
     {
       command: "netstack up --tap lan --tap wan --forward --address lan=10.0.1.1/24 --address wan=10.0.2.1/24",
       description: "A router between two devices"
+    },
+    {
+      command: "sudo netstack up --tap tap0 --address 10.0.0.2/24 --shards 2 --offload --service http:80",
+      description:
+        "The same host on two cores; a device made beforehand needs several queues: ip tuntap add … multi_queue"
     },
     {
       command: "netstack up --tap tap0 --slaac",
