@@ -167,9 +167,9 @@ export const hostFlags = {
   ),
   offload: Flag.Boolean("offload").pipe(
     Flag.withDescription(
-      "Trades segments of up to 64 KiB and unfinished checksums with the kernel, where it can: several times as fast for bulk data"
+      "Trades segments of up to 64 KiB and unfinished checksums with the kernel, where it can: several times as fast for bulk data; the default"
     ),
-    Flag.withDefault(false)
+    Flag.withDefault(true)
   ),
   capture: Flag.String("capture").pipe(
     Flag.withMetavar("FILE"),

@@ -38,8 +38,7 @@ const makeTaps = (
     const taps = yield* Effect.forEach(flags.tap, (name, index) =>
       Tap.make({
         name,
-        // A bridge hands frames on to links that may have no offloads.
-        vnetHeader: flags.offload && flags.bridge !== true,
+        vnetHeader: flags.offload,
         // No two links of a host have one address.
         ...(Option.isSome(flags.mac) ? { mac: Mac.fromNet(flags.mac.value) + index } : {}),
         ...(Option.isSome(flags.mtu) ? { mtu: flags.mtu.value } : {})

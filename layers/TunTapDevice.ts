@@ -20,7 +20,7 @@ export interface Options {
   /** At most 15 octets. */
   readonly name: string
   readonly mode: "tap" | "tun"
-  /** Asks for the virtio-net header and offloads; what the kernel lacks is left out. */
+  /** Asks for the virtio-net header and offloads, unless it is false; what the kernel lacks is left out. */
   readonly vnetHeader?: boolean
   /** Lets several descriptors share the device; a device that exists must have been made so. */
   readonly multiQueue?: boolean
@@ -102,7 +102,7 @@ const attach = (system: System.System, fd: number, options: Options): Effect.Eff
   Effect.suspend(() => {
     const { mode, name } = options
     const known = Control.features(system, fd)
-    const header = options.vnetHeader === true && known > 0 && (known & Control.IFF_VNET_HDR) !== 0
+    const header = options.vnetHeader !== false && known > 0 && (known & Control.IFF_VNET_HDR) !== 0
     const flags = (mode === "tap" ? Control.IFF_TAP : Control.IFF_TUN) | Control.IFF_NO_PI |
       (header ? Control.IFF_VNET_HDR : 0) | (options.multiQueue === true ? Control.IFF_MULTI_QUEUE : 0)
     const attached = Control.attach(system, fd, name, flags)

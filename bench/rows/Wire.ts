@@ -52,7 +52,7 @@ const compare = (
   Effect.map(
     inTurns(
       settings,
-      [Wires.tap([], offloads ? ["--offload"] : []), Wires.veth(offloads)],
+      [Wires.tap([], [offloads ? "--offload" : "--no-offload"]), Wires.veth(offloads)],
       command,
       Math.ceil(count / settings.scale)
     ),

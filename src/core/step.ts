@@ -29,6 +29,9 @@ import type { TimerId } from "./Timer.ts"
 /** Room before every transport header: the longest IP header we send (IPv4 with options, or IPv6 with a fragment header), Ethernet, a VLAN tag, a virtio-net header. */
 const headroom = 96
 const arenaSize = 64 * 1024
+/** Received text lies in blocks of this size (`core/tcp/ReceiveBuffer.ts`), of which so many are kept for the next. */
+const blockSize = 64 * 1024
+const mostBlocks = 128
 
 const poolIndex: { readonly [K in Pool]: number } = Object.freeze(
   Object.fromEntries(pools.map((pool, i) => [pool, i]))
@@ -57,6 +60,8 @@ export class Step implements Context {
   private refunds: Array<Credit> = []
   private arena: Uint8Array = new Uint8Array(arenaSize)
   private arenaUsed = 0
+  /** Memory is no state: what is taken from here is written before it is read. */
+  private readonly blocks: Array<Uint8Array> = []
 
   constructor(state: State) {
     this.state = state
@@ -141,6 +146,15 @@ export class Step implements Context {
     const at = this.arenaUsed + headroom
     this.arenaUsed += need
     return { bytes: this.arena, at }
+  }
+
+  block(): Uint8Array {
+    return this.blocks.pop() ?? new Uint8Array(blockSize)
+  }
+
+  /** Memory of {@link block} that nobody looks at any more. Between events. */
+  giveBack(blocks: ReadonlyArray<Uint8Array>): void {
+    for (const block of blocks) if (this.blocks.length < mostBlocks) this.blocks.push(block)
   }
 
   nextId(): number {

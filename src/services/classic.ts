@@ -24,10 +24,18 @@ export const echo: Service = {
   datagram: (bytes) => Effect.succeed(bytes)
 }
 
-/** Reads to the end and closes. */
+/** What {@link discard} reads at once. */
+const discardBytes = 256 * 1024
+
+/** Reads to the end and closes. A silent connection costs no buffer. */
 export const discard: Service = {
   name: "discard",
-  connection: (connection) => Stream.runDrain(connection.stream),
+  connection: (connection) =>
+    Effect.gen(function*() {
+      if ((yield* connection.read()).length === 0) return
+      const buffer = new Uint8Array(discardBytes)
+      while ((yield* connection.readInto(buffer)) > 0);
+    }),
   datagram: () => Effect.succeed(undefined)
 }
 

@@ -117,11 +117,19 @@ const append = (run: Run, other: Run): void => {
   run.push |= other.push
 }
 
-/** The frame of a run: the first one's headers with the length of all. What has been verified need not be verified again. */
+/** A packet on its own. What has been verified need not be verified again; a checksum that is to be completed stays so. */
+const alone = ({ end, frame }: Run): Frame => ({
+  ...frame,
+  end,
+  checksum: frame.checksum === "none" ? "verified" : frame.checksum,
+  slab: undefined
+})
+
+/** The frame of a run: the first one's headers with the length of all. */
 const finish = (run: Run): Frame => {
+  if (run.packets === 1) return alone(run)
   const { bytes, start } = run.frame
   const frame = { bytes, start, end: run.end, checksum: "verified", checksumStart: 0, checksumOffset: 0 } as const
-  if (run.packets === 1) return { ...frame, gso: undefined, slab: undefined }
   const isV4 = run.tcp - run.ip === 20
   if (isV4) {
     Word.write16(run.end - run.ip, bytes, run.ip + 2)

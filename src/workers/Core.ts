@@ -46,6 +46,8 @@ export interface Core {
   readonly run: (events: ReadonlyArray<Event>, done?: () => void) => Effect.Effect<void>
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State) => A) => Effect.Effect<A>
+  /** Takes memory for received text back that a reader has copied from. */
+  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
   /** The time of an event that happens now. */
   readonly now: () => Time.Instant
 }
@@ -79,6 +81,7 @@ export const make = (options: Options): Core => {
   const flush = Effect.sync(outbox.flush)
   return {
     now,
+    giveBack: (blocks) => step.giveBack(blocks),
     run: (events, done) => {
       const apply = Ref.update(ref, () => {
         commit(events)

@@ -13,6 +13,7 @@ import type { Transmit } from "../core/Output.ts"
 import type { Link } from "../link/Link.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
+import * as Tcp from "../wire/Tcp.ts"
 
 /** The slab holds at least this many bytes, so that a batch of full frames fits. */
 const leastSlabBytes = 128 * 1024
@@ -39,6 +40,13 @@ const yields = (batch: ReadonlyArray<Transmit>, at: number): boolean => {
   const next = batch[at + 1]?.credit
   return next !== undefined && next.id === credit.id && next.owner === credit.owner
 }
+
+/**
+ * Whether the checksum is left to the link. Only TCP's is, and that of a super-segment: other messages are short or rare, and those who read
+ * them past the sockets of their kernel, as DHCP clients do, find them whole.
+ */
+const isLeft = ({ checksum, checksumOffset, gso }: Gather.Outgoing): boolean =>
+  checksum === "partial" && (checksumOffset === Tcp.checksumOffset || gso !== undefined)
 
 /** Frames that lie whole in a slab, as the link gets them. */
 const frameOf = (
@@ -105,8 +113,9 @@ class SlabPacker implements Packer {
   private join(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>): number {
     const start = at + this.link.headroom
     if (start + Gather.size(outgoing) > this.slab.length) return -1
-    const end = Gather.into(outgoing, this.slab, start, this.complete)
-    frames.push(frameOf(outgoing, this.slab, start, end, this.complete, outgoing.gso))
+    const complete = this.complete || !isLeft(outgoing)
+    const end = Gather.into(outgoing, this.slab, start, complete)
+    frames.push(frameOf(outgoing, this.slab, start, end, complete, outgoing.gso))
     return end
   }
 

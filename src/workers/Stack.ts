@@ -74,6 +74,8 @@ export interface Stack {
   readonly ask: Requests.Requests["ask"]
   /** The same for a caller that must not lose the answer (see `Requests.askWithin`). */
   readonly askWithin: Requests.Requests["askWithin"]
+  /** Takes memory back that an answer to `TcpRead` has called spent. */
+  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */
@@ -216,6 +218,7 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     return {
       ask: requests.ask,
       askWithin: requests.askWithin,
+      giveBack: core.giveBack,
       ...views(shop),
       attach: attachTo,
       leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),

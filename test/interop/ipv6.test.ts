@@ -12,12 +12,12 @@ import { suite } from "./Requirements.ts"
 const kernel = "2001:db8:99::1"
 const stack = "2001:db8:99::2"
 
-const make = (title: string, services: ReadonlyArray<string> = []) =>
+const make = (title: string, services: ReadonlyArray<string> = [], flags: ReadonlyArray<string> = []) =>
   Effect.gen(function*() {
     const machine = yield* Machine.make(title)
     const add = ["-6", "address", "add", `${kernel}/64`, "dev", Machine.device, "nodad"]
     yield* machine.namespace.succeed("ip", add)
-    yield* Machine.up(machine, services, ["--address", `${stack}/64`])
+    yield* Machine.up(machine, services, ["--address", `${stack}/64`, ...flags])
     return machine
   })
 
@@ -58,7 +58,8 @@ suite("ipv6", ["ping", "curl", "nc", "tshark", "tcpdump"], () => {
 
   it.live("speaks HTTP, echoes streams and datagrams, refuses ports, and tshark finds nothing wrong", () =>
     Effect.gen(function*() {
-      const machine = yield* make("ipv6 traffic", ["echo:7", "http:80", "chargen:19"])
+      // With offload the kernel shows checksums of TCP that neither side has finished.
+      const machine = yield* make("ipv6 traffic", ["echo:7", "http:80", "chargen:19"], ["--no-offload"])
       const { namespace } = machine
       const recording = yield* Machine.capture(machine, "whole", 65_535)
       yield* namespace.succeed("ping", ["-6", "-c", "2", "-i", "0.05", "-s", "20000", stack])

@@ -42,7 +42,8 @@ suite("wireshark", ["tshark", "ping", "arping", "curl", "nc", "tcpdump"], () => 
   it.live("tshark finds nothing malformed and no bad checksum in what the kernel saw", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("wireshark kernel")
-      yield* Machine.up(machine, services)
+      // With offload the kernel shows checksums that neither side has finished.
+      yield* Machine.up(machine, services, ["--no-offload"])
       const recording = yield* Machine.capture(machine, "whole", 65_535)
       yield* converse(machine.namespace)
       yield* recording.stop
@@ -63,7 +64,9 @@ suite("wireshark", ["tshark", "ping", "arping", "curl", "nc", "tcpdump"], () => 
       for (const filter of ["arp", "icmp", "tcp.flags.syn == 1", "http.response", "udp", "ip.flags.mf == 1"]) {
         assert.isAbove((yield* select(machine.namespace, file, filter)).length, 0, filter)
       }
-      assert.isAbove((yield* select(machine.namespace, file, `ip.src == ${Machine.stackAddress}`)).length, 100)
-      assert.isAbove((yield* select(machine.namespace, file, `ip.dst == ${Machine.stackAddress}`)).length, 100)
+      // Super-segments are one frame each.
+      assert.isAbove((yield* select(machine.namespace, file, `ip.src == ${Machine.stackAddress}`)).length, 30)
+      assert.isAbove((yield* select(machine.namespace, file, `ip.dst == ${Machine.stackAddress}`)).length, 30)
+      assert.isAbove((yield* select(machine.namespace, file, "tcp && frame.len > 1514")).length, 0)
     }))
 })

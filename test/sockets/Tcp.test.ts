@@ -135,6 +135,64 @@ describe("TcpConnection", () => {
       assert.isTrue(Buffer.compare(yield* Fiber.join(read), data) === 0)
     }))
 
+  it.effect("reads into memory of the program, and what was read otherwise stays as it was", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* connected()
+      const data = pattern(3_000_000)
+      const writing = yield* Effect.forkChild(Effect.andThen(client.write(data), client.end))
+      const reading = yield* Effect.forkChild(Effect.gen(function*() {
+        // Chunks are kept, copies are overwritten by the next: whatever memory is used again must not be a chunk's.
+        const parts: Array<{ readonly at: number; readonly chunk: Uint8Array }> = []
+        const into = new Uint8Array(100_000)
+        let at = 0
+        for (let turn = 0;; turn++) {
+          const isCopied = turn % 4 !== 0
+          const length = isCopied ? yield* server.readInto(into) : 0
+          const chunks = isCopied ? [into.slice(0, length)] : yield* server.read(100_000)
+          if (chunks.every((chunk) => chunk.length === 0)) return { at, parts }
+          for (const chunk of chunks) {
+            parts.push({ at, chunk })
+            at += chunk.length
+          }
+        }
+      }))
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(writing)
+      const { at, parts } = yield* Fiber.join(reading)
+      assert.strictEqual(at, data.length)
+      for (const part of parts) {
+        const sent = data.subarray(part.at, part.at + part.chunk.length)
+        assert.strictEqual(Buffer.compare(part.chunk, sent), 0, `at ${part.at}`)
+      }
+    }))
+
+  it.effect("gives no memory back that a read which was interrupted has left in its connection", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* connected()
+      const data = pattern(2_000_000)
+      const interrupted = yield* Effect.forkChild(server.readInto(new Uint8Array(50_000)))
+      const writing = yield* Effect.forkChild(Effect.andThen(client.write(data), client.end))
+      yield* TestClock.adjust("1 milli")
+      yield* Fiber.interrupt(interrupted)
+      const taken = Exit.isSuccess(yield* Fiber.await(interrupted)) ? 50_000 : 0
+      const first = yield* server.read(70_000)
+      const into = new Uint8Array(80_000)
+      const rest: Array<Uint8Array> = []
+      const reading = yield* Effect.forkChild(Effect.gen(function*() {
+        for (;;) {
+          const length = yield* server.readInto(into)
+          if (length === 0) return
+          rest.push(into.slice(0, length))
+        }
+      }))
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(writing)
+      yield* Fiber.join(reading)
+      const all = Buffer.concat([...first, ...rest])
+      assert.isTrue(all.equals(data.subarray(data.length - all.length)))
+      assert.isAtLeast(all.length, data.length - taken)
+    }))
+
   it.effect("copies what it writes, unless the bytes are handed over", () =>
     Effect.gen(function*() {
       const { client, server } = yield* connected()

@@ -210,6 +210,19 @@ describe("Coalesce", () => {
     assert.strictEqual(Coalesce.merge(apart, link).length, 2)
   })
 
+  it("leaves a checksum that is to be completed so, whether its segment is merged or not (VIRTIO 1.2 §5.1.6)", () => {
+    const [first, second] = base
+    const partial = { checksum: "partial", checksumStart: link + 20, checksumOffset: 16 } as const
+    const unfinished = (frame: Frame): Frame => ({ ...frame, ...partial })
+    const frames = lay([first!, second!, { ...second!, port: 2 }]).map(unfinished)
+    const merged = Coalesce.merge(frames, link)
+    assert.deepStrictEqual(merged.map(({ checksum, gso }) => [checksum, gso?.size]), [
+      ["verified", 1000],
+      ["partial", undefined]
+    ])
+    assert.deepStrictEqual([merged[1]!.checksumStart, merged[1]!.checksumOffset], [link + 20, 16])
+  })
+
   it("keeps every byte and the order of each flow, whatever is mixed", () => {
     for (let seed = 0; seed < 200; seed++) {
       const source = random(seed)

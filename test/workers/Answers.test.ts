@@ -108,7 +108,9 @@ describe("Requests", () => {
           requests.flush()
           return told.length > Requests.queueCapacity ? Deferred.succeed(heard, undefined) : Effect.void
         })
-      yield* fork(requests.worker({ run, read: () => Effect.die("nobody reads"), now: () => 0 as never }))
+      yield* fork(
+        requests.worker({ run, giveBack: () => {}, read: () => Effect.die("nobody reads"), now: () => 0 as never })
+      )
       yield* Deferred.await(heard)
       yield* Fiber.join(interrupting)
       const returned = told.filter((event) => event._tag === "Request" && event.request._tag === "Returned")

@@ -102,6 +102,19 @@ describe("Packer", () => {
     assert.deepStrictEqual(frame.gso, { kind: "tcp4", size: 1460, headerLength: headers })
   })
 
+  it("completes the checksum of anything but TCP for every link, since some read it past their kernel's sockets", () => {
+    const udpChecksumOffset = 6
+    const { bytes, frame } = packAll(linkWith(offloading), [
+      transmit({ ...segment(100), checksumOffset: udpChecksumOffset })
+    ]).frames[0]!
+    assert.strictEqual(frame.checksum, "none")
+    // Where UDP's checksum stands a sequence number stood, which was zero: nothing of the sum was there before.
+    const field = ethernet + ip + udpChecksumOffset
+    const written = new DataView(bytes.buffer).getUint16(field)
+    bytes.fill(0, field, field + 2)
+    assert.strictEqual(written, Checksum.finish(Checksum.sum(bytes, ethernet + ip, bytes.length, 0)))
+  })
+
   it("cuts what has to keep CWR on every packet itself (RFC 9768 §3.2.2), for links leave it on the first alone (RFC 3168 §6.1.2)", () => {
     const cwr = 0x80
     const flagsOf = (keepsCwr: boolean, link: Link): Array<number> => {

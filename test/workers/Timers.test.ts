@@ -21,6 +21,7 @@ describe("Timers", () => {
         const core: Core.Core = {
           now,
           run: (events) => Effect.asVoid(Deferred.succeed(rung, events)),
+          giveBack: () => {},
           read: () => Effect.never
         }
         yield* Effect.forkScoped(timers.worker(core))

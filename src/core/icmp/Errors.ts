@@ -3,9 +3,12 @@
  * them is quoted, and how many go out.
  */
 import * as Address from "../../wire/Address.ts"
+import * as Checksum from "../../wire/Checksum.ts"
 import * as Icmpv4 from "../../wire/Icmpv4.ts"
 import * as IpProtocol from "../../wire/IpProtocol.ts"
 import * as Piece from "../../wire/Piece.ts"
+import * as Tcp from "../../wire/Tcp.ts"
+import * as Udp from "../../wire/Udp.ts"
 import * as Word from "../../wire/Word.ts"
 import type { Context, ErrorKind } from "../Context.ts"
 import * as Counter from "../Counter.ts"
@@ -55,6 +58,7 @@ const transmit = (ctx: Context, state: State, packet: Packet, write: Write): voi
   const head = ctx.reserve(Icmpv4.headerLength + length)
   const at = write(path, head, Icmpv4.headerLength + length)
   const headEnd = Piece.copyRange(packet.bytes, packet.ipStart, packet.ipStart + length, head.bytes, at)
+  finishChecksum(packet, head.bytes, at, headEnd)
   ctx.count(Counter.index.icmpSent)
   ctx.count(Counter.index.icmpErrorsSent)
   ctx.ip.send(ctx, {
@@ -71,6 +75,26 @@ const transmit = (ctx: Context, state: State, packet: Packet, write: Write): voi
     credit: undefined
   })
 }
+
+/**
+ * A link may hand over a checksum that its sender has left unfinished (VIRTIO 1.2 §5.1.6.4.1). The quote shows the packet as it would be on a wire: senders know
+ * theirs by it, as traceroutes do that vary it.
+ */
+const finishChecksum = (packet: Packet, quote: Uint8Array, at: number, end: number): void => {
+  const { bytes, destination, ipStart, protocol, source, start } = packet
+  if (packet.checksum === "none" || packet.segmentSize > 0 || isFragment(packet)) return
+  if (protocol !== IpProtocol.tcp && protocol !== IpProtocol.udp) return
+  const offset = protocol === IpProtocol.tcp ? Tcp.checksumOffset : Udp.checksumOffset
+  const field = at + start - ipStart + offset
+  // rfc: 1122 §4.1.3.4: a UDP checksum of zero is none
+  if (field + 2 > end || (protocol === IpProtocol.udp && Word.read16(quote, field) === 0)) return
+  const pseudo = Checksum.pseudo(source, destination, protocol, packet.end - start)
+  const before = Checksum.sum(bytes, start, start + offset, pseudo)
+  Word.write16(Checksum.finish(Checksum.sum(bytes, start + offset + 2, packet.end, before)) || 0xffff, quote, field)
+}
+
+const isFragment = ({ bytes, extensions, ipStart, version }: Packet): boolean =>
+  version === 4 ? (Word.read16(bytes, ipStart + 6) & 0x3fff) !== 0 : extensions?.hasFragmentHeader === true
 
 /** rfc: 1812 §4.3.2.4, 4443 §2.2 (a) MUST: from the address that the packet was for, if that is one of this host's */
 const pathBack = (ctx: Context, packet: Packet): Path | Reason =>

@@ -28,7 +28,7 @@ export const read = (ctx: Context, state: State, ticket: Ticket, self: Connectio
   if (!(request.max > 0)) return ctx.fail(ticket, Reason.invalidArgument("a read takes at least one byte"))
   if (self.error !== undefined && self.state === "CLOSED") return ctx.fail(ticket, self.error)
   if (Fifo.isEmpty(self.parked.readers)) {
-    const answer = Receive.read(ctx, self, request.max)
+    const answer = Receive.read(ctx, self, request.max, request.copies === true)
     if (answer !== undefined) {
       ctx.reply(ticket, answer.received)
       return afterRead(ctx, state, self, answer.self)
@@ -36,7 +36,7 @@ export const read = (ctx: Context, state: State, ticket: Ticket, self: Connectio
   }
   if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
   if (!isParked(ctx, self, ticket)) return
-  const readers = Fifo.push(self.parked.readers, { ticket, max: request.max })
+  const readers = Fifo.push(self.parked.readers, { ticket, max: request.max, copies: request.copies === true })
   ctx.put(state.entries, self.id, { ...self, parked: Parked.withReaders(self.parked, readers) })
 }
 

@@ -48,7 +48,7 @@ export const refuse = (ctx: Context, ticket: Ticket, reason: Reason.Reason): voi
 }
 
 /** The answer to a read after the last byte. */
-export const endOfStream = Object.freeze({ pieces: Object.freeze([]), length: 0, end: true })
+export const endOfStream = Object.freeze({ pieces: Object.freeze([]), spent: Object.freeze([]), length: 0, end: true })
 
 const endReaders = (ctx: Context, self: Connection, reason: Reason.Reason | undefined): void => {
   const { readers } = self.parked

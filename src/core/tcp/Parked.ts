@@ -7,6 +7,7 @@ import type { Ticket } from "../Request.ts"
 export interface Reader {
   readonly ticket: Ticket
   readonly max: number
+  readonly copies: boolean
 }
 
 /** A write of which the bytes up to `at` are in the send buffer. */

@@ -46,7 +46,7 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   if (!isPaid(ctx, self, Segment.textEnd(segment))) return unpaid(ctx, self, segment)
   const before = self.rcv.nxt
   const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
-  const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end)
+  const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end, ctx)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
   const policy = AckPolicy.received(self.ack, taken, full, wasGap)
@@ -80,7 +80,7 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   if (!isPaid(ctx, self, end)) return unpaid(ctx, self, segment)
   const buffer = after === before
     ? self.buffer
-    : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end)
+    : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end, ctx)
   const range = RangeSet.containing(buffer.ahead, segment.seq)
   const policy = AckPolicy.ahead(self.ack, range?.start ?? segment.seq, self.config)
   return {
@@ -113,17 +113,21 @@ export const text = (ctx: Context, self: Connection, segment: Segment.Segment): 
   return segment.seq === self.rcv.nxt ? inOrder(ctx, self, segment) : ahead(ctx, self, segment)
 }
 
+const nothing: ReadonlyArray<Uint8Array> = Object.freeze([])
+
 /** The next answer for a reader of up to `max` bytes; `undefined` when there is nothing to say yet. */
 export const read = (
   ctx: Context,
   self: Connection,
-  max: number
+  max: number,
+  copies: boolean
 ): { readonly self: Connection; readonly received: Received } | undefined => {
   if (ReceiveBuffer.ready(self.buffer) > 0) {
     const pieces: Array<Piece> = []
-    const buffer = ReceiveBuffer.read(self.buffer, max, pieces)
+    const spent = copies ? [] : undefined
+    const buffer = ReceiveBuffer.read(self.buffer, max, pieces, spent)
     const length = Sequence.distance(self.buffer.read, buffer.read)
-    return { self: withBuffer(ctx, self, buffer), received: { pieces, length, end: false } }
+    return { self: withBuffer(ctx, self, buffer), received: { pieces, length, end: false, spent: spent ?? nothing } }
   }
   return isAtEnd(self) ? { self, received: Lifecycle.endOfStream } : undefined
 }
@@ -139,7 +143,7 @@ export const serveReaders = (ctx: Context, self: Connection): Connection => {
   for (;;) {
     const reader = Fifo.head(readers)
     if (reader === undefined) break
-    const answer = read(ctx, served, reader.max)
+    const answer = read(ctx, served, reader.max, reader.copies)
     if (answer === undefined) break
     served = answer.self
     readers = Fifo.shift(readers)

@@ -21,8 +21,17 @@ interface Block {
   readonly room: number
   /** What was charged for it; nothing for bytes that came back while the budget was used up. */
   readonly cost: number
+  /** Somebody holds views of the memory for good, or another block lies in it: it is never used again. Never taken back, so a rollback need not. */
+  isKept: boolean
   next: Block | undefined
 }
+
+/** Where blocks of {@link largestBlock} bytes come from; what they hold does not matter. */
+export interface Memory {
+  readonly block: () => Uint8Array
+}
+
+const freshMemory: Memory = { block: () => new Uint8Array(largestBlock) }
 
 export interface ReceiveBuffer {
   /** The first byte that nobody has read. */
@@ -41,7 +50,7 @@ export interface ReceiveBuffer {
 
 /** An array of at most 64 bytes lies in the heap of the engine itself, which costs a tenth of one outside. */
 const smallestBlock = 64
-const largestBlock = 64 * 1024
+export const largestBlock = 64 * 1024
 
 export const empty = (nxt: Sequence.Sequence): ReceiveBuffer => ({
   read: nxt,
@@ -75,7 +84,7 @@ const roomFor = (self: ReceiveBuffer, missing: number): number => {
 }
 
 /** The buffer with blocks up to `end`; as much memory as {@link needed} told. */
-const extend = (self: ReceiveBuffer, end: Sequence.Sequence): ReceiveBuffer => {
+const extend = (self: ReceiveBuffer, end: Sequence.Sequence, memory: Memory): ReceiveBuffer => {
   let from = covered(self)
   const missing = Sequence.distance(from, end)
   if (missing <= 0) return self
@@ -84,7 +93,8 @@ const extend = (self: ReceiveBuffer, end: Sequence.Sequence): ReceiveBuffer => {
   const held = self.held + left
   while (left > 0) {
     const room = left > largestBlock ? left - Math.floor((left - 1) / largestBlock) * largestBlock : left
-    const block: Block = { bytes: new Uint8Array(room), at: 0, from, room, cost: room, next: undefined }
+    const bytes = room === largestBlock ? memory.block() : new Uint8Array(room)
+    const block: Block = { bytes, at: 0, from, room, cost: room, isKept: false, next: undefined }
     if (tail !== undefined) tail.next = block
     head ??= block
     current ??= block
@@ -121,10 +131,16 @@ const copyTo = (
 }
 
 /** Takes text that begins at `nxt`, with what waited right behind it. */
-export const append = (self: ReceiveBuffer, bytes: Uint8Array, start: number, end: number): ReceiveBuffer => {
+export const append = (
+  self: ReceiveBuffer,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  memory: Memory = freshMemory
+): ReceiveBuffer => {
   const stop = Sequence.add(self.nxt, end - start)
-  if (!RangeSet.isEmpty(self.ahead)) return close(insert(self, self.nxt, bytes, start, end))
-  const grown = extend(self, stop)
+  if (!RangeSet.isEmpty(self.ahead)) return close(insert(self, self.nxt, bytes, start, end, memory))
+  const grown = extend(self, stop, memory)
   const current = copyTo(grown.current!, self.nxt, bytes, start, end)
   return {
     read: grown.read,
@@ -143,10 +159,11 @@ export const insert = (
   seq: Sequence.Sequence,
   bytes: Uint8Array,
   start: number,
-  end: number
+  end: number,
+  memory: Memory = freshMemory
 ): ReceiveBuffer => {
   const stop = Sequence.add(seq, end - start)
-  const grown = extend(self, stop)
+  const grown = extend(self, stop, memory)
   let block = grown.current!
   let at = seq
   while (at !== stop) {
@@ -173,8 +190,21 @@ const close = (self: ReceiveBuffer): ReceiveBuffer => {
   return { ...self, nxt, current, ahead: RangeSet.trim(self.ahead, nxt) }
 }
 
-/** Puts views of up to `max` bytes that are ready into `pieces`. */
-export const read = (self: ReceiveBuffer, max: number, pieces: Array<Piece.Piece>): ReceiveBuffer => {
+/** A block of which nothing is left to read: its memory is spent, unless somebody keeps it. */
+const leave = (block: Block, spent: Array<Uint8Array> | undefined): void => {
+  if (spent !== undefined && !block.isKept && block.room === largestBlock) spent.push(block.bytes)
+}
+
+/**
+ * Puts views of up to `max` bytes that are ready into `pieces`. The reader keeps them, unless it gives `spent`: then it copies them, and the memory that is put
+ * there may be used again once it has.
+ */
+export const read = (
+  self: ReceiveBuffer,
+  max: number,
+  pieces: Array<Piece.Piece>,
+  spent?: Array<Uint8Array>
+): ReceiveBuffer => {
   let left = Math.min(max, ready(self))
   if (left <= 0) return self
   let head = self.head!
@@ -184,15 +214,17 @@ export const read = (self: ReceiveBuffer, max: number, pieces: Array<Piece.Piece
     const offset = Sequence.distance(head.from, at)
     if (offset >= head.room) {
       held -= head.cost
+      leave(head, spent)
       head = head.next!
       continue
     }
+    if (spent === undefined) head.isKept = true
     const count = Math.min(head.room - offset, left)
     pieces.push({ bytes: head.bytes, start: head.at + offset, end: head.at + offset + count })
     at = Sequence.add(at, count)
     left -= count
   }
-  return afterRead(self, at, head, held)
+  return afterRead(self, at, head, held, spent)
 }
 
 /** Lets blocks go that nothing more can be read from or written to. */
@@ -200,15 +232,20 @@ const afterRead = (
   self: ReceiveBuffer,
   read: Sequence.Sequence,
   reached: Block,
-  reachedHeld: number
+  reachedHeld: number,
+  spent: Array<Uint8Array> | undefined
 ): ReceiveBuffer => {
   let head = reached
   let held = reachedHeld
   while (head !== self.tail && Sequence.distance(head.from, read) >= head.room) {
     held -= head.cost
+    leave(head, spent)
     head = head.next!
   }
-  if (head === self.tail && Sequence.distance(head.from, read) >= head.room) return { ...empty(read), nxt: self.nxt }
+  if (head === self.tail && Sequence.distance(head.from, read) >= head.room) {
+    leave(head, spent)
+    return { ...empty(read), nxt: self.nxt }
+  }
   const current = Sequence.before(self.current!.from, head.from) ? head : self.current
   return { read, nxt: self.nxt, head, tail: self.tail, current, ahead: self.ahead, held }
 }
@@ -233,6 +270,7 @@ export const unread = (self: ReceiveBuffer, pieces: ReadonlyArray<Piece.Piece>, 
       from: read,
       room,
       cost: isPaid ? room : 0,
+      isKept: true,
       next: head
     }
     head = block
@@ -254,6 +292,7 @@ const cutHead = (self: ReceiveBuffer): ReceiveBuffer => {
     from: read,
     room: head.room - offset,
     cost: head.cost,
+    isKept: true,
     next: head === tail ? undefined : head.next
   }
   return {

@@ -83,11 +83,15 @@ export interface TcpRead extends Answers<Received> {
   readonly connection: number
   readonly max: number
   readonly block: boolean
+  /** The reader copies the pieces and keeps none, so that their memory can be used again. Absent for no. */
+  readonly copies?: boolean
 }
 
 export interface Received {
-  /** Views of immutable memory; the reader may keep them. */
+  /** Views of immutable memory; the reader may keep them, unless it has said that it copies. */
   readonly pieces: ReadonlyArray<Piece>
+  /** Memory to give back to the core once the pieces are copied; none of a reader that does not copy. */
+  readonly spent: ReadonlyArray<Uint8Array>
   readonly length: number
   /** The peer has closed its direction and there are no more bytes; `length` is 0 then. */
   readonly end: boolean

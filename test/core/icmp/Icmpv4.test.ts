@@ -3,6 +3,7 @@ import type { Reason, UnreachableKind } from "../../../src/core/Reason.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type * as Host from "../../../src/testing/Host.ts"
 import * as Address from "../../../src/wire/Address.ts"
+import * as Frame from "../../../src/wire/Frame.ts"
 import type * as Icmpv4 from "../../../src/wire/Icmpv4.ts"
 import * as IpProtocol from "../../../src/wire/IpProtocol.ts"
 import type * as Ipv4 from "../../../src/wire/Ipv4.ts"
@@ -142,6 +143,22 @@ describe("Icmp errors sent", () => {
     const fields = { protocol: IpProtocol.udp, ...badOptions }
     assert.deepStrictEqual(arrive(Lan.bytes(16), { ...fields, fragmentOffset: 8 }).sent, [])
     assert.strictEqual(arrive(Lan.bytes(16), { ...fields, moreFragments: true }).sent.length, 1)
+  })
+
+  it("quote a checksum that a link handed over unfinished as it would be on a wire (VIRTIO 1.2 §5.1.6.4.1)", () => {
+    const finished = Lan.datagram(7, 9999, Lan.bytes(21))
+    const bytes = finished.slice()
+    const checksumAt = 14 + 20 + 6
+    bytes.set([0x12, 0x34], checksumAt)
+    const self = introduced()
+    self.deliver(link, {
+      ...Frame.plain(bytes),
+      checksum: "partial",
+      checksumStart: 14 + 20,
+      checksumOffset: 6
+    })
+    const [answer] = Lan.sent(self)
+    assert.deepStrictEqual(answer!.payload, finished.slice(14))
   })
 
   it("are limited to a rate, and what exceeds it is counted (rfc: 1812 §4.3.2.8)", () => {

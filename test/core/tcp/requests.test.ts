@@ -163,7 +163,7 @@ describe("Reading and writing (RFC 9293 §3.10.2, §3.10.3)", () => {
   it("the end is told after the last byte, to those who wait and to those who come later", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self)
-    const end = { _tag: "Done", value: { pieces: [], length: 0, end: true } }
+    const end = { _tag: "Done", value: { pieces: [], spent: [], length: 0, end: true } }
     const waiting = [read(self, connection, 100, true), read(self, connection, 100, true)]
     peer.send({ seq, ack, flags: ACK | FIN, text: text(5) })
     const first = waiting[0]!.outcome()
