@@ -127,11 +127,14 @@ export const isUp = (
 /** Starts a program of the stack's side, `programs/NAME.ts`. */
 export const start = (
   machine: Machine,
-  name: string
+  name: string,
+  args: ReadonlyArray<string | number> = []
 ): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
-  machine.namespace.start(process.execPath, [fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))], {
-    log: join(machine.folder, `${name}.log`)
-  })
+  machine.namespace.start(
+    process.execPath,
+    [fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url)), ...args.map(String)],
+    { log: join(machine.folder, `${name}.log`) }
+  )
 
 /** The same, once it has said that it is ready. */
 export const program = (

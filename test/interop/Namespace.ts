@@ -74,13 +74,16 @@ export interface TapOptions {
   /** The kernel's address with its prefix length. */
   readonly address: string
   readonly mtu?: number
+  /** For several descriptors at once; one if absent. */
+  readonly queues?: "one" | "several"
 }
 
 /** A persistent TAP device with the kernel's address on it. It has no carrier until somebody opens it. */
 export const addTap = (namespace: Namespace, options: TapOptions): Effect.Effect<void, Process.ProcessError> =>
   Effect.gen(function*() {
     const name = options.name ?? "tap0"
-    yield* namespace.succeed("ip", ["tuntap", "add", "dev", name, "mode", "tap"])
+    const queues = options.queues === "several" ? ["multi_queue"] : []
+    yield* namespace.succeed("ip", ["tuntap", "add", "dev", name, "mode", "tap", ...queues])
     if (options.mtu !== undefined) yield* namespace.succeed("ip", ["link", "set", name, "mtu", String(options.mtu)])
     yield* namespace.succeed("ip", ["address", "add", options.address, "dev", name])
     yield* namespace.succeed("ip", ["link", "set", name, "up"])
