@@ -94,6 +94,18 @@ export const tap = (flags: ReadonlyArray<string> = [], further: ReadonlyArray<st
     return { name: "stack over TAP", client, server: running }
   })
 
+/** A kernel, a TAP device with several queues, and the stack in so many shards, on any core, beside the client on any. */
+export const shards = (count: number): Made =>
+  Effect.gen(function*() {
+    const client = yield* preparedNamespace
+    yield* Namespace.addTap(client, { address: clientAddress + prefix, queues: "several" })
+    const up = ["up", "--tap", "tap0", "--address", serverAddress + prefix, "--shards", String(count)]
+    const wanted = services.flatMap((service) => ["--service", service])
+    const running = yield* client.start(process.execPath, [stackProgram, ...up, ...wanted])
+    for (const service of services) yield* running.line(new RegExp(`^${service.replace(":", " on port ")}\\b`))
+    return { name: `${count} shards over TAP`, client, server: running }
+  })
+
 /** A kernel, a TAP device, and on it a server whose connections do nothing; it tells what it holds. */
 export const idle: Made = Effect.gen(function*() {
   const client = yield* preparedNamespace
