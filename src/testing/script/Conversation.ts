@@ -147,7 +147,10 @@ export class Conversation {
     return this.current
   }
 
-  /** Takes the next packets of the host as what the script expects. The caller has seen to it that there is one. */
+  /**
+   * Takes the next packets of the host as what the script expects. The caller has seen to it that there is one. Whether PSH stands in several joined segments,
+   * or in what is sent again, is up to each stack (RFC 9293 §3.9.1.2, §3.8.1).
+   */
   expect(expected: TcpPacket): Comparison {
     const sent = this.bench.sent.shift()!
     const packet = readIp(sent.bytes)
@@ -156,11 +159,13 @@ export class Conversation {
     const whole = this.join(segment, packet, sent.at, expected.sequence.length)
     const flow = this.flowOf(whole)
     this.learn(flow, whole, expected)
+    const { strictness } = this.settings
+    const push = strictness.push && whole.length === segment.length && !flow.isSentAgain(whole)
     flow.observe(whole, true)
     const got = this.inScript(flow, whole, expected)
     return {
       at: sent.at,
-      differences: [...compareIp(expected.ip, packet.ip), ...compareSegment(expected, got, this.settings.strictness)],
+      differences: [...compareIp(expected.ip, packet.ip), ...compareSegment(expected, got, { ...strictness, push })],
       text: formatSegment(">", got)
     }
   }

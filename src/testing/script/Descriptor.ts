@@ -2,6 +2,7 @@
 import type { Options } from "../../core/tcp/Config.ts"
 import type { Endpoint } from "../../core/tcp/Requests.ts"
 import type { Asked } from "../Host.ts"
+import { ErrorQueue } from "./ErrorQueue.ts"
 
 /** Something of the script is not done here, so that nothing can be said about it. */
 export class Unsupported extends Error {
@@ -24,6 +25,10 @@ export interface TcpSocket {
   isErrorTold: boolean
   /** `MSG_MORE` holds back what is written, as a cork does. */
   isHeldBack: boolean
+  /** The program has shut the direction in which it reads: what has come can still be read, but it waits for nothing. */
+  isReadShut: boolean
+  /** What `MSG_ERRQUEUE` reads. */
+  readonly errors: ErrorQueue
   /** What the program has set, by the names of the options, to be read back. */
   readonly stored: Map<string, number | string>
 }
@@ -37,13 +42,24 @@ export interface Epoll {
 export interface Interest {
   readonly events: number
   readonly isEdge: boolean
+  /** It is told once, and then not before it is set anew. */
+  readonly isOneShot: boolean
+  isSpent: boolean
   /** What was ready when it was told last. */
   told: number
+  /** What had happened by then that wakes a sleeper, though it was ready before. */
+  wakes: number
 }
 
-/** A file or a pipe: it has bytes to send. */
+/** A file: it has bytes to send. */
 export interface File {
   readonly _tag: "File"
+}
+
+/** Either end of a pipe, and what is in it. */
+export interface Pipe {
+  readonly _tag: "Pipe"
+  readonly content: { length: number }
 }
 
 /** A socket of UDP. */
@@ -57,7 +73,7 @@ export interface UdpSocket {
   remotePort: number
 }
 
-export type Descriptor = TcpSocket | UdpSocket | Epoll | File
+export type Descriptor = TcpSocket | UdpSocket | Epoll | File | Pipe
 
 export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   _tag: "Tcp",
@@ -69,6 +85,8 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   connecting: undefined,
   isErrorTold: false,
   isHeldBack: false,
+  isReadShut: false,
+  errors: new ErrorQueue(),
   stored: new Map()
 })
 

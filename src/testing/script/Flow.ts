@@ -18,6 +18,8 @@ export class Flow {
   private first: readonly [number, number] | undefined
   /** The SYN with text that was seen last: behind its text, and whether the host sent it. */
   private early: { readonly end: number; readonly isHosts: boolean } | undefined
+  /** Behind the last text that the host has sent. */
+  private sentTo: number | undefined
   /** Text of a SYN was acknowledged with it (RFC 7413). */
   hasEarlyText = false
 
@@ -42,10 +44,17 @@ export class Flow {
   }
 
   /** Sees a segment pass, from the host or to it. */
-  observe({ acknowledgment, flags, length, sequence }: Segment, isHosts: boolean): void {
+  observe(segment: Segment, isHosts: boolean): void {
+    const { acknowledgment, flags, length, sequence } = segment
+    if (isHosts && length > 0 && !this.isSentAgain(segment)) this.sentTo = (sequence + length) | 0
     if ((flags & Tcp.SYN) === 0) return
     if ((flags & Tcp.ACK) === 0) this.early = length === 0 ? undefined : { end: (sequence + 1 + length) >>> 0, isHosts }
     else if (this.early?.isHosts === !isHosts && this.early.end === acknowledgment) this.hasEarlyText = true
+  }
+
+  /** Whether a segment of the host has nothing but text that it has sent before. */
+  isSentAgain({ length, sequence }: Segment): boolean {
+    return length > 0 && this.sentTo !== undefined && ((sequence + length - this.sentTo) | 0) <= 0
   }
 
   /** One of the host's sequence numbers as the script counts. */

@@ -37,6 +37,10 @@ export class Kernel {
   options: Options
   /** Which ends of a connection may use Fast Open, if their program asks for it (Linux: the client, if nothing is said). */
   fastOpen: Config["fastOpen"] = "client"
+  /** The script has FreeBSD's ways in mind. */
+  isFreeBsd = false
+  /** How far from its time a stamp may be, in microseconds. */
+  tolerance = 0
   /** The socket that was connected or accepted last, of which assertions speak. */
   current: TcpSocket | undefined
   /** Something that a call asks for is left out. */
@@ -95,6 +99,23 @@ export class Kernel {
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
     const reason = entry?._tag === "Connection" ? entry.error : undefined
     return reason?._tag === "Closed" ? undefined : reason
+  }
+
+  /** The name of an error of a socket. Linux says of a reset behind the peer's FIN that the pipe is broken. */
+  errnoOf(socket: TcpSocket, reason: Reason, isWrite: boolean): string {
+    const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
+    const isBroken = reason._tag === "ConnectionReset" && entry?._tag === "Connection" && entry.rcv.ended
+    return isBroken && !this.isFreeBsd ? "EPIPE" : errnoOf(reason, isWrite)
+  }
+
+  /** Tells each socket's queue of errors how far its stream has come. */
+  progress(now: number): void {
+    for (const self of this.descriptors.values()) {
+      const info = self._tag === "Tcp" && self.errors.isWaiting ? this.info(self) : undefined
+      if (info === undefined || self._tag !== "Tcp") continue
+      const acknowledged = info.state === "CLOSED" ? Infinity : info.bytesAcked
+      self.errors.progress({ sent: info.bytesAcked + info.inFlight, acknowledged }, now)
+    }
   }
 
   /** A connection is this socket's from now on. */

@@ -239,6 +239,8 @@ export class Session {
     const { bench, conversation, kernel } = this.running
     kernel.options = this.optionsOfSockets()
     kernel.fastOpen = merge(this.base, this.knobs).tcp.fastOpen ?? "client"
+    kernel.isFreeBsd = this.base.tcp === freeBsdDefaults
+    kernel.tolerance = this.settings.toleranceMicros
     const poll = handler(kernel, call.args, call)
     bench.collect()
     if (call.until !== undefined) {
@@ -291,6 +293,7 @@ export class Session {
 
   /** Looks whether the call that blocks has returned. */
   private progress(): void {
+    this.parts?.kernel.progress(this.parts.bench.now)
     const { blocked } = this
     const result = blocked?.poll()
     if (blocked === undefined || result === undefined) return

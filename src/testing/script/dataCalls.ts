@@ -2,7 +2,6 @@
 import type { Info } from "../../core/tcp/Info.ts"
 import { constants } from "./constants.ts"
 import { failed, type Pending, type Returned, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
-import { errnoOf } from "./Errno.ts"
 import { fieldOf, isEllipsis, lengthOf, nameOf, numberOf } from "./evaluate.ts"
 import { fastOpenWrite } from "./fastOpenCalls.ts"
 import { immediate, type Kernel } from "./Kernel.ts"
@@ -17,7 +16,7 @@ const failedBefore = (kernel: Kernel, self: TcpSocket, isWrite: boolean): Pendin
   const reason = kernel.errorOf(self)
   if (reason === undefined) return undefined
   self.isErrorTold = true
-  return immediate(failed(errnoOf(reason, isWrite)))
+  return immediate(failed(kernel.errnoOf(self, reason, isWrite)))
 }
 
 const isOver = (info: Info): boolean =>
@@ -41,7 +40,7 @@ const taken = (kernel: Kernel, self: TcpSocket, connection: number, max: number,
     if (reason._tag === "Closed" || self.isErrorTold) return returned(0)
     const before = failedBefore(kernel, self, false)
     self.isErrorTold = true
-    return before?.() ?? failed(errnoOf(reason, false))
+    return before?.() ?? failed(kernel.errnoOf(self, reason, false))
   }
 }
 
@@ -58,13 +57,13 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   if (isUdp(kernel, number)) return udpRead(kernel, number, max, bit(flags, "MSG_DONTWAIT"))
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
-  if (bit(flags, "MSG_OOB") || bit(flags, "MSG_ERRQUEUE")) {
-    throw new Unsupported("reading urgent data or the queue of errors")
-  }
+  if (bit(flags, "MSG_ERRQUEUE")) return immediate(failed("EAGAIN"))
+  if (bit(flags, "MSG_OOB")) throw new Unsupported("reading urgent data")
   if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "ENOTCONN" : "EINVAL"))
   const { connection } = self
   if (max === 0) return immediate(returned(0))
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
+  if (self.isReadShut && (kernel.info(self)?.unread ?? 0) === 0) return immediate(returned(0))
   if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
   const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
   if (wanted <= 1) return taken(kernel, self, connection, max, block)
@@ -108,6 +107,7 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
   const hasEnded = self.isErrorTold && kernel.info(self)?.state === "CLOSED"
   if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
   if (bit(flags, "MSG_MORE")) hold(kernel, self, true)
+  const isCopyFree = bit(flags, "MSG_ZEROCOPY") && Number(self.stored.get("SO_ZEROCOPY") ?? 0) !== 0
   const pending = kernel.ask(
     {
       _tag: "TcpWrite",
@@ -122,6 +122,7 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
     (taken) => returned(taken),
     true
   )
+  self.errors.wrote(length, isCopyFree)
   if (!bit(flags, "MSG_MORE")) hold(kernel, self, false)
   return pending
 }
@@ -135,15 +136,22 @@ const flagsOf = (expression: Expression | undefined): number =>
 
 const never = 99
 
+/** A buffer of which the script says where it lies is none: programs have theirs where a script can't know. */
+const isNowhere = (buffer: Expression | undefined): boolean => buffer?._tag === "Number" || nameOf(buffer) === "NULL"
+
 const reading = (length: (args: Arguments) => number, flags: number): Handler => (kernel, args) =>
-  read(kernel, args[0], length(args), flagsOf(args[flags]))
+  isNowhere(args[1])
+    ? immediate(failed("EFAULT"))
+    : read(kernel, args[0], length(args), flagsOf(args[flags]))
 
 const writing = (length: (args: Arguments) => number, flags: number, address?: number): Handler => (kernel, args) =>
-  write(kernel, args[0], {
-    length: length(args),
-    flags: flagsOf(args[flags]),
-    address: address === undefined ? undefined : args[address]
-  })
+  isNowhere(args[1]) && length(args) > 0
+    ? immediate(failed("EFAULT"))
+    : write(kernel, args[0], {
+      length: length(args),
+      flags: flagsOf(args[flags]),
+      address: address === undefined ? undefined : args[address]
+    })
 
 /** What a message brings beside its bytes: of that only the bytes that wait behind it are known (`TCP_CM_INQ`). */
 const checkControl = (kernel: Kernel, [fd, message]: Arguments, result: Returned): Returned => {
@@ -154,14 +162,27 @@ const checkControl = (kernel: Kernel, [fd, message]: Arguments, result: Returned
     const type = nameOf(fieldOf(item, "cmsg_type"))
     if (type !== "TCP_CM_INQ") throw new Unsupported(`the control message ${type}`)
     const data = fieldOf(item, "cmsg_data")
-    const unread = kernel.info(self)?.unread ?? 0
+    const info = kernel.info(self)
+    // Behind the last octet the end still waits, which counts for one.
+    const unread = info === undefined ? 0 : info.unread === 0 && isOver(info) ? 1 : info.unread
     if (isEllipsis(data) || numberOf(data) === unread) continue
     return { ...result, wrong: `${type} is ${unread}, not ${numberOf(data)}` }
   }
   return result
 }
 
+/** What the queue of errors begins with; the octets that belong to it are never asked for. */
+const readErrors = (kernel: Kernel, [fd, message]: Arguments): Pending => {
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  const control = fieldOf(message, "msg_control")
+  const taken = self.errors.take(control, kernel.tolerance)
+  if (taken === undefined) return immediate(failed("EAGAIN"))
+  return immediate(taken.wrong.length === 0 ? returned(0) : { value: 0, wrong: taken.wrong.join(", ") })
+}
+
 const recvmsg: Handler = (kernel, args) => {
+  if (bit(flagsOf(args[2]), "MSG_ERRQUEUE")) return readErrors(kernel, args)
   const pending = read(kernel, args[0], lengthOf(vectorsOf(args[1])), flagsOf(args[2]))
   return () => {
     const result = pending()
@@ -176,6 +197,33 @@ const sendmsg: Handler = (kernel, args) =>
     address: fieldOf(args[1], "msg_name")
   })
 
+const sendfile: Handler = (kernel, args) =>
+  write(kernel, args[0], { length: numberOf(args[3]), flags: 0, address: undefined })
+
+/** Bytes between a socket and a pipe, without a buffer of the program. */
+const splice: Handler = (kernel, [from, , to, , size, flags]) => {
+  const [source, target] = [kernel.descriptors.get(numberOf(from)), kernel.descriptors.get(numberOf(to))]
+  const length = numberOf(size)
+  const isImpatient = bit(flagsOf(flags), "SPLICE_F_NONBLOCK") ? constants["MSG_DONTWAIT"]! : 0
+  if (source?._tag === "Tcp" && target?._tag === "Pipe") {
+    const room = Math.min(length, pipeRoom - target.content.length)
+    const pending = read(kernel, from, room, isImpatient)
+    return () => {
+      const result = pending()
+      if (result !== undefined && result.value > 0) target.content.length += result.value
+      return result
+    }
+  }
+  if (source?._tag !== "Pipe" || target?._tag !== "Tcp") throw new Unsupported("splicing without a socket and a pipe")
+  const count = Math.min(length, source.content.length)
+  if (count === 0) return immediate(failed("EAGAIN"))
+  source.content.length -= count
+  return write(kernel, to, { length: count, flags: isImpatient, address: undefined })
+}
+
+/** What a pipe of Linux holds. */
+const pipeRoom = 65_536
+
 export const dataCalls: Readonly<Record<string, Handler>> = {
   read: reading((args) => numberOf(args[2]), never),
   recv: reading((args) => numberOf(args[2]), 3),
@@ -187,5 +235,6 @@ export const dataCalls: Readonly<Record<string, Handler>> = {
   sendto: writing((args) => numberOf(args[2]), 3, 4),
   writev: writing((args) => lengthOf(args[1]), never),
   sendmsg,
-  sendfile: writing((args) => numberOf(args[3]), never)
+  sendfile,
+  splice
 }

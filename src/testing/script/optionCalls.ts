@@ -3,7 +3,7 @@ import type { Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
 import { constants } from "./constants.ts"
 import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
-import { errnoOf, numbers } from "./Errno.ts"
+import { numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import { controllerOf } from "./Knobs.ts"
@@ -156,6 +156,7 @@ const isOutOfRange = (name: string, value: number): boolean => {
 
 const remember = (self: TcpSocket, name: string, expression: Expression | undefined): void => {
   const value = first(expression)
+  if (name === "SO_TIMESTAMPING") return self.errors.stamp(numberOf(value))
   if (value?._tag === "Text") self.stored.set(name, value.value)
   else if (value?._tag === "Number") self.stored.set(name, value.value)
   else if (value?._tag === "Name" && value.name in constants) self.stored.set(name, constants[value.name]!)
@@ -196,7 +197,7 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       const reason = kernel.errorOf(self)
       if (reason === undefined) return 0
       self.isErrorTold = true
-      return numbers[errnoOf(reason, false)] ?? -1
+      return numbers[kernel.errnoOf(self, reason, false)] ?? -1
     }
     case "TCP_MAXSEG":
       return kernel.info(self)?.sendMss ?? options.maxSegment

@@ -41,7 +41,7 @@ const readiness = (kernel: Kernel, self: TcpSocket): number => {
     const waiting = kernel.host.state.tcp.listeners.get(self.listener)?.waiting ?? 0
     return waiting > 0 ? bits.in : 0
   }
-  const error = kernel.errorOf(self) === undefined ? 0 : bits.err
+  const error = kernel.errorOf(self) === undefined && self.errors.length === 0 ? 0 : bits.err
   const info = kernel.info(self)
   const ended = bits.in | bits.hup | bits.readHangUp | bits.out
   if (info === undefined) return self.connecting?.outcome()._tag === "Pending" ? 0 : ended | error
@@ -112,17 +112,26 @@ const epollControl: Handler = (kernel, [fd, operation, target, event]) => {
   }
   const events = numberOf(fieldOf(event, "events"))
   const edge = constants["EPOLLET"]!
-  const isEdge = events >= edge
-  self.interests.set(number, { events: isEdge ? events - edge : events, isEdge, told: 0 })
+  const isEdge = (BigInt(events) & BigInt(edge)) !== 0n
+  const asked = Number(BigInt(events) & 0xffffn)
+  const isOneShot = (events & constants["EPOLLONESHOT"]!) !== 0
+  self.interests.set(number, { events: asked, isEdge, isOneShot, isSpent: false, told: 0, wakes: 0 })
   return ok
+}
+
+/** What has happened to a socket that wakes who waits for an edge. */
+const wakesOf = (kernel: Kernel, fd: number): number => {
+  const self = kernel.descriptors.get(fd)
+  if (self?._tag !== "Tcp") return 0
+  return self.errors.total + (kernel.info(self)?.bytesReceived ?? 0)
 }
 
 /** What is ready and, at an edge, was not when it was told last. */
 const news = (kernel: Kernel, self: Epoll): ReadonlyArray<readonly [number, number]> =>
   [...self.interests].flatMap(([fd, interest]) => {
     const now = told(kernel, fd, interest.events)
-    const isNew = interest.isEdge ? (now & ~interest.told) !== 0 : now !== 0
-    return isNew ? [[fd, now] as const] : []
+    const isNew = !interest.isEdge || (now & ~interest.told) !== 0 || wakesOf(kernel, fd) !== interest.wakes
+    return isNew && now !== 0 && !interest.isSpent ? [[fd, now] as const] : []
   })
 
 const epollWait: Handler = (kernel, [fd, expected, , timeout]) => {
@@ -130,7 +139,12 @@ const epollWait: Handler = (kernel, [fd, expected, , timeout]) => {
   if (self === undefined) return immediate(failed("EBADF"))
   return wait(kernel, numberOf(timeout), () => news(kernel, self).length, (count) => {
     const ready = news(kernel, self)
-    for (const [number, now] of ready) self.interests.get(number)!.told = now
+    for (const [number, now] of ready) {
+      const interest = self.interests.get(number)!
+      interest.told = now
+      interest.wakes = wakesOf(kernel, number)
+      interest.isSpent = interest.isOneShot
+    }
     const wanted = fieldOf(expected, "events")
     const [first] = ready
     if (first === undefined || wanted === undefined || isEllipsis(wanted)) return returned(count)

@@ -98,7 +98,7 @@ const connectAgain = (kernel: Kernel, self: TcpSocket): Pending => {
   const reason = kernel.errorOf(self)
   if (reason === undefined) return immediate(failed("EISCONN"))
   self.isErrorTold = true
-  return immediate(failed(errnoOf(reason, false)))
+  return immediate(failed(kernel.errnoOf(self, reason, false)))
 }
 
 /** A connect that waits for text answers at once, whatever the socket's mode is. */
@@ -184,7 +184,19 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   const state = kernel.info(self)?.state ?? "CLOSED"
   if (self.connection === undefined || state === "CLOSED" || state === "TIME-WAIT") return immediate(failed("ENOTCONN"))
   const { connection } = self
-  return kernel.ask({ _tag: "TcpShutdown", connection, read: which !== 1, write: which !== 0 }, () => returned(0))
+  if (which !== 1) self.isReadShut = true
+  // A program of Linux can still read what comes behind its shutdown, which discards nothing.
+  if (which === 0 && !kernel.isFreeBsd) return ok
+  const read = which !== 1 && kernel.isFreeBsd
+  return kernel.ask({ _tag: "TcpShutdown", connection, read, write: which !== 0 }, () => returned(0))
+}
+
+/** `pipe([5, 6])`: the end to read from and the end to write to. */
+const pipe: Handler = (kernel, [ends]) => {
+  if (ends?._tag !== "List") throw new Unsupported("a pipe without its two ends")
+  const content = { length: 0 }
+  for (const end of ends.items) kernel.descriptors.set(numberOf(end), { _tag: "Pipe", content })
+  return ok
 }
 
 /** `O_NONBLOCK` has another number on FreeBSD. */
@@ -244,6 +256,8 @@ export const socketCalls: Readonly<Record<string, Handler>> = {
   fcntl,
   ioctl,
   open: (kernel, _, call) => immediate(returned(kernel.install({ _tag: "File" }, expectedFd(call)))),
+  pipe,
+  pipe2: pipe,
   cap_set: () => ok,
   usleep: () => ok
 }
