@@ -25,6 +25,8 @@ import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Tcp from "../src/sockets/Tcp.ts"
 import type * as TcpConnection from "../src/sockets/TcpConnection.ts"
 import { instantOf } from "../src/workers/Core.ts"
+import * as Intake from "./Intake.ts"
+import * as Silence from "./Silence.ts"
 import * as SystemError from "./SystemError.ts"
 
 export interface Options {
@@ -57,6 +59,8 @@ const environment = (context: Context.Context<never>): Environment => {
   return { fork: Effect.runForkWith(context), now: () => instantOf(clock) / 1000 }
 }
 
+type Written = (error?: Error | null) => void
+
 /** A reset is no failure of `end`: there is nothing left to end. */
 const isGone = (error: Tcp.TcpError): boolean => error.reason._tag === "NotConnected"
 
@@ -65,8 +69,6 @@ export class NodeDuplex extends Duplex {
   connecting: boolean
   bytesRead = 0
   bytesWritten = 0
-  /** Milliseconds of silence before "timeout"; 0 for none. */
-  timeout = 0
   remoteAddress: string | undefined
   remotePort: number | undefined
   remoteFamily: string | undefined
@@ -79,13 +81,13 @@ export class NodeDuplex extends Duplex {
   /** What runs for this stream and ends with it. */
   private readonly fibers: Set<Fiber.Fiber<unknown, unknown>> = new Set()
   private connection: TcpConnection.TcpConnection | undefined
-  private isReading = false
-  /** The stream has asked for data since it was given some. */
-  private isWanted = false
-  private resumeReading: (() => void) | undefined
+  private readonly intake = new Intake.Intake((exit) => this.received(exit))
+  /** The callback of the write that waits, and how much it writes. */
+  private written: Written | undefined
+  private writtenBytes = 0
+  private giveUpWriting: (() => void) | undefined
   private isReset = false
-  private activeAt = 0
-  private isTiming = false
+  private readonly silence: Silence.Silence
 
   constructor(environment: Environment, options: Options) {
     super({
@@ -94,6 +96,11 @@ export class NodeDuplex extends Duplex {
     })
     this.environment = environment
     this.policy = options.closePolicy ?? "byExit"
+    this.silence = new Silence.Silence({
+      now: environment.now,
+      start: (wait, done) => this.start(wait, (exit) => done(Exit.isSuccess(exit))),
+      tell: () => this.emit("timeout")
+    })
     this.connecting = true
   }
 
@@ -110,7 +117,9 @@ export class NodeDuplex extends Duplex {
     this.remotePort = remote.port
     this.remoteFamily = remote.family
     Deferred.doneUnsafe(this.opened, Exit.succeed(connection))
-    if (!this.destroyed) this.read(0) // So that the peer's end or reset is noticed before anybody reads.
+    if (this.destroyed) return
+    this.read(0) // So that the peer's end or reset is noticed before anybody reads.
+    this.intake.start(connection)
   }
 
   /** Opens the connection, and tells by "connect" and "ready", or by an error. */
@@ -145,80 +154,91 @@ export class NodeDuplex extends Duplex {
   }
 
   override _read(size: number): void {
-    this.isWanted = true
-    if (this.isReading) return this.resumeReading?.()
-    this.isReading = true
-    this.start(this.use((connection) => this.pump(connection, size)), (exit) => {
-      this.isReading = false
-      if (Exit.isFailure(exit)) return this.fail(exit.cause)
+    this.intake.want(size)
+  }
+
+  /** What has been read, or why nothing can be. True if the stream wants more. */
+  private received(exit: Exit.Exit<ReadonlyArray<Uint8Array>, Tcp.TcpError>): boolean {
+    if (Exit.isFailure(exit)) {
+      this.fail(exit.cause)
+      return false
+    }
+    this.silence.broken()
+    if (exit.value.length > 0) return this.deliver(exit.value)
+    this.guard(() => {
       this.push(null)
       this.read(0) // A stream that nobody reads yet comes to its end all the same.
     })
+    return false
   }
 
-  /** Reads to the end, with a pause whenever the stream has enough: one fiber for all of it. */
-  private pump(connection: TcpConnection.TcpConnection, size: number): Effect.Effect<void, Tcp.TcpError> {
-    const read = connection.read(size)
-    return Effect.gen({ self: this }, function*() {
-      for (;;) {
-        const chunks = yield* read
-        this.refresh()
-        if (chunks.length === 0) return
-        this.isWanted = false
-        const hasRoom = this.deliver(chunks)
-        if (!hasRoom && !this.isWanted) yield* this.room
-      }
-    })
-  }
-
-  /** Waits until the stream wants more. */
-  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    this.resumeReading = () => {
-      this.resumeReading = undefined
-      resume(Effect.void)
+  /** What a listener throws is nobody's but the program's, as with Node's own sockets. */
+  private guard(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
     }
-    return Effect.sync(() => {
-      this.resumeReading = undefined
-    })
-  })
+  }
 
-  /** False when the stream has enough. What a listener throws is nobody's but the program's, as with Node's own sockets. */
+  /** False when the stream has enough. */
   private deliver(chunks: ReadonlyArray<Uint8Array>): boolean {
     let hasRoom = true
     for (const chunk of chunks) {
       this.bytesRead += chunk.length
-      try {
+      this.guard(() => {
         hasRoom = this.push(chunk)
-      } catch (error) {
-        process.nextTick(() => {
-          throw error
-        })
-      }
+      })
     }
-    return hasRoom
+    return hasRoom && !this.destroyed
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.send((connection) => connection.write(chunk), chunk.length, callback)
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Written): void {
+    this.send(chunk, false, callback)
   }
 
   /** What was written piece by piece goes as one, so that it shares segments. */
-  override _writev(chunks: Array<{ chunk: Buffer }>, callback: (error?: Error | null) => void): void {
-    const whole = Buffer.concat(chunks.map(({ chunk }) => chunk))
-    this.send((connection) => connection.writeOwned(whole), whole.length, callback)
+  override _writev(chunks: Array<{ chunk: Buffer }>, callback: Written): void {
+    this.send(Buffer.concat(chunks.map(({ chunk }) => chunk)), true, callback)
   }
 
-  private send(
-    write: (connection: TcpConnection.TcpConnection) => Effect.Effect<void, Tcp.TcpError>,
-    length: number,
-    callback: (error?: Error | null) => void
-  ): void {
-    this.start(this.use(write), (exit) => {
-      if (Exit.isFailure(exit)) return callback(SystemError.ofCause(exit.cause))
-      this.refresh()
-      this.bytesWritten += length
-      callback()
-    })
+  /** A stream of Node has one write at a time. */
+  private send(bytes: Uint8Array, owned: boolean, callback: Written): void {
+    const { connection } = this
+    if (connection === undefined) {
+      return this.start(
+        Deferred.await(this.opened),
+        (exit) => Exit.isSuccess(exit) ? this.send(bytes, owned, callback) : callback(SystemError.ofCause(exit.cause))
+      )
+    }
+    this.written = callback
+    this.writtenBytes = bytes.length
+    const giveUp = connection.writeUnsafe(bytes, owned, this.onWritten)
+    if (giveUp !== undefined) this.giveUpWriting = giveUp
+  }
+
+  private readonly onWritten = (exit: Exit.Exit<void, Tcp.TcpError>): void => {
+    const { written, writtenBytes } = this
+    this.written = undefined
+    this.giveUpWriting = undefined
+    if (Exit.isSuccess(exit)) {
+      this.silence.broken()
+      this.bytesWritten += writtenBytes
+    }
+    this.guard(() => written?.(Exit.isSuccess(exit) ? undefined : SystemError.ofCause(exit.cause)))
+  }
+
+  /** Takes back what waits for the connection. */
+  private giveUp(): void {
+    for (const fiber of this.fibers) fiber.interruptUnsafe()
+    this.intake.end()
+    this.giveUpWriting?.()
+    this.giveUpWriting = undefined
+    const { written } = this
+    this.written = undefined
+    written?.(SystemError.closed())
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -228,7 +248,7 @@ export class NodeDuplex extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.connecting = false
-    for (const fiber of this.fibers) fiber.interruptUnsafe()
+    this.giveUp()
     const { connection, policy } = this
     const isOrderly = !this.isReset && (policy === "byExit" ? error === null : policy === "orderly")
     const closing = connection === undefined ? Effect.void : isOrderly ? connection.close : connection.abort
@@ -280,37 +300,17 @@ export class NodeDuplex extends Duplex {
 
   /** Emits "timeout" after so many milliseconds without traffic; 0 for never. */
   setTimeout(milliseconds: number, listener?: () => void): this {
-    this.timeout = milliseconds
-    this.activeAt = this.environment.now()
     if (listener !== undefined) {
       if (milliseconds === 0) this.off("timeout", listener)
       else this.once("timeout", listener)
     }
-    this.watchSilence()
+    this.silence.limit(milliseconds)
     return this
   }
 
-  private refresh(): void {
-    if (this.timeout === 0) return
-    this.activeAt = this.environment.now()
-    this.watchSilence()
-  }
-
-  /** One sleeper for the whole silence, which sleeps on when there was traffic meanwhile. */
-  private watchSilence(): void {
-    if (this.timeout === 0 || this.isTiming || this.destroyed) return
-    this.isTiming = true
-    const silence = Effect.gen({ self: this }, function*() {
-      for (;;) {
-        const left = this.activeAt + this.timeout - this.environment.now()
-        if (this.timeout === 0 || left <= 0) return
-        yield* Effect.sleep(left)
-      }
-    })
-    this.start(silence, (exit) => {
-      this.isTiming = false
-      if (Exit.isSuccess(exit) && this.timeout > 0) this.emit("timeout")
-    })
+  /** Milliseconds of silence before "timeout"; 0 for none. */
+  get timeout(): number {
+    return this.silence.milliseconds
   }
 
   /** A stack keeps its process alive by itself, or not; its streams have no say in it. */

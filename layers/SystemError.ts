@@ -98,11 +98,12 @@ export const infoOf = (inet: NetAddress.InetAddress): AddressInfo => {
   return { address: host, port, family: host.includes(":") ? "IPv6" : "IPv4" }
 }
 
+/** What Node says of an operation whose socket was closed meanwhile. */
+export const closed = (): Error => Object.assign(new Error("Socket is closed"), { code: "ERR_SOCKET_CLOSED" })
+
 /** The error of an operation that came to nothing; one that was interrupted found its socket closed. */
 export const ofCause = (cause: Cause.Cause<TcpError>, peer?: Peer): Error => {
-  if (Cause.hasInterruptsOnly(cause)) {
-    return Object.assign(new Error("Socket is closed"), { code: "ERR_SOCKET_CLOSED" })
-  }
+  if (Cause.hasInterruptsOnly(cause)) return closed()
   const error = Cause.squash(cause)
   return error instanceof TcpError ? of(error, peer) : error as Error
 }

@@ -18,9 +18,11 @@ import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Reason from "../core/Reason.ts"
-import type { AnswerOf, Request } from "../core/Request.ts"
+import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
+import type { Asked } from "../workers/Requests.ts"
 import type { Stack } from "../workers/Stack.ts"
+import * as Failure from "./Failure.ts"
 import * as TcpError from "./TcpError.ts"
 import * as TcpInfo from "./TcpInfo.ts"
 
@@ -43,13 +45,16 @@ export interface TcpConnection {
    * all when the peer has ended its direction. The chunks are views that the reader may keep and must not change.
    */
   readonly read: (max?: number) => Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError>
-  /**
-   * Waits for data and copies what is there into `into`; the number of bytes, 0 at the end of the peer's direction. The memory that the data came in is used again,
-   * so bulk data costs the garbage collector nothing. Leave `into` alone until it is done.
-   */
-  readonly readInto: (into: Uint8Array) => Effect.Effect<number, TcpError.TcpError>
   /** {@link read} without waiting; nothing when no data is there. */
   readonly tryRead: (max?: number) => Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError>
+  /**
+   * {@link read} for code that is no fiber, such as a stream of Node: `done` is called once, perhaps inside this call, and must not throw. Gives what
+   * takes the call back, after which `done` is not called any more; nothing if it is over.
+   */
+  readonly readUnsafe: (
+    max: number,
+    done: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>) => void
+  ) => (() => void) | undefined
   /** All bytes to the end of the peer's direction, as one array. The connection holds no more than its receive buffer, but the array grows with the data. */
   readonly readAll: Effect.Effect<Uint8Array, TcpError.TcpError>
   /**
@@ -59,6 +64,15 @@ export interface TcpConnection {
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
   /** {@link write} without the copy: the bytes become the connection's, and nobody may ever change them again. */
   readonly writeOwned: (bytes: Uint8Array) => Effect.Effect<void, TcpError.TcpError>
+  /**
+   * {@link write}, or {@link writeOwned}, for code that is no fiber, as {@link readUnsafe} is for reading. One at a time: a later call may overtake one
+   * that waits.
+   */
+  readonly writeUnsafe: (
+    bytes: Uint8Array,
+    owned: boolean,
+    done: (exit: Exit.Exit<void, TcpError.TcpError>) => void
+  ) => (() => void) | undefined
   /**
    * Writes, and tells the peer that all up to the last byte is urgent (RFC 9293 §3.8.5). The bytes stay in line. For programs that speak a protocol which has it;
    * new ones should not (RFC 6093 §5).
@@ -109,15 +123,21 @@ const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   return all
 }
 
+/** {@link TcpError.during} for an answer that is there. The core's answers fail with a reason and with nothing else. */
+const failedDuring = (
+  operation: TcpError.Operation,
+  answer: Exit.Failure<unknown, Reason.Reason>
+): Exit.Exit<never, TcpError.TcpError> => {
+  const reason = Cause.squash(answer.cause) as Reason.Reason
+  return Exit.fail(new TcpError.TcpError({ operation, reason: Failure.of(reason) }))
+}
+
 class Connection implements TcpConnection {
   readonly id: number
   private readonly endpoint: Endpoint
   private readonly stack: Stack
   private readonly scope: Scope.Closeable
   private isGone = false
-  /** A {@link readInto} has begun and not ended well. */
-  private isCopying = false
-  private givesBack = true
 
   constructor(stack: Stack, endpoint: Endpoint, scope: Scope.Closeable) {
     this.id = endpoint.connection
@@ -142,30 +162,24 @@ class Connection implements TcpConnection {
     return TcpError.during("read")(this.receive(max, true))
   }
 
-  readInto(into: Uint8Array): Effect.Effect<number, TcpError.TcpError> {
-    return TcpError.during("read")(Effect.suspend(() => {
-      // One that was interrupted, or another at the same time, may not have copied what lies in the same memory.
-      if (this.isCopying) this.givesBack = false
-      this.isCopying = true
-      const request = { _tag: "TcpRead", connection: this.id, max: into.length, block: true, copies: true } as const
-      return Effect.map(this.stack.ask(request), (received) => this.copy(received, into))
-    }))
-  }
-
-  private copy(received: Received, into: Uint8Array): number {
-    let at = 0
-    for (const chunk of chunksOf(received)) {
-      into.set(chunk, at)
-      at += chunk.length
-    }
-    this.isCopying = false
-    if (this.givesBack) this.stack.giveBack(received.spent)
-    return at
-  }
-
   tryRead(max = unlimited): Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError> {
     const received = Effect.map(this.receive(max, false), Option.some)
     return TcpError.during("read")(Effect.catchIf(received, isWouldBlock, () => Effect.succeedNone))
+  }
+
+  /** What takes back a request that has been posted and waits. */
+  private retraction(ticket: Ticket): (() => void) | undefined {
+    return ticket === noTicket ? undefined : () => this.stack.abandon(ticket)
+  }
+
+  readUnsafe(
+    max: number,
+    done: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>) => void
+  ): (() => void) | undefined {
+    return this.retraction(this.stack.post(
+      { _tag: "TcpRead", connection: this.id, max, block: true },
+      (answer) => done(Exit.isSuccess(answer) ? Exit.succeed(chunksOf(answer.value)) : failedDuring("read", answer))
+    ))
   }
 
   get readAll(): Effect.Effect<Uint8Array, TcpError.TcpError> {
@@ -179,14 +193,17 @@ class Connection implements TcpConnection {
     })
   }
 
+  private writing(bytes: Uint8Array, owned: boolean, block: boolean, urgent: boolean): Asked<"TcpWrite"> {
+    return { _tag: "TcpWrite", connection: this.id, bytes, start: 0, end: bytes.length, owned, block, urgent }
+  }
+
   private send(
     bytes: Uint8Array,
     owned: boolean,
     block: boolean,
     urgent = false
   ): Effect.Effect<number, Reason.Reason> {
-    const { id, stack } = this
-    return stack.ask({ _tag: "TcpWrite", connection: id, bytes, start: 0, end: bytes.length, owned, block, urgent })
+    return this.stack.ask(this.writing(bytes, owned, block, urgent))
   }
 
   write(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
@@ -195,6 +212,17 @@ class Connection implements TcpConnection {
 
   writeOwned(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {
     return TcpError.during("write")(Effect.asVoid(this.send(bytes, true, true)))
+  }
+
+  writeUnsafe(
+    bytes: Uint8Array,
+    owned: boolean,
+    done: (exit: Exit.Exit<void, TcpError.TcpError>) => void
+  ): (() => void) | undefined {
+    return this.retraction(this.stack.post(
+      this.writing(bytes, owned, true, false),
+      (answer) => done(Exit.isSuccess(answer) ? Exit.void : failedDuring("write", answer))
+    ))
   }
 
   writeUrgent(bytes: Uint8Array): Effect.Effect<void, TcpError.TcpError> {

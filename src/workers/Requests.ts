@@ -38,7 +38,7 @@ export type Answered<Tag extends Request["_tag"]> = AnswerOf<Extract<Request, { 
 /** What `Effect.uninterruptibleMask` hands out. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-type Resume = (answer: Effect.Effect<unknown, Reason.Reason>) => void
+type Resume = (answer: Answer) => void
 
 interface Waiter {
   readonly ticket: Ticket
@@ -66,6 +66,16 @@ export interface Requests {
     request: Asked<Tag>,
     ticketed?: (ticket: Ticket) => void
   ) => Effect.Effect<Answered<Tag>, Reason.Reason>
+  /**
+   * The same for a caller that is no fiber, such as a stream of Node. `done` is called once, perhaps inside this call, and does not throw. Gives the
+   * ticket, or `noTicket` if it is answered. A full queue holds nobody up here: such a caller has a bounded number of requests at a time.
+   */
+  readonly post: <Tag extends Request["_tag"]>(
+    request: Asked<Tag>,
+    done: (answer: Exit.Exit<Answered<Tag>, Reason.Reason>) => void
+  ) => Ticket
+  /** Takes back a request that was posted: what it has parked is taken out, and `done` is not called any more. */
+  readonly abandon: (ticket: Ticket) => void
   /** Tells the core something that has no answer. */
   readonly tell: (request: Request) => Effect.Effect<void>
   /** Appends a reply for its caller; under the permit. */
@@ -92,8 +102,8 @@ class Desk implements Requests {
   /** Replies in the order of their commits, and how many of them have been handed over. */
   private readonly deliveries: Array<Delivery> = []
   private handedOver = 0
-  /** What found no place in the queue when it was given back: the worker, which then has work, takes it along. */
-  private returned: Array<RequestEvent> = []
+  /** What found no place in the queue and cannot wait for one: the worker, which then has work, takes it along. */
+  private beside: Array<RequestEvent> = []
   private readonly waiters: Map<Ticket, Waiter> = new Map()
   private lastTicket: Ticket = noTicket
   private isClosed = false
@@ -128,6 +138,24 @@ class Desk implements Requests {
         : Effect.callback<unknown, Reason.Reason>((resume) => this.offer(waiter, resume))
       return Effect.onInterrupt(restore(answered), () => this.giveUp(waiter))
     }) as Effect.Effect<Answered<Tag>, Reason.Reason>
+  }
+
+  readonly post: Requests["post"] = (request, done) => {
+    if (this.isClosed) {
+      done(closedAnswer as Parameters<typeof done>[0])
+      return noTicket
+    }
+    const waiter = this.admit(request)
+    waiter.resume = done as (answer: Answer) => void
+    this.put(eventOf(waiter))
+    return waiter.answer === undefined ? waiter.ticket : noTicket
+  }
+
+  abandon(ticket: Ticket): void {
+    const waiter = this.waiters.get(ticket)
+    if (waiter === undefined) return
+    waiter.isGone = true
+    this.put({ _tag: "Request", ticket: noTicket, request: { _tag: "Abandoned", abandoned: ticket } })
   }
 
   /** A caller with a ticket of its own. */
@@ -173,8 +201,12 @@ class Desk implements Requests {
   private giveBack(waiter: Waiter, answer: Answer): void {
     if (Exit.isFailure(answer)) return
     const request: Request = { _tag: "Returned", request: waiter.request, value: answer.value }
-    const event: RequestEvent = { _tag: "Request", ticket: noTicket, request }
-    if (!Queue.offerUnsafe(this.queue, event)) this.returned.push(event)
+    this.put({ _tag: "Request", ticket: noTicket, request })
+  }
+
+  /** For the worker, who takes it now if it waits. */
+  private put(event: RequestEvent): void {
+    if (!Queue.offerUnsafe(this.queue, event)) this.beside.push(event)
     Queue.flushUnsafe(this.queue)
   }
 
@@ -200,7 +232,8 @@ class Desk implements Requests {
     return Effect.gen({ self: this }, function*() {
       while (true) {
         const batch = yield* Queue.takeBetween(queue, 1, batchSize)
-        if (this.returned.length > 0) batch.push(...this.returned.splice(0))
+        // Behind all that stands in the queue, so that nothing is abandoned before it was asked.
+        if (this.beside.length > 0 && Queue.sizeUnsafe(queue) === 0) batch.push(...this.beside.splice(0))
         yield* core.run(batch, () => this.forgetAbandoned(batch))
       }
     })

@@ -74,8 +74,10 @@ export interface Stack {
   readonly ask: Requests.Requests["ask"]
   /** The same for a caller that must not lose the answer (see `Requests.askWithin`). */
   readonly askWithin: Requests.Requests["askWithin"]
-  /** Takes memory back that an answer to `TcpRead` has called spent. */
-  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
+  /** The same for a caller that is no fiber. */
+  readonly post: Requests.Requests["post"]
+  /** Takes back what was posted. */
+  readonly abandon: Requests.Requests["abandon"]
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */
@@ -218,7 +220,8 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     return {
       ask: requests.ask,
       askWithin: requests.askWithin,
-      giveBack: core.giveBack,
+      post: requests.post,
+      abandon: (ticket) => requests.abandon(ticket),
       ...views(shop),
       attach: attachTo,
       leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),

@@ -4,14 +4,16 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
+import { noTicket } from "../../src/core/Request.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
 import * as EntropySource from "../../src/workers/EntropySource.ts"
 import * as Readings from "../../src/workers/Readings.ts"
+import * as Requests from "../../src/workers/Requests.ts"
 import type { Stack } from "../../src/workers/Stack.ts"
-import { addressTwo, on, pair } from "./Hosts.ts"
+import { addressTwo, hostOne, on, pair } from "./Hosts.ts"
 
 /** What interrupted calls must not leave behind. */
 const leftovers = (stack: Stack) =>
@@ -116,5 +118,73 @@ describe("interrupting a request", () => {
         assert.deepStrictEqual(yield* on(stack)(Network.connections), [])
         assert.strictEqual((yield* on(stack)(Network.memory)).total, 0)
       }
+    }))
+})
+
+describe("a request that is posted", () => {
+  it.effect("is answered inside the call when the answer is there, and later when it is not", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 9 }))
+      const heard: Array<string> = []
+      const listed = one.post({ _tag: "TcpList" }, (answer) => heard.push(answer._tag))
+      assert.deepStrictEqual([listed, heard], [noTicket, ["Success"]])
+      const ticket = one.post(
+        { _tag: "UdpReceive", socket: socket.id, block: true, max: 1 },
+        (answer) => heard.push(answer._tag)
+      )
+      assert.notStrictEqual(ticket, noTicket)
+      assert.deepStrictEqual(yield* leftovers(one), { waiting: 1, parked: 1 })
+      const sender = yield* on(one)(Udp.bind())
+      yield* sender.send(Uint8Array.of(1), `${hostOne}:9`)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(heard, ["Success", "Success"])
+      assert.deepStrictEqual(yield* leftovers(one), nothing)
+    }))
+
+  it.effect("is not answered any more once it is abandoned, and leaves nothing", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 9 }))
+      const heard: Array<string> = []
+      const ticket = one.post(
+        { _tag: "UdpReceive", socket: socket.id, block: true, max: 1 },
+        (answer) => heard.push(answer._tag)
+      )
+      one.abandon(ticket)
+      assert.deepStrictEqual(yield* leftovers(one), nothing)
+      const sender = yield* on(one)(Udp.bind())
+      yield* sender.send(Uint8Array.of(1), `${hostOne}:9`)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(heard, [])
+      assert.isTrue(Option.isSome(yield* socket.tryReceive))
+    }))
+
+  it.effect("finds a place beside a queue that is full, and is abandoned behind it", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.bind({ port: 9 }))
+      const count = 3 * Requests.queueCapacity
+      const tickets: Array<number> = []
+      let answers = 0
+      // Inside an answer the worker is busy, so that the rest piles up.
+      one.post({ _tag: "TcpList" }, () => {
+        for (let i = 0; i < count; i++) {
+          tickets.push(one.post({ _tag: "UdpReceive", socket: socket.id, block: true, max: 1 }, () => answers++))
+        }
+        for (const ticket of tickets) one.abandon(ticket)
+        one.post({ _tag: "TcpList" }, () => answers++)
+      })
+      yield* Effect.yieldNow
+      assert.strictEqual(answers, 1)
+      assert.deepStrictEqual(yield* leftovers(one), nothing)
+    }))
+
+  it.effect("fails at once when the stack is closed", () =>
+    Effect.gen(function*() {
+      const { one } = yield* Effect.scoped(pair())
+      const heard: Array<string> = []
+      assert.strictEqual(one.post({ _tag: "TcpList" }, (answer) => heard.push(answer._tag)), noTicket)
+      assert.deepStrictEqual(heard, ["Failure"])
     }))
 })
