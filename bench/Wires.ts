@@ -10,7 +10,7 @@ import type * as Process from "../test/interop/Process.ts"
 
 export const clientAddress = "10.99.0.1"
 export const serverAddress = "10.99.0.2"
-const prefix = "/24"
+export const prefix = "/24"
 
 /** The classic ports, on every server. */
 export const ports = { echo: 7, discard: 9, source: 19 } as const
@@ -24,7 +24,7 @@ const idleProgram = fileURLToPath(new URL("programs/idle.ts", import.meta.url))
 
 /** The cores of the two sides. */
 const clientCore = "0"
-const serverCore = "1"
+export const serverCore = "1"
 
 /** What the kernel's client reports; which fields depends on the command. */
 export interface Report {
@@ -52,18 +52,33 @@ const portOf: { readonly [K in Command]: number } = {
 export interface Wire {
   readonly name: string
   readonly client: Namespace.Namespace
+  /** The server's address as the client sees it; {@link serverAddress} if absent. */
+  readonly address?: string
   readonly server: Process.Running
 }
 
 type Made = Effect.Effect<Wire, Process.ProcessError, Scope.Scope>
 
-const preparedNamespace = Effect.gen(function*() {
+/** A namespace for thousands of connections. */
+export const preparedNamespace = Effect.gen(function*() {
   const namespace = yield* Namespace.make
   // Thousands of short connections to one port: their ends must not run out of ports for the next.
   yield* Namespace.setKernel(namespace, "net.ipv4.ip_local_port_range", "1024 65535")
   yield* Namespace.setKernel(namespace, "net.ipv4.tcp_tw_reuse", "1")
   return namespace
 })
+
+/** The services on the sockets of a namespace's kernel. */
+export const serveByKernel = (
+  namespace: Namespace.Namespace,
+  address: string
+): Effect.Effect<Process.Running, Process.ProcessError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const args = ["-c", serverCore, "python3", peerProgram, "serve", address, ...services]
+    const running = yield* namespace.start("taskset", args)
+    yield* running.line(/^ready$/)
+    return running
+  })
 
 /** Two kernels and a veth pair. */
 export const veth = (offloads: boolean): Made =>
@@ -75,9 +90,7 @@ export const veth = (offloads: boolean): Made =>
       { namespace: server, device: "eth0", address: serverAddress + prefix }
     )
     for (const namespace of [client, server]) yield* Namespace.setOffloads(namespace, "eth0", offloads)
-    const args = ["-c", serverCore, "python3", peerProgram, "serve", serverAddress, ...services]
-    const running = yield* server.start("taskset", args)
-    yield* running.line(/^ready$/)
+    const running = yield* serveByKernel(server, serverAddress)
     return { name: offloads ? "veth" : "veth, offloads off", client, server: running }
   })
 
@@ -116,13 +129,18 @@ export const idle: Made = Effect.gen(function*() {
   return { name: "idle stack over TAP", client, server: running }
 })
 
-const clientArgs = (command: string, port: number, count: number): ReadonlyArray<string> => [
+const clientArgs = (
+  command: string,
+  port: number,
+  count: number,
+  address = serverAddress
+): ReadonlyArray<string> => [
   "-c",
   clientCore,
   "python3",
   peerProgram,
   command,
-  serverAddress,
+  address,
   String(port),
   String(count)
 ]
@@ -130,7 +148,7 @@ const clientArgs = (command: string, port: number, count: number): ReadonlyArray
 /** Runs one measurement of the kernel's client. */
 export const measure = (wire: Wire, command: Command, count: number): Effect.Effect<Report, Process.ProcessError> =>
   Effect.map(
-    wire.client.succeed("taskset", clientArgs(command, portOf[command], count), { limit: "5 minutes" }),
+    wire.client.succeed("taskset", clientArgs(command, portOf[command], count, wire.address), { limit: "5 minutes" }),
     ({ stdout }): Report => JSON.parse(stdout) as Report
   )
 
