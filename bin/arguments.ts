@@ -171,6 +171,13 @@ export const hostFlags = {
     ),
     Flag.withDefault(true)
   ),
+  spin: numberFlag("spin", 0, 10_000).pipe(
+    Flag.withMetavar("MICROSECONDS"),
+    Flag.withDescription(
+      "Does not sleep for so long after frames that come close together: answers come sooner, and a core is busy meanwhile; 0 by default"
+    ),
+    Flag.withDefault(0)
+  ),
   capture: Flag.String("capture").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("Writes every frame to a pcapng file, which Wireshark reads"),

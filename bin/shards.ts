@@ -39,6 +39,7 @@ const optionsOf = (flags: Flags, shards: number, services: ReadonlyArray<Placed>
     device: {
       name: flags.tap[0]!,
       vnetHeader: flags.offload,
+      spin: flags.spin / 1000,
       ...(Option.isSome(flags.mtu) ? { mtu: flags.mtu.value } : {})
     },
     ...(Option.isSome(flags.mac) ? { mac: Mac.fromNet(flags.mac.value) } : {}),

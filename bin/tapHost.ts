@@ -2,6 +2,7 @@
  * A host on TAP devices, from the flags that every command over `--tap` takes.
  */
 import * as CliError from "effect/cli/CliError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -28,6 +29,8 @@ export interface Flags extends Layout.Flags {
   readonly mtu: Option.Option<number>
   readonly capture: Option.Option<string>
   readonly offload: boolean
+  /** Microseconds. */
+  readonly spin: number
 }
 
 /** The links of the devices, captured if the user wants it. */
@@ -39,6 +42,7 @@ const makeTaps = (
       Tap.make({
         name,
         vnetHeader: flags.offload,
+        spin: Duration.micros(BigInt(flags.spin)),
         // No two links of a host have one address.
         ...(Option.isSome(flags.mac) ? { mac: Mac.fromNet(flags.mac.value) + index } : {}),
         ...(Option.isSome(flags.mtu) ? { mtu: flags.mtu.value } : {})

@@ -33,6 +33,8 @@ export interface DeviceOptions {
   readonly name: string
   /** Trades segments of up to 64 KiB with the kernel, where it can; false if absent. */
   readonly vnetHeader?: boolean
+  /** For how many milliseconds a thread does not sleep after frames that come close together; 0 if absent (`Wakefulness.ts`). */
+  readonly spin?: number
   readonly mtu?: number
 }
 

@@ -9,6 +9,7 @@
  * When every slab is held by frames that nobody has released yet, the link stops reading: the queue of the kernel fills and
  * drops, as a network card's would.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import {
@@ -28,12 +29,18 @@ import type { Frame } from "../src/wire/Frame.ts"
 import type { Mac } from "../src/wire/Mac.ts"
 import type { Device } from "./TunTapDevice.ts"
 import { EAGAIN, EBADF, EBADFD, EIO, type Poll, type Readiness } from "./TunTapSystem.ts"
+import * as Wakefulness from "./Wakefulness.ts"
 
 export interface Options {
   /** Frames read in one wake-up, at most. */
   readonly batchFrames?: number
   /** Bound on the slabs that received frames lie in. */
   readonly slabs?: number
+  /**
+   * How long the thread does not sleep after a frame that came soon after the one before it, such as `"50 micros"`; not at all if absent. Answers come sooner by
+   * what waking up takes, and a core is busy for as long (`Wakefulness.ts`).
+   */
+  readonly spin?: Duration.Input
 }
 
 export const defaultBatchFrames = 256
@@ -81,6 +88,7 @@ class Pump implements Port {
   private readonly room = Signal.make()
   private readonly losses = noLosses()
   private readonly scratch: Uint8Array
+  private readonly wakefulness: Wakefulness.Wakefulness
   private poll: Poll | undefined
   private starved = false
   /** The last time that the device was readable, it had one frame. */
@@ -95,6 +103,7 @@ class Pump implements Port {
     this.sink = sink
     this.batchFrames = options.batchFrames ?? defaultBatchFrames
     this.frameBytes = Offload.maxFrameBytes(limits) + device.vnetHeaderBytes + 1
+    this.wakefulness = Wakefulness.make(Duration.toMillis(options.spin ?? Duration.zero))
     this.scratch = new Uint8Array(device.vnetHeaderBytes === 0 ? 0 : this.frameBytes)
     const batchBytes = this.batchFrames * (this.frameBytes + 8)
     this.pool = SlabPool.make({
@@ -112,6 +121,7 @@ class Pump implements Port {
   stop(): void {
     this.gone = true
     this.poll?.close()
+    this.wakefulness.stop()
     this.room.notify()
   }
 
@@ -169,6 +179,7 @@ class Pump implements Port {
     const first = this.take(this.cameAlone ? 1 : this.batchFrames)
     const rest = this.cameAlone && first === 1 && !this.gone ? this.take(this.batchFrames - 1) : 0
     this.cameAlone = first + rest <= 1
+    this.wakefulness.touch()
   }
 
   /** Reads what is there, up to `most` frames, and hands it over; tells how many were read. */
