@@ -65,7 +65,8 @@ export const transferWithout = (
   bytes: number,
   congestionControl = "cubic"
 ): Transfer.Report => {
-  const link = { delay: "10 millis", rate: lineRate } as const
+  // A queue that holds all of it, or slow start loses more than it is told to.
+  const link = { delay: "10 millis", rate: lineRate, queueBytes: bytes } as const
   const simulation = Simulator.make(Topology.pair(link), { trace: "none" })
   const seen = new Set<number>()
   simulation.link("wire").intercept("forth", (frame) => {

@@ -53,7 +53,7 @@ describe("A bulk transfer", () => {
   })
 
   it("learns that frames overtake each other, and sends hardly any of them again (RFC 8985 §6.2)", () => {
-    const link = { delay: "10 millis", rate: 5e7, queueBytes: 250_000 } as const
+    const link = { delay: "10 millis", rate: 5e7, queueBytes: 2_000_000 } as const
     const report = transfer({ ...link, reordering: 0.01, reorderingDelay: "3 millis" })
     assert.isAtMost(report.segmentsRetransmitted, 2)
     assert.isBelow(report.duration, 1.1 * transfer(link).duration)

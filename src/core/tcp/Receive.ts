@@ -83,12 +83,12 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end, ctx)
   const range = RangeSet.containing(buffer.ahead, segment.seq)
   const policy = AckPolicy.ahead(self.ack, range?.start ?? segment.seq, self.config)
-  return {
+  return Tuning.afterGap({
     ...self,
     buffer,
     ack: present === undefined ? policy : AckPolicy.duplicate(policy, present),
     rcv: { ...self.rcv, aheadSegments: self.rcv.aheadSegments + 1 }
-  }
+  })
 }
 
 /** Counts text as received that nobody wants any more (`shutdown` of the reading side). */

@@ -25,6 +25,7 @@ import type { State } from "../State.ts"
 import * as Deadlines from "../Timer.ts"
 import * as Timestamps from "../Timestamps.ts"
 import * as TimeWait from "../TimeWait.ts"
+import * as Tuning from "../Tuning.ts"
 import * as Ack from "./Ack.ts"
 import * as Text from "./Text.ts"
 
@@ -154,7 +155,8 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
       segments: rcv.segments + 1,
       textSegments: hasText ? rcv.textSegments + 1 : rcv.textSegments
     },
-    stamps: self.agreed.timestamps ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at) : stamps
+    stamps: self.agreed.timestamps ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at) : stamps,
+    tuning: hasText ? Tuning.heard(ctx, self, segment) : self.tuning
   }
 }
 
