@@ -45,6 +45,11 @@ export interface TcpConnection {
    * all when the peer has ended its direction. The chunks are views that the reader may keep and must not change.
    */
   readonly read: (max?: number) => Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError>
+  /**
+   * Waits for data and copies what is there into `into`; the number of bytes, 0 at the end of the peer's direction. The memory that the data came in is used again,
+   * so bulk data costs the garbage collector nothing. Leave `into` alone until it is done.
+   */
+  readonly readInto: (into: Uint8Array) => Effect.Effect<number, TcpError.TcpError>
   /** {@link read} without waiting; nothing when no data is there. */
   readonly tryRead: (max?: number) => Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError>
   /**
@@ -138,6 +143,9 @@ class Connection implements TcpConnection {
   private readonly stack: Stack
   private readonly scope: Scope.Closeable
   private isGone = false
+  /** A {@link readInto} has begun and not ended well. */
+  private isCopying = false
+  private givesBack = true
 
   constructor(stack: Stack, endpoint: Endpoint, scope: Scope.Closeable) {
     this.id = endpoint.connection
@@ -160,6 +168,27 @@ class Connection implements TcpConnection {
 
   read(max = unlimited): Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError> {
     return TcpError.during("read")(this.receive(max, true))
+  }
+
+  readInto(into: Uint8Array): Effect.Effect<number, TcpError.TcpError> {
+    return TcpError.during("read")(Effect.suspend(() => {
+      // One that was interrupted, or another at the same time, may not have copied what lies in the same memory.
+      if (this.isCopying) this.givesBack = false
+      this.isCopying = true
+      const request = { _tag: "TcpRead", connection: this.id, max: into.length, block: true, copies: true } as const
+      return Effect.map(this.stack.ask(request), (received) => this.copy(received, into))
+    }))
+  }
+
+  private copy(received: Received, into: Uint8Array): number {
+    let at = 0
+    for (const chunk of chunksOf(received)) {
+      into.set(chunk, at)
+      at += chunk.length
+    }
+    this.isCopying = false
+    if (this.givesBack) this.stack.giveBack(received.spent)
+    return at
   }
 
   tryRead(max = unlimited): Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError> {

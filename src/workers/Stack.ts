@@ -78,6 +78,8 @@ export interface Stack {
   readonly post: Requests.Requests["post"]
   /** Takes back what was posted. */
   readonly abandon: Requests.Requests["abandon"]
+  /** Takes memory back that an answer to `TcpRead` has called spent. */
+  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */
@@ -222,6 +224,7 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
       askWithin: requests.askWithin,
       post: requests.post,
       abandon: (ticket) => requests.abandon(ticket),
+      giveBack: core.giveBack,
       ...views(shop),
       attach: attachTo,
       leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),
