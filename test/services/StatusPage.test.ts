@@ -3,10 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { parseHTML } from "linkedom"
-import { execFile } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
 import { createContext, runInContext } from "node:vm"
 import * as HttpGet from "../../src/services/HttpGet.ts"
 import { serve } from "../../src/services/Service.ts"
@@ -14,6 +10,7 @@ import { Status } from "../../src/services/Status.ts"
 import * as StatusPage from "../../src/services/StatusPage.ts"
 import * as StatusSite from "../../src/services/StatusSite.ts"
 import * as StatusView from "../../src/services/StatusView.ts"
+import * as Browser from "../browser/Browser.ts"
 import * as Exposition from "../sockets/Exposition.ts"
 import { addressTwo, on, pair } from "../workers/Hosts.ts"
 import { overLoopback } from "./overLoopback.ts"
@@ -176,45 +173,22 @@ describe("StatusPage", () => {
     }))
 })
 
-const browserProgram = (process.env["PATH"] ?? "").split(delimiter).flatMap((folder) =>
-  ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))
-).find(existsSync)
-
-/** The page as a headless browser has it after some seconds of its own time. */
-const dumped = (program: string, url: string): Effect.Effect<string> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "netstack-browser-"))),
-    (profile) =>
-      Effect.callback<string>((resume) => {
-        const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`]
-        const args = [...flags, "--virtual-time-budget=5000", "--dump-dom", url]
-        const child = execFile(
-          program,
-          args,
-          { maxBuffer: 1 << 24 },
-          (error, stdout) => resume(error === null ? Effect.succeed(stdout) : Effect.die(error))
-        )
-        return Effect.sync(() => child.kill("SIGKILL"))
-      }),
-    (profile) => Effect.sync(() => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }))
-  )
-
 describe("StatusPage in a browser", () => {
-  it.live("keeps itself up to date", (context) => {
-    if (browserProgram === undefined) {
-      console.warn(
-        "NOT TESTED in a browser: no chromium on the PATH. The same page is tested above with a DOM of its own."
-      )
-      return Effect.sync(() => context.skip("needs chromium on the PATH"))
-    }
-    return Effect.gen(function*() {
-      const { asked, url } = yield* overLoopback
-      const { document } = parseHTML(yield* dumped(browserProgram, url))
-      assert.isAbove(asked.count, 0)
-      assert.match(document.querySelector("#note")!.textContent!, /^As of \d\d:\d\d:\d\d UTC\.$/)
-      assert.include(document.querySelector("#tables")!.textContent!, `${addressTwo}/24 (preferred)`)
-    })
-  }, 60_000)
+  it.live(
+    "keeps itself up to date",
+    (context) =>
+      Browser.use(context, "the page of netstack watch", (browser) =>
+        Effect.gen(function*() {
+          const { asked, url } = yield* overLoopback
+          const { console, html } = yield* Browser.open(browser, url)
+          const { document } = parseHTML(html)
+          assert.isAbove(asked.count, 0)
+          assert.match(document.querySelector("#note")!.textContent!, /^As of \d\d:\d\d:\d\d UTC\.$/)
+          assert.include(document.querySelector("#tables")!.textContent!, `${addressTwo}/24 (preferred)`)
+          assert.deepStrictEqual(console.filter((line) => !line.includes("favicon")), [])
+        })),
+    60_000
+  )
 })
 
 describe("StatusSite", () => {
