@@ -55,6 +55,11 @@ export interface Charge {
 /** A frame that came on another shard's queue. */
 export type HandedOver = Pick<Frame, "bytes" | "checksum" | "checksumStart" | "checksumOffset" | "gso">
 
+/** So many more of what was handed over have been taken. */
+export interface Taken {
+  readonly taken: number
+}
+
 /** What one shard knows. */
 export interface Report {
   readonly interfaces: ReturnType<typeof Readings.interfaces>

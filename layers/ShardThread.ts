@@ -14,9 +14,9 @@ import * as Links from "../src/link/Links.ts"
 import * as Steering from "../src/link/Steering.ts"
 import * as Netstack from "../src/Netstack.ts"
 import * as Network from "../src/sockets/Network.ts"
-import * as Frame from "../src/wire/Frame.ts"
 import * as Readings from "../src/workers/Readings.ts"
 import { type Program, Shard } from "./Shard.ts"
+import * as Exchange from "./ShardExchange.ts"
 import type * as Protocol from "./ShardProtocol.ts"
 import * as Tap from "./Tap.ts"
 import { TunTapDevice } from "./TunTapDevice.ts"
@@ -25,23 +25,6 @@ const charge = workerData as Protocol.Charge
 const main = parentPort as MessagePort
 
 const say = (message: Protocol.FromShard): void => main.postMessage(message, [])
-
-/** Frames to and from the other shards: each is copied once, and its memory moves to the other thread. */
-const exchange: Steering.Exchange = {
-  hand: (shard, frame) => {
-    const { checksum, checksumOffset, checksumStart, gso } = frame
-    const handed: Protocol.HandedOver = { bytes: Frame.copy(frame), checksum, checksumStart, checksumOffset, gso }
-    charge.others[shard]!.postMessage(handed, [handed.bytes.buffer as ArrayBuffer])
-  },
-  receive: (listener) => {
-    const take = (handed: Protocol.HandedOver): void =>
-      listener({ ...handed, start: 0, end: handed.bytes.length, slab: undefined })
-    for (const port of charge.others) port?.on("message", take)
-    return () => {
-      for (const port of charge.others) port?.off("message", take)
-    }
-  }
-}
 
 const report: Effect.Effect<Protocol.Report, Network.NetworkError, Netstack.Netstack> = Effect.gen(function*() {
   const stack = yield* Netstack.Netstack
@@ -92,7 +75,7 @@ const stackOn = (link: Link) => {
     ...options,
     ...(addresses === undefined ? {} : { addresses }),
     tcp: { ...tcp, firstEphemeralPort: first, lastEphemeralPort: last }
-  }).pipe(Layer.provide(Links.layer(Steering.make(link, charge, exchange))))
+  }).pipe(Layer.provide(Links.layer(Steering.make(link, charge, Exchange.make(charge.others)))))
 }
 
 /** Completed by the main thread. */

@@ -37,8 +37,8 @@ export interface Ports {
 
 /** How frames get to the other shards and from them. */
 export interface Exchange {
-  /** Gives a shard a copy of the frame. */
-  readonly hand: (shard: number, frame: Frame) => void
+  /** Gives a shard a copy of the frame; false if too many are on their way to it already. */
+  readonly hand: (shard: number, frame: Frame) => boolean
   /** Delivers what others hand over, until the function that it answers is called. */
   readonly receive: (listener: (frame: Frame) => void) => () => void
 }
@@ -137,7 +137,7 @@ class Crossing {
   private readonly part: Part
   private readonly exchange: Exchange
   private readonly sink: Sink
-  private readonly counts = { handedOver: 0, taken: 0, leftToFirst: 0 }
+  private readonly counts = { handedOver: 0, taken: 0, leftToFirst: 0, exchangeFull: 0 }
 
   constructor(part: Part, exchange: Exchange, sink: Sink) {
     this.part = part
@@ -146,8 +146,8 @@ class Crossing {
   }
 
   private hand(shard: number, frame: Frame): void {
-    this.counts.handedOver += 1
-    this.exchange.hand(shard, frame)
+    if (this.exchange.hand(shard, frame)) this.counts.handedOver += 1
+    else this.counts.exchangeFull += 1
   }
 
   /** Whether the frame stays; if not it has been handed over and given back. */

@@ -44,7 +44,10 @@ const icmp = (type: number): Uint8Array => transport(type << 8, 0)
 const exchanges = (shards: number) => {
   const listeners: Array<((frame: Frame.Frame) => void) | undefined> = Array(shards).fill(undefined)
   const of = (shard: number): Steering.Exchange => ({
-    hand: (to, frame) => listeners[to]?.({ ...Frame.plain(Frame.copy(frame)), checksum: frame.checksum }),
+    hand: (to, frame) => {
+      listeners[to]?.({ ...Frame.plain(Frame.copy(frame)), checksum: frame.checksum })
+      return listeners[to] !== undefined
+    },
     receive: (listener) => {
       listeners[shard] = listener
       return () => {
