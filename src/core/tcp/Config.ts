@@ -22,6 +22,8 @@ export interface Config {
   readonly ecn: EcnMode
   /** TCP Fast Open (RFC 7413): data in the SYN as client, as server, both or neither. Default `off`. */
   readonly fastOpen: "off" | "client" | "server" | "both"
+  /** A Fast Open server takes the text of a SYN without a cookie too, where forged addresses can't come from (RFC 7413 §6.1). Default off. */
+  readonly fastOpenWithoutCookie: boolean
 
   // Sizes
 
@@ -151,6 +153,7 @@ export type Knob =
   | "dsack"
   | "ecn"
   | "fastOpen"
+  | "fastOpenWithoutCookie"
   | "maxSegment"
   | "receiveBuffer"
   | "receiveBufferLimit"
@@ -197,6 +200,7 @@ export const defaults: Config = Object.freeze({
   dsack: true,
   ecn: "passive",
   fastOpen: "off",
+  fastOpenWithoutCookie: false,
   maxSegment: 0,
   receiveBuffer: 256 * 1024,
   receiveBufferLimit: 6 * 1024 * 1024,

@@ -60,7 +60,15 @@ const opened = (
   return {
     ...made,
     fastOpen: "accepted",
-    snd: { ...made.snd, wnd: segment.window, maxWnd: segment.window, wl1: segment.seq, lastAt: ctx.at },
+    // Our SYN is out of the account: what is sent before its acknowledgement is text as later.
+    snd: {
+      ...made.snd,
+      una: made.snd.nxt,
+      wnd: segment.window,
+      maxWnd: segment.window,
+      wl1: segment.seq,
+      lastAt: ctx.at
+    },
     stamps: { ...made.stamps, recent, recentAt: ctx.at, lastAck: made.rcv.nxt }
   }
 }
@@ -88,7 +96,15 @@ export const accept = (
   Lookup.add(ctx, state, self)
   const text = Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
   const taken = Receive.text(ctx, self, text)
-  const told: Connection = { ...taken, ack: self.ack, stamps: { ...taken.stamps, lastAck: taken.rcv.nxt } }
+  // The window of the SYN/ACK counts from behind the text, so far as the buffer has room for both.
+  const room = Math.min(0xffff, Math.max(0, taken.rcv.size - Segment.textLength(text)))
+  const edge = Sequence.later(taken.rcv.edge, Sequence.add(taken.rcv.nxt, room))
+  const told: Connection = {
+    ...taken,
+    rcv: { ...taken.rcv, edge },
+    ack: self.ack,
+    stamps: { ...taken.stamps, lastAck: taken.rcv.nxt }
+  }
   Handshake.synAck(ctx, told)
   Finish.event(ctx, state, Listener.enqueue(ctx, state, Handshake.retryAt(ctx, told, 0)))
 }

@@ -9,6 +9,7 @@ import type { Connection } from "./Connection.ts"
 import * as KeepAlive from "./KeepAlive.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Listener from "./Listener.ts"
+import * as LossTimer from "./LossTimer.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Parked from "./Parked.ts"
 import * as Recovery from "./Recovery.ts"
@@ -56,13 +57,17 @@ const withEarlyText = (ctx: Context, self: Connection, una: Sequence.Sequence): 
 /** Our SYN is acknowledged up to `una` (RFC 9293 §3.10.7.3, §3.10.7.4 fifth check). A close that came before is carried out now. */
 export const enter = (ctx: Context, state: State, self: Connection, una: Sequence.Sequence): Connection => {
   const begun = withEarlyText(ctx, self, una)
-  const open: Connection = {
+  const first = Sequence.later(una, Sequence.add(self.snd.iss, 1))
+  // A server that trusted its client may have sent text already: it can be sent again from now on (RFC 7413 §4.2.2).
+  const hasSent = begun.snd.nxt !== first
+  const opened: Connection = {
     ...begun,
-    snd: { ...begun.snd, una: Sequence.later(una, Sequence.add(self.snd.iss, 1)), lastAt: Time.instantOf(0) },
+    snd: { ...begun.snd, una: first, lastAt: hasSent ? begun.snd.lastAt : Time.instantOf(0) },
     recovery: Recovery.initial,
     deadlines: Deadlines.none,
     error: undefined
   }
+  const open = hasSent ? LossTimer.restart(ctx, opened) : opened
   const named = Lifecycle.become(ctx, open, self.snd.fin ? "FIN-WAIT-1" : "ESTABLISHED")
   return MtuProbe.start(KeepAlive.start(ctx, handedOut(ctx, state, named)))
 }

@@ -22,7 +22,7 @@ import type { Key } from "../Entropy.ts"
 import * as Time from "../Time.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
-import type * as Segment from "./Segment.ts"
+import * as Segment from "./Segment.ts"
 import type { State } from "./State.ts"
 
 /**
@@ -83,9 +83,12 @@ export const wishOf = (
   segment: Segment.Segment
 ): "no" | "cookie" | "accept" => {
   const cookie = segment.options.fastOpenCookie
-  if (!isServer(config) || cookie === undefined) return "no"
+  const isTrusted = config.fastOpenWithoutCookie && Segment.textLength(segment) > 0
+  if (!isServer(config) || (cookie === undefined && !isTrusted)) return "no"
   const isPending = state.fastOpens.value >= ctx.config.limits.tcpFastOpens
   const mayAccept = !isPending && state.connections.value < ctx.config.limits.tcpConnections
+  if (isTrusted && mayAccept) return "accept"
+  if (cookie === undefined) return "no"
   return mayAccept && isValid(ctx.keys.cookie, segment.packet.source, cookie) ? "accept" : "cookie"
 }
 

@@ -66,6 +66,7 @@ export const table: Table = {
     "RFC 7413",
     "Text in the SYN: sent, taken, or both"
   ),
+  fastOpenWithoutCookie: knob("opening", toggle, "RFC 7413 §6.1", "Takes the text of a SYN without a cookie too"),
   maxSegment: knob(
     "always",
     number("bytes", 0, 65_495),

@@ -47,6 +47,8 @@ const stop = (self: Connection): Connection => Deadlines.withLoss(self, "retrans
 /** New text has left: the RTO runs, if it did not (rfc: 6298 §5.1), and the probe waits for the ACK of this (rfc: 8985 §7.2). */
 export const sent = (ctx: Context, self: Connection): Connection => {
   const { purpose, rtoAt } = self.deadlines
+  // The SYN/ACK comes first: nothing else is sent again before it is acknowledged (RFC 7413 §4.2.2).
+  if (purpose === "handshake") return self
   if (rtoAt === Time.never || purpose === "persist") return restart(ctx, self)
   return purpose === "tailLossProbe" ? set(ctx, self, rtoAt) : self
 }
@@ -65,6 +67,7 @@ export const noted = (ctx: Context, self: Connection): Connection => {
 
 /** Text waits, nothing is on its way and the window is closed: only a probe can open it again. */
 export const persist = (ctx: Context, self: Connection): Connection => {
+  if (self.state === "SYN-RECEIVED") return self
   const isStuck = Connections.inFlight(self) === 0 && self.snd.credit === 0 &&
     (Connections.unsent(self) > 0 || Connections.finUnsent(self)) && self.snd.wnd < self.snd.mss
   const isSet = self.deadlines.loss !== Time.never

@@ -128,7 +128,10 @@ const probeMtu = (ctx: Context, self: Connection, waiting: number): Connection =
 /** Whether the connection is one that sends text at all. */
 const mayPush = (self: Connection): boolean =>
   self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT" || self.state === "FIN-WAIT-1" ||
-  self.state === "CLOSING" || self.state === "LAST-ACK"
+  self.state === "CLOSING" || self.state === "LAST-ACK" || isTrusted(self)
+
+/** A server's whose client has shown its cookie: it need not wait for the handshake's end (rfc: 7413 §4.2.2). */
+const isTrusted = (self: Connection): boolean => self.state === "SYN-RECEIVED" && self.fastOpen === "accepted"
 
 /** Whether something waits to be sent, or to be sent again. */
 export const isPending = (self: Connection): boolean =>

@@ -51,5 +51,7 @@ export const isUpdateDue = (self: Connection): boolean => {
   const moved = step(self)
   if (moved === 0) return false
   const offered = Sequence.distance(self.rcv.nxt, self.rcv.edge)
+  // What our SYN could say without scaling is enough to begin with: the first segment that leaves says the rest.
+  if (self.snd.segments === 0 && offered >= largestField >>> 1) return false
   return moved >= offered || offered < self.rcv.mss
 }

@@ -11,13 +11,16 @@ import { hasNoEffect } from "./idleSettings.ts"
 export interface Knobs {
   readonly tcp: Partial<Tcp.Config>
   readonly limits: Partial<Bounds.Limits>
+  /** Listeners take the text of SYNs though their programs have not asked for it. */
+  readonly opensAllListeners?: boolean
 }
 
 export const noKnobs: Knobs = { tcp: {}, limits: {} }
 
 export const merge = (a: Knobs, b: Knobs): Knobs => ({
   tcp: { ...a.tcp, ...b.tcp },
-  limits: { ...a.limits, ...b.limits }
+  limits: { ...a.limits, ...b.limits },
+  opensAllListeners: b.opensAllListeners ?? a.opensAllListeners ?? false
 })
 
 /** What a setting's value means; `undefined` if it means nothing here. */
@@ -103,7 +106,11 @@ const ecn: Meaning = (value) => ({
 
 const synCookies: Meaning = (value) => ({ synCookies: (["never", "whenFull", "always"] as const)[value] ?? "whenFull" })
 
-const fastOpen: Meaning = (value) => ({ fastOpen: (["off", "client", "server", "both"] as const)[value & 3]! })
+/** Linux's bits: client, server, and a server that asks for no cookie. */
+const fastOpen: Meaning = (value) => ({
+  fastOpen: (["off", "client", "server", "both"] as const)[value & 3]!,
+  fastOpenWithoutCookie: (value & 0x200) !== 0
+})
 
 const linux: Readonly<Record<string, Meaning>> = {
   tcp_timestamps: flag("timestamps"),
@@ -185,7 +192,10 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
   if (!Object.hasOwn(meanings, name)) return hasNoEffect(setting, name) ? "without effect" : "unknown"
   const values = word.split(/[\s,]+/).map(Number)
   const tcp = meanings[name]!(values[0] ?? Number.NaN, values, word)
-  return tcp === undefined ? "unknown" : { tcp, limits: {} }
+  if (tcp === undefined) return "unknown"
+  return name === "tcp_fastopen"
+    ? { tcp, limits: {}, opensAllListeners: ((values[0] ?? 0) & 0x402) === 0x402 }
+    : { tcp, limits: {} }
 }
 
 /** How Linux comes, where it differs from this stack. */

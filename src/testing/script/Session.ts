@@ -262,10 +262,10 @@ export class Session {
 
   /** Commands after the host's start change what further sockets are given. */
   private optionsOfSockets(): Options {
-    const { tcp } = merge(this.base, this.knobs)
+    const { opensAllListeners = false, tcp } = merge(this.base, this.knobs)
     const mine = Object.entries(tcp).filter(([name]) => !ofHost.has(name) && name !== "transmitCreditBytes")
     // Whatever the host allows, a socket uses Fast Open when its program asks for it.
-    return { ...Object.fromEntries(mine) as Options, fastOpen: "off" }
+    return { ...Object.fromEntries(mine) as Options, fastOpen: opensAllListeners ? "server" : "off" }
   }
 
   private describe({ errno, value, wrong }: Returned): string {

@@ -49,6 +49,7 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_NOTSENT_LOWAT: (bytes) => ({ notSentLowWater: bytes }),
   TCP_QUICKACK: (on) => ({ quickAcks: on === 0 ? 0 : Infinity }),
   TCP_FASTOPEN: (backlog) => ({ fastOpen: backlog > 0 ? "server" : "off" }),
+  TCP_FASTOPEN_NO_COOKIE: (on) => ({ fastOpenWithoutCookie: on !== 0 }),
   TCP_RTO_MAX_MS: (millis) => ({ maxRto: Time.millis(millis) }),
   TCP_WINDOW_CLAMP: (size) => ({ receiveBuffer: size, receiveBufferLimit: size })
 }

@@ -37,7 +37,9 @@ const checkHandshake = (
     const wnd = segment.window << self.agreed.sendScale
     const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
     const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment, self.recovery.timeouts)
-    return Establish.enter(ctx, state, { ...self, snd, ecn }, segment.ack)
+    // What a server has sent since its SYN/ACK is acknowledged like any other text.
+    const una = self.fastOpen === "accepted" ? Sequence.add(self.snd.iss, 1) : segment.ack
+    return Establish.enter(ctx, state, { ...self, snd, ecn }, una)
   }
   Emit.reset(ctx, segment)
   ctx.drop(Sequence.after(segment.ack, self.snd.nxt) ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
