@@ -12,6 +12,7 @@ import type { Link, LinkChange } from "../link/Link.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as Attachment from "./Attachment.ts"
 import type { Generator } from "./EntropySource.ts"
+import { named } from "./named.ts"
 import type * as Requests from "./Requests.ts"
 import type { Workshop } from "./Workshop.ts"
 
@@ -59,7 +60,10 @@ const open = (shop: Workshop, fork: Fork, link: Link, close: Effect.Effect<void>
     const port = yield* link.open(attachment.sink)
     shop.attachments.set(id, attachment)
     shop.counters.set(id, port.counters)
-    const workers = [fork(attachment.receiveWorker), fork(attachment.transmitWorker(port))]
+    const workers = [
+      fork(named(`receive ${link.name}`, attachment.receiveWorker)),
+      fork(named(`transmit ${link.name}`, attachment.transmitWorker(port)))
+    ]
     yield* Effect.addFinalizer(() => {
       shop.attachments.delete(id)
       shop.counters.delete(id)

@@ -33,6 +33,7 @@ import { attach } from "./Attach.ts"
 import * as Core from "./Core.ts"
 import { EntropySource, seedBytes } from "./EntropySource.ts"
 import type { Lease } from "./Lease.ts"
+import { named } from "./named.ts"
 import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
 import * as Requests from "./Requests.ts"
@@ -207,8 +208,8 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
     const failed = yield* Deferred.make<never, StackFailed>()
     const close = closing(shop, scope)
     yield* Effect.addFinalizer(() => close)
-    fork(requests.worker(core))
-    fork(timers.worker(core))
+    fork(named("requests", requests.worker(core)))
+    fork(named("timers", timers.worker(core)))
     const supervise = Effect.catchCause(FiberSet.join(workers), (cause) => {
       const told = Deferred.fail(failed, new StackFailed({ cause }))
       return Effect.andThen(

@@ -217,6 +217,10 @@ describe("TestNetwork", () => {
       const error = yield* Effect.flip(TestNetwork.run(program))
       assert.isTrue(error instanceof VirtualTime.Deadlock)
       assert.match(error.message, /in waiting for a client/)
+      // The stack's own workers wait as well, each for what it is named after.
+      for (const worker of ["requests", "timers", "receive", "transmit"]) {
+        assert.match(error.message, new RegExp(`in netstack ${worker}`))
+      }
     }))
 
   it.effect("is a layer like any other: a program on it keeps its own layers", () =>
