@@ -22,9 +22,14 @@ import * as Wires from "../Wires.ts"
 export interface Peer {
   readonly name: string
   readonly make: Effect.Effect<Wires.Wire, Process.ProcessError, Scope.Scope>
+  /** Bytes of bulk data, for those that would take minutes for {@link bulk}. */
+  readonly bytes?: number
   /** How to get what it needs and what is not there. */
   readonly missing?: string
 }
+
+/** Bytes that most can move within seconds. */
+export const bulk = 1_000_000_000
 
 const isInstalled = (program: string): boolean => spawnSync("which", [program]).status === 0
 
@@ -63,6 +68,7 @@ const slirp = (mtu: number): Peer => {
         yield* client.succeed("ip", ["-4", "route", "get", outside.gateway])
         return running
       })),
+    bytes: mtu === 1500 ? bulk / 5 : bulk,
     ...(isInstalled("slirp4netns") ? {} : { missing: "apt-get install slirp4netns" })
   }
 }
@@ -97,6 +103,7 @@ const pasta = (mtu: number): Peer => {
         yield* running.line(/router: /)
         return running
       })),
+    bytes: mtu === 1500 ? bulk / 20 : bulk,
     ...(isInstalled("pasta") ? {} : { missing: "apt-get install passt" })
   }
 }
@@ -136,7 +143,7 @@ const lwip = (): Peer => {
 }
 
 /** This stack, and the one that the others are compared with. */
-export const ours: Peer = { name: "this stack", make: Wires.tap() }
+export const ours: Peer = { name: "this stack", make: Wires.tap([], ["--no-offload"]) }
 
 /** In the order of the table. */
 export const all: ReadonlyArray<Peer> = [

@@ -13,7 +13,8 @@ import * as Peers from "./Peers.ts"
 interface Column {
   readonly command: Exclude<Wires.Command, `parallel-${string}`>
   readonly title: string
-  readonly count: number
+  /** That of bulk data is the peer's. */
+  readonly count?: number
   /** Part of the count that goes first, so that an engine that compiles has settled. */
   readonly warmUp: number
   readonly of: (report: Wires.Report) => number
@@ -23,10 +24,10 @@ const megabytesPerSecond = ({ bytes, nanos }: Wires.Report): number => bytes / n
 const perSecond = ({ count, nanos }: Wires.Report): number => count / nanos * 1e9
 
 const columns: ReadonlyArray<Column> = [
-  { command: "send", title: "kernel → stack, MB/s", count: 400_000_000, warmUp: 0.25, of: megabytesPerSecond },
-  { command: "receive", title: "stack → kernel, MB/s", count: 400_000_000, warmUp: 0.25, of: megabytesPerSecond },
-  { command: "latency", title: "requests /s", count: 10_000, warmUp: 1, of: perSecond },
-  { command: "connects", title: "connections /s", count: 1000, warmUp: 2, of: perSecond }
+  { command: "send", title: "kernel → stack, MB/s", warmUp: 0.4, of: megabytesPerSecond },
+  { command: "receive", title: "stack → kernel, MB/s", warmUp: 0.4, of: megabytesPerSecond },
+  { command: "latency", title: "requests /s", count: 10_000, warmUp: 2, of: perSecond },
+  { command: "connects", title: "connections /s", count: 1000, warmUp: 4, of: perSecond }
 ]
 
 const { values: flags } = parseArgs({
@@ -42,19 +43,22 @@ if (!(Number.isInteger(runs) && runs > 0 && scale > 0)) {
 type Turn = ReadonlyArray<number | undefined>
 
 const turn = (peer: Peers.Peer) =>
-  Effect.forEach(columns, ({ command, count, of, warmUp }) =>
-    Effect.scoped(Effect.gen(function*() {
-      const wire = yield* peer.make
-      yield* Wires.measure(wire, command, Math.ceil(count * warmUp / scale))
-      return of(yield* Wires.measure(wire, command, Math.ceil(count / scale)))
-    })).pipe(
-      Effect.catch((error) =>
-        Effect.sync(() => {
-          process.stderr.write(`compare: ${peer.name}, ${command}: ${error.message.trim().split("\n").at(-1)}\n`)
-          return undefined
-        })
+  Effect.forEach(
+    columns,
+    ({ command, count = peer.bytes ?? Peers.bulk, of, warmUp }) =>
+      Effect.scoped(Effect.gen(function*() {
+        const wire = yield* peer.make
+        yield* Wires.measure(wire, command, Math.ceil(count * warmUp / scale))
+        return of(yield* Wires.measure(wire, command, Math.ceil(count / scale)))
+      })).pipe(
+        Effect.catch((error) =>
+          Effect.sync(() => {
+            process.stderr.write(`compare: ${peer.name}, ${command}: ${error.message.trim().split("\n").at(-1)}\n`)
+            return undefined
+          })
+        )
       )
-    ))
+  )
 
 const digits = (value: number): string => value >= 100 ? String(Math.round(value)) : value.toPrecision(2)
 

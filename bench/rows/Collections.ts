@@ -31,7 +31,7 @@ const collected = ({ server }: Wires.Wire, question: number): Effect.Effect<Coll
 
 const measure = (mode: keyof typeof bytes, command: keyof typeof directions, scale: number) =>
   Effect.scoped(Effect.gen(function*() {
-    const wire = yield* Wires.tap(flags, mode === "offload" ? ["--offload"] : [])
+    const wire = yield* Wires.tap(flags, [mode === "offload" ? "--offload" : "--no-offload"])
     const count = Math.ceil(bytes[mode] / scale)
     yield* Wires.measure(wire, command, Math.ceil(count / 4))
     yield* collected(wire, 1)
