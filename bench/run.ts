@@ -27,6 +27,7 @@ import { rows as shell } from "./rows/Shell.ts"
 import { rows as simulate } from "./rows/Simulate.ts"
 import { rows as step } from "./rows/Step.ts"
 import { rows as tracing } from "./rows/Tracing.ts"
+import { rows as udp } from "./rows/Udp.ts"
 import { rows as wire } from "./rows/Wire.ts"
 import * as Smoke from "./Smoke.ts"
 
@@ -35,6 +36,7 @@ const rows: ReadonlyArray<Row.Row> = [
   ...step,
   ...shell,
   ...memory,
+  ...udp,
   ...wire,
   ...collections,
   ...http,

@@ -103,6 +103,7 @@ export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: R
     case "UdpConnect":
     case "UdpDisconnect":
     case "UdpSend":
+    case "UdpSendMany":
     case "UdpReceive":
     case "UdpSetFilter":
     case "UdpSetOptions":
@@ -193,6 +194,7 @@ const onReturned = (ctx: Context, state: State, request: Request, value: unknown
     case "UdpConnect":
     case "UdpDisconnect":
     case "UdpSend":
+    case "UdpSendMany":
     case "UdpReceive":
     case "UdpSetFilter":
     case "UdpSetOptions":

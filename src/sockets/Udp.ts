@@ -17,7 +17,16 @@ import { because, during, type UdpError } from "./UdpError.ts"
 import * as UdpSocket from "./UdpSocket.ts"
 
 export { UdpError } from "./UdpError.ts"
-export type { Datagram, JoinOptions, Membership, SendOptions, UdpInfo, UdpOptions, UdpSocket } from "./UdpSocket.ts"
+export type {
+  Datagram,
+  JoinOptions,
+  Membership,
+  Outgoing,
+  SendOptions,
+  UdpInfo,
+  UdpOptions,
+  UdpSocket
+} from "./UdpSocket.ts"
 
 export interface BindOptions {
   /** Absent or 0 for an ephemeral one (RFC 6056). */

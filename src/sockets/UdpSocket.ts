@@ -19,6 +19,7 @@ import * as UdpError from "./UdpError.ts"
 
 type CoreDatagram = AnswerOf<Extract<Request, { readonly _tag: "UdpReceive" }>>[number]
 type Bound = AnswerOf<Extract<Request, { readonly _tag: "UdpBind" }>>
+type Message = Extract<Request, { readonly _tag: "UdpSendMany" }>["messages"][number]
 type CoreAddress = NonNullable<Extract<Request, { readonly _tag: "UdpSend" }>["source"]>
 type Info = AnswerOf<Extract<Request, { readonly _tag: "UdpGetInfo" }>>
 
@@ -42,6 +43,12 @@ export interface Datagram {
 export interface SendOptions {
   /** One of the stack's addresses to send from; the bound one, or the best one, if absent. */
   readonly source?: NetAddress.IpAddressInput
+}
+
+/** A datagram to send with others; see {@link UdpSocket.send}. */
+export interface Outgoing extends SendOptions {
+  readonly bytes: Uint8Array
+  readonly to?: Destination.Input
 }
 
 /** Which interface, and which sources of a group; any source if neither list is given. */
@@ -85,6 +92,11 @@ export interface UdpSocket {
     to?: Destination.Input,
     options?: SendOptions
   ) => Effect.Effect<void, UdpError.UdpError>
+  /**
+   * {@link send} for many datagrams in one request, in their order. The first that is refused ends it: the number is of those before it, and sending the rest
+   * tells why. Fails if it is the very first.
+   */
+  readonly sendMany: (datagrams: ReadonlyArray<Outgoing>) => Effect.Effect<number, UdpError.UdpError>
   /** {@link send} without waiting; false when there is no room. */
   readonly trySend: (
     bytes: Uint8Array,
@@ -136,6 +148,12 @@ const membershipOf = ({ filter: { mode, sources }, group, link }: Info["membersh
   sources: sources.map(Edge.ipOf)
 })
 
+const messageOf = (
+  bytes: Uint8Array,
+  remote: Destination.Destination | undefined,
+  source: CoreAddress | undefined
+): Message => ({ remote: remote?.address, remotePort: remote?.port ?? 0, link: remote?.link, bytes, source })
+
 const isWouldBlock = (error: UdpError.UdpError): boolean => error.reason._tag === "WouldBlock"
 
 class Socket implements UdpSocket {
@@ -152,23 +170,37 @@ class Socket implements UdpSocket {
     this.scope = scope
   }
 
-  private transmit(
-    bytes: Uint8Array,
-    remote: Destination.Destination | undefined,
-    source: CoreAddress | undefined,
-    block: boolean
-  ): Effect.Effect<void, UdpError.UdpError> {
-    const request = {
-      _tag: "UdpSend",
-      socket: this.id,
-      remote: remote?.address,
-      remotePort: remote?.port ?? 0,
-      link: remote?.link,
-      bytes,
-      source,
-      block
-    } as const
+  private transmit(message: Message, block: boolean): Effect.Effect<void, UdpError.UdpError> {
+    const request = { _tag: "UdpSend", socket: this.id, ...message, block } as const
     return UdpError.during("send")(this.stack.ask(request))
+  }
+
+  /** The datagram as the core has it, and an effect only where a name or a text has to be looked at. */
+  private message(
+    bytes: Uint8Array,
+    to: Destination.Input | undefined,
+    source: NetAddress.IpAddressInput | undefined
+  ): Message | Effect.Effect<Message, UdpError.UdpError> {
+    const known = Destination.ofInetAddress(to)
+    if (source === undefined && (to === undefined || known !== undefined)) return messageOf(bytes, known, undefined)
+    const because = UdpError.because("send")
+    return Effect.gen({ self: this }, function*() {
+      const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to, this.stack)))[0]
+      const from = source === undefined ? undefined : yield* because(Destination.ip(source))
+      return messageOf(bytes, remote, from)
+    })
+  }
+
+  sendMany(datagrams: ReadonlyArray<Outgoing>): Effect.Effect<number, UdpError.UdpError> {
+    return Effect.gen({ self: this }, function*() {
+      const messages: Array<Message> = []
+      for (const datagram of datagrams) {
+        const message = this.message(datagram.bytes, datagram.to, datagram.source)
+        messages.push(Effect.isEffect(message) ? yield* message : message)
+      }
+      const request = { _tag: "UdpSendMany", socket: this.id, messages } as const
+      return yield* UdpError.during("send")(this.stack.ask(request))
+    })
   }
 
   /** Finds out what to send to and from, which takes no effect at all for what has been received and is answered. */
@@ -178,16 +210,10 @@ class Socket implements UdpSocket {
     source: NetAddress.IpAddressInput | undefined,
     block: boolean
   ): Effect.Effect<void, UdpError.UdpError> {
-    const known = Destination.ofInetAddress(to)
-    if (source === undefined && (to === undefined || known !== undefined)) {
-      return this.transmit(bytes, known, undefined, block)
-    }
-    const because = UdpError.because("send")
-    return Effect.gen({ self: this }, function*() {
-      const remote = to === undefined ? undefined : (yield* because(Destination.resolve(to, this.stack)))[0]
-      const from = source === undefined ? undefined : yield* because(Destination.ip(source))
-      yield* this.transmit(bytes, remote, from, block)
-    })
+    const message = this.message(bytes, to, source)
+    return Effect.isEffect(message)
+      ? Effect.flatMap(message, (resolved) => this.transmit(resolved, block))
+      : this.transmit(message, block)
   }
 
   send(bytes: Uint8Array, to?: Destination.Input, options: SendOptions = {}): Effect.Effect<void, UdpError.UdpError> {

@@ -32,6 +32,54 @@ describe("Udp", () => {
       assert.deepStrictEqual(Array.from((yield* client.receive).bytes), [4])
     }))
 
+  it.effect("sends many in one request, in their order, to whom each is for, and waits for room", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const servers = [yield* on(two)(Udp.bind({ port: 7 })), yield* on(two)(Udp.bind({ port: 8 }))]
+      const client = yield* on(one)(Udp.bind())
+      const received = servers.map((): Array<number> => [])
+      // Few wait for a neighbour that is not known yet.
+      yield* client.send(Uint8Array.of(0), `${hostTwo}:9`)
+      yield* settle
+      yield* Effect.ignore(client.send(Uint8Array.of(0), `${hostTwo}:9`))
+      for (const [i, server] of servers.entries()) {
+        yield* Effect.forkChild(
+          Stream.runForEach(server.stream, ({ bytes }) => Effect.sync(() => received[i]!.push(bytes[0]!)))
+        )
+      }
+      // More than the queue to the link holds of one socket.
+      const datagrams = Array.from({ length: 500 }, (_, i) => ({
+        bytes: new Uint8Array(1400).fill(i),
+        to: `${hostTwo}:${7 + (i & 1)}` as const
+      }))
+      const sending = yield* Effect.forkChild(client.sendMany(datagrams))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(sending), 500)
+      yield* settle
+      for (const parity of [0, 1]) {
+        const expected = Array.from({ length: 250 }, (_, i) => (2 * i + parity) & 0xff)
+        assert.deepStrictEqual(received[parity], expected)
+      }
+      assert.strictEqual(yield* client.sendMany([]), 0)
+    }))
+
+  it.effect("sends many up to the first that is refused, and tells why when that comes first", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      const server = yield* on(two)(Udp.bind({ port: 7 }))
+      const client = yield* on(one)(Udp.bind())
+      const to = `${hostTwo}:7` as const
+      const datagrams = [
+        { bytes: Uint8Array.of(1), to },
+        { bytes: new Uint8Array(largest + 1), to },
+        { bytes: Uint8Array.of(2), to }
+      ]
+      assert.strictEqual(yield* client.sendMany(datagrams), 1)
+      assert.deepInclude(yield* reasonOf(client.sendMany(datagrams.slice(1))), { _tag: "MessageTooLarge" })
+      yield* settle
+      assert.deepStrictEqual((yield* server.receiveMany(9)).map(({ bytes }) => Array.from(bytes)), [[1]])
+    }))
+
   it.effect("carries the largest datagram, in fragments", () =>
     Effect.gen(function*() {
       const { one, two } = yield* pair()

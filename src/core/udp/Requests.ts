@@ -73,10 +73,8 @@ export interface UdpDisconnect extends Answers<void> {
   readonly socket: number
 }
 
-/** Sends one datagram. The bytes are copied before the request is done. */
-export interface UdpSend extends Answers<void> {
-  readonly _tag: "UdpSend"
-  readonly socket: number
+/** A datagram to send. */
+export interface Message {
   /** Absent for the connected far side. */
   readonly remote: Address.Address | undefined
   readonly remotePort: number
@@ -86,8 +84,23 @@ export interface UdpSend extends Answers<void> {
   readonly link?: LinkId | undefined
   /** What to send from; absent for the bound address, or the best one. */
   readonly source?: Address.Address | undefined
+}
+
+/** Sends one datagram. The bytes are copied before the request is done. */
+export interface UdpSend extends Message, Answers<void> {
+  readonly _tag: "UdpSend"
+  readonly socket: number
   /** Fails with `WouldBlock` instead of waiting for room in the link's queue. */
   readonly block: boolean
+}
+
+/**
+ * Sends datagrams in their order, as there is room for them, up to the first that is refused. Answers how many were sent; fails if the first one is refused, as it would be by itself.
+ */
+export interface UdpSendMany extends Answers<number> {
+  readonly _tag: "UdpSendMany"
+  readonly socket: number
+  readonly messages: ReadonlyArray<Message>
 }
 
 /** Takes datagrams: at least one, at most `max`. */
@@ -162,6 +175,7 @@ export type UdpRequest =
   | UdpConnect
   | UdpDisconnect
   | UdpSend
+  | UdpSendMany
   | UdpReceive
   | UdpSetFilter
   | UdpSetOptions
@@ -178,6 +192,7 @@ export const handle = (ctx: Context, state: State, ticket: Ticket, request: UdpR
     case "UdpDisconnect":
       return Bind.disconnect(ctx, state, ticket, socket)
     case "UdpSend":
+    case "UdpSendMany":
       return Send.start(ctx, state, ticket, socket, request)
     case "UdpReceive":
       return Receive.start(ctx, state, ticket, socket, request)
@@ -224,6 +239,7 @@ export const returned = (ctx: Context, state: State, request: UdpRequest, value:
     case "UdpConnect":
     case "UdpDisconnect":
     case "UdpSend":
+    case "UdpSendMany":
     case "UdpSetFilter":
     case "UdpSetOptions":
     case "UdpGetInfo":

@@ -16,25 +16,50 @@ import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
 import * as Groups from "./Groups.ts"
 import * as Receive from "./Receive.ts"
-import type { UdpSend } from "./Requests.ts"
+import type { Message, UdpSend, UdpSendMany } from "./Requests.ts"
 import * as Sockets from "./Sockets.ts"
-import type { Socket, State } from "./State.ts"
+import type { Sender, Socket, State } from "./State.ts"
 
 /** A request to send: done at once, or parked until bytes have left. */
-export const start = (ctx: Context, state: State, ticket: Ticket, socket: Socket, request: UdpSend): void => {
-  if (Fifo.isEmpty(socket.senders) && hasRoom(ctx, socket, request)) {
-    return finish(ctx, ticket, send(ctx, state, socket, request))
+export const start = (
+  ctx: Context,
+  state: State,
+  ticket: Ticket,
+  { id, senders }: Socket,
+  request: UdpSend | UdpSendMany
+): void => {
+  const at = Fifo.isEmpty(senders) ? advance(ctx, state, { ticket, request, at: 0 }) : 0
+  if (at === undefined) return
+  if (request._tag === "UdpSend" && !request.block) return ctx.fail(ticket, Reason.wouldBlock)
+  const socket = state.sockets.get(id)
+  if (socket === undefined) return stop(ctx, { ticket, request, at }, Reason.closed)
+  if (!ctx.park(ticket, { owner: "Udp", id })) {
+    return stop(ctx, { ticket, request, at }, Reason.limitReached("parkedRequests"))
   }
-  if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
-  if (!ctx.park(ticket, { owner: "Udp", id: socket.id })) return ctx.fail(ticket, Reason.limitReached("parkedRequests"))
-  ctx.put(state.sockets, socket.id, { ...socket, senders: Fifo.push(socket.senders, { ticket, request }) })
+  ctx.put(state.sockets, id, { ...socket, senders: Fifo.push(socket.senders, { ticket, request, at }) })
 }
 
-const finish = (ctx: Context, ticket: Ticket, refusal: Reason.Reason | undefined): void =>
-  refusal === undefined ? ctx.reply(ticket, undefined) : ctx.fail(ticket, refusal)
+/** Nothing more is sent: what was sent counts, or else the reason. */
+const stop = (ctx: Context, { at, request, ticket }: Sender, reason: Reason.Reason): void =>
+  at > 0 && request._tag === "UdpSendMany" ? ctx.reply(ticket, at) : ctx.fail(ticket, reason)
+
+/** Sends while there is room, and answers the request if that was all of it; else how far it has come. */
+const advance = (ctx: Context, state: State, { at, request, ticket }: Sender): number | undefined => {
+  const isMany = request._tag === "UdpSendMany"
+  const count = isMany ? request.messages.length : 1
+  for (let next = at; next < count; next++) {
+    const message = isMany ? request.messages[next]! : request
+    const socket = state.sockets.get(request.socket)
+    if (socket === undefined) return void stop(ctx, { ticket, request, at: next }, Reason.closed)
+    if (!hasRoom(ctx, socket, message)) return next
+    const refusal = send(ctx, state, socket, message)
+    if (refusal !== undefined) return void stop(ctx, { ticket, request, at: next }, refusal)
+  }
+  return void ctx.reply(ticket, isMany ? count : undefined)
+}
 
 /** One datagram may always wait, however long it is. */
-const hasRoom = (ctx: Context, socket: Socket, request: UdpSend): boolean =>
+const hasRoom = (ctx: Context, socket: Socket, request: Message): boolean =>
   socket.unsentBytes === 0 || socket.unsentBytes + request.bytes.length <= ctx.config.limits.datagramSendBytes
 
 interface Target {
@@ -43,7 +68,7 @@ interface Target {
   readonly link: LinkId | undefined
 }
 
-const targetOf = (socket: Socket, request: UdpSend): Target | Reason.Reason => {
+const targetOf = (socket: Socket, request: Message): Target | Reason.Reason => {
   const { remote } = socket
   if (request.remote === undefined) {
     return remote === undefined ? Reason.notConnected : remote
@@ -72,7 +97,7 @@ const sourceOf = ({ local }: Socket): Address.Address | undefined =>
 /** Port 0 means that no answer is wanted (RFC 768), so it can't be a destination. */
 export const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 0xffff
 
-const send = (ctx: Context, state: State, socket: Socket, request: UdpSend): Reason.Reason | undefined => {
+const send = (ctx: Context, state: State, socket: Socket, request: Message): Reason.Reason | undefined => {
   const target = targetOf(socket, request)
   if ("_tag" in target) return target
   const failure = takeFailure(ctx, state, socket, target)
@@ -190,14 +215,23 @@ const takeFailure = (ctx: Context, state: State, socket: Socket, target: Target)
 export const sent = (ctx: Context, state: State, id: number, bytes: number): void => {
   const before = state.sockets.get(id)
   if (before === undefined) return
-  let socket: Socket = { ...before, unsentBytes: before.unsentBytes - bytes }
-  ctx.put(state.sockets, id, socket)
-  for (let next = Fifo.head(socket.senders); next !== undefined; next = Fifo.head(socket.senders)) {
-    if (!hasRoom(ctx, socket, next.request)) return
-    const rest: Socket = { ...socket, senders: Fifo.shift(socket.senders) }
-    ctx.put(state.sockets, id, rest)
+  ctx.put(state.sockets, id, { ...before, unsentBytes: before.unsentBytes - bytes })
+  for (;;) {
+    const next = waiting(state, id)
+    if (next === undefined) return
+    const at = advance(ctx, state, next)
+    const socket = state.sockets.get(id)
+    if (socket === undefined || at === next.at) return
+    const rest = Fifo.shift(socket.senders)
+    if (at !== undefined) {
+      return ctx.put(state.sockets, id, { ...socket, senders: Fifo.unshift(rest, [{ ...next, at }]) })
+    }
     ctx.unpark(next.ticket)
-    finish(ctx, next.ticket, send(ctx, state, rest, next.request))
-    socket = state.sockets.get(id) ?? rest
+    ctx.put(state.sockets, id, { ...socket, senders: rest })
   }
+}
+
+const waiting = (state: State, id: number): Sender | undefined => {
+  const socket = state.sockets.get(id)
+  return socket === undefined ? undefined : Fifo.head(socket.senders)
 }

@@ -9,7 +9,7 @@ import type { LinkId } from "../Device.ts"
 import { Cell, Table } from "../Journal.ts"
 import type { Reason } from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
-import type { Datagram, UdpOptions, UdpSend } from "./Requests.ts"
+import type { Datagram, UdpOptions, UdpSend, UdpSendMany } from "./Requests.ts"
 
 export interface Socket {
   readonly id: number
@@ -61,7 +61,9 @@ export interface Receiver {
 
 export interface Sender {
   readonly ticket: Ticket
-  readonly request: UdpSend
+  readonly request: UdpSend | UdpSendMany
+  /** Datagrams of the request that have been sent. */
+  readonly at: number
 }
 
 export interface Failure {
