@@ -45,7 +45,7 @@ export interface Context {
 
   /** Room for `size` bytes of transport header, with enough free before it for every header below. */
   readonly reserve: (size: number) => Head
-  /** 64 KiB for received text. What they hold does not matter: nothing is read that was not written before. */
+  /** 64 KiB and a headroom before them. What they hold does not matter: nothing is read that was not written before. */
   readonly block: () => Uint8Array
 
   /** A number never given before in this stack, for records: connections, sockets, interfaces' objects. */

@@ -29,9 +29,9 @@ import type { TimerId } from "./Timer.ts"
 /** Room before every transport header: the longest IP header we send (IPv4 with options, or IPv6 with a fragment header), Ethernet, a VLAN tag, a virtio-net header. */
 const headroom = 96
 const arenaSize = 64 * 1024
-/** Received text lies in blocks of this size (`core/tcp/ReceiveBuffer.ts`), of which so many are kept for the next. */
-const blockSize = 64 * 1024
-const mostBlocks = 128
+/** Blocks hold 64 KiB of received text (`core/tcp/ReceiveBuffer.ts`) or the longest packet with its headroom; so many are kept for the next. */
+const blockSize = 64 * 1024 + 2 * headroom
+const mostBlocks = 64
 
 const poolIndex: { readonly [K in Pool]: number } = Object.freeze(
   Object.fromEntries(pools.map((pool, i) => [pool, i]))

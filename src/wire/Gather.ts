@@ -28,6 +28,8 @@ export interface Outgoing {
   readonly checksum: Frame.Checksum
   readonly checksumStart: number
   readonly checksumOffset: number
+  /** Memory of the core that the head lies in alone, to give back when the frame has been sent; whoever drops the frame may leave it to the collector. */
+  readonly block?: Uint8Array | undefined
   /** A super-segment's checksum is `"partial"`: that also tells where the transport header begins. */
   readonly gso: Frame.Gso | undefined
 }

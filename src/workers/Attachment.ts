@@ -170,7 +170,9 @@ class QueuedAttachment implements Attachment {
   private report(end: number): boolean {
     let isAwaited = false
     for (; this.reported < end; this.reported++) {
-      isAwaited = this.ledger.add(this.batch[this.reported]!) || isAwaited
+      const transmit = this.batch[this.reported]!
+      isAwaited = this.ledger.add(transmit) || isAwaited
+      if (transmit.packet.block !== undefined) this.core.giveBack([transmit.packet.block])
     }
     return isAwaited
   }

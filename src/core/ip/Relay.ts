@@ -56,10 +56,16 @@ export const send = (
   }
 }
 
+/** From here on a packet has a block of its own, which is used again: memory for one after the other is what the garbage collector would be busy with. */
+const blockFrom = 16 * 1024
+/** Before a packet in its block. */
+const blockHeadroom = 96
+
 /** The packet with its hop counted, in room that has space for a link-layer header before it. */
 const copy = (ctx: Context, { inbound, packet }: Transit): Gather.Outgoing => {
   const { bytes, end, ipStart } = packet
-  const room = ctx.reserve(end - ipStart)
+  const block = end - ipStart < blockFrom ? undefined : ctx.block()
+  const room = block === undefined ? ctx.reserve(end - ipStart) : { bytes: block, at: blockHeadroom }
   Piece.copyRange(bytes, ipStart, end, room.bytes, room.at)
   countHop(room.bytes, room.at)
   const { frame } = inbound
@@ -73,7 +79,8 @@ const copy = (ctx: Context, { inbound, packet }: Transit): Gather.Outgoing => {
     checksum: isPartial ? "partial" : "none",
     checksumStart: isPartial ? transport : 0,
     checksumOffset: isPartial ? frame.checksumOffset : 0,
-    gso: undefined
+    gso: undefined,
+    block
   }
   if (frame.gso === undefined) return outgoing
   const gso: Gso = { ...frame.gso, headerLength: headerLengthOf(frame.gso, frame.start, packet) }
