@@ -1,4 +1,5 @@
 /** What a script's file descriptors stand for, and what calls on them answer. */
+import type { Reason } from "../../core/Reason.ts"
 import type { Options } from "../../core/tcp/Config.ts"
 import type { Endpoint } from "../../core/tcp/Requests.ts"
 import type { Asked } from "../Host.ts"
@@ -23,6 +24,8 @@ export interface TcpSocket {
   connecting: Asked<Endpoint> | Asked<void> | undefined
   /** An error that the program has been told and that is not told again. */
   isErrorTold: boolean
+  /** What a router has said and the program was told. */
+  softError: Reason | undefined
   /** `MSG_MORE` holds back what is written, as a cork does. */
   isHeldBack: boolean
   /** The program has shut the direction in which it reads: what has come can still be read, but it waits for nothing. */
@@ -84,6 +87,7 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   connection: undefined,
   connecting: undefined,
   isErrorTold: false,
+  softError: undefined,
   isHeldBack: false,
   isReadShut: false,
   errors: new ErrorQueue(),

@@ -97,8 +97,18 @@ export class Kernel {
     const outcome = socket.connecting?.outcome()
     if (outcome?._tag === "Failed") return outcome.reason
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
-    const reason = entry?._tag === "Connection" ? entry.error : undefined
+    // What a router says of a connection that goes on is no failure.
+    const reason = entry?._tag === "Connection" && entry.state === "CLOSED" ? entry.error : undefined
     return reason?._tag === "Closed" ? undefined : reason
+  }
+
+  /** What a router has said of a connection that goes on: of Linux's system calls only `SO_ERROR` tells it, once. */
+  softErrorOf(socket: TcpSocket): Reason | undefined {
+    const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
+    const reason = entry?._tag === "Connection" && entry.state !== "CLOSED" ? entry.error : undefined
+    if (this.isFreeBsd || reason === socket.softError) return undefined
+    socket.softError = reason
+    return reason
   }
 
   /** The name of an error of a socket. Linux says of a reset behind the peer's FIN that the pipe is broken. */

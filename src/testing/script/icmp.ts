@@ -73,12 +73,24 @@ const version6: Table = {
   "echo_reply": [129, 0]
 }
 
+/** What a code is that collections call by other names: by a word in it. */
+const alike: ReadonlyArray<readonly [string, RegExp, string]> = [
+  ["time_exceeded", /frag/, "exc_fragtime"],
+  ["time_exceeded", /ttl|transit|hop/, ""],
+  ["source_quench", /./, ""],
+  ["unreachable", /no_?route/, "no_route"],
+  ["unreachable", /prohibited/, "admin_prohibited"],
+  ["unreachable", /neighbou?r|scope/, "not_neighbour"],
+  ["unreachable", /addr/, "addr_unreachable"]
+]
+
 const isV6 = ({ source }: IpHeader): boolean => typeof source === "object"
 
 const numbersOf = ({ code, type }: IcmpPacket, ip: IpHeader): readonly [number, number] => {
   const table = isV6(ip) ? version6 : version4
   const name = code === undefined ? type : `${type} ${code}`
-  const found = table[name] ??
+  const other = alike.find(([of, word]) => of === type && word.test(code ?? ""))?.[2]
+  const found = table[name] ?? (other === undefined ? undefined : table[`${type} ${other}`.trim()]) ??
     (code === undefined ? Object.entries(table).find(([each]) => each.startsWith(`${type} `))?.[1] : undefined)
   if (found === undefined) throw new Unsupported(`the ICMP message ${name}`)
   return found

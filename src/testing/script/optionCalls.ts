@@ -196,7 +196,10 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
   switch (name) {
     case "SO_ERROR": {
       const reason = kernel.errorOf(self)
-      if (reason === undefined) return 0
+      if (reason === undefined) {
+        const soft = kernel.softErrorOf(self)
+        return soft === undefined ? 0 : numbers[kernel.errnoOf(self, soft, false)] ?? -1
+      }
       self.isErrorTold = true
       return numbers[kernel.errnoOf(self, reason, false)] ?? -1
     }

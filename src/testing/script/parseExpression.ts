@@ -48,7 +48,8 @@ const primary = (scanner: Scanner): Expression => {
     const [word] = number
     return { _tag: "Number", value: word.startsWith("-") ? -Number(word.slice(1)) : Number(word) }
   }
-  const name = scanner.take(/[A-Za-z_]\w*/y)
+  // `&sin6_addr` is the place that a call writes to.
+  const name = scanner.take(/&?[A-Za-z_]\w*/y)
   if (name !== undefined) return named(scanner, name[0])
   if (scanner.take(/\[/y) !== undefined) return { _tag: "List", items: list(scanner, /\]/y, "]") }
   if (scanner.take(/\{/y) !== undefined) return record(scanner)

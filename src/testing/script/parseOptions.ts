@@ -78,6 +78,7 @@ const parseRaw = (scanner: Scanner): TcpOption => ({
 
 const parsers: Readonly<Record<string, (scanner: Scanner) => TcpOption>> = {
   nop: () => ({ _tag: "Nop" }),
+  noop: () => ({ _tag: "Nop" }),
   eol: () => ({ _tag: "Eol" }),
   sackok: () => ({ _tag: "SackPermitted" }),
   mss: (scanner) => ({ _tag: "Mss", value: integer(scanner, "a segment size") }),

@@ -191,6 +191,14 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   return kernel.ask({ _tag: "TcpShutdown", connection, read, write: which !== 0 }, () => returned(0))
 }
 
+/** `getsockname` and `getpeername`: whether there is such an end. Its address is the script's own. */
+const nameOfEnd: Handler = (kernel, [fd], { name }) => {
+  const self = kernel.socketOrError(numberOf(fd))
+  if (typeof self === "string") return immediate(failed(self))
+  const state = kernel.info(self)?.state ?? "CLOSED"
+  return immediate(name === "getpeername" && state === "CLOSED" ? failed("ENOTCONN") : returned(0))
+}
+
 /** `pipe([5, 6])`: the end to read from and the end to write to. */
 const pipe: Handler = (kernel, [ends]) => {
   if (ends?._tag !== "List") throw new Unsupported("a pipe without its two ends")
@@ -256,6 +264,8 @@ export const socketCalls: Readonly<Record<string, Handler>> = {
   fcntl,
   ioctl,
   open: (kernel, _, call) => immediate(returned(kernel.install({ _tag: "File" }, expectedFd(call)))),
+  getsockname: nameOfEnd,
+  getpeername: nameOfEnd,
   pipe,
   pipe2: pipe,
   cap_set: () => ok,
