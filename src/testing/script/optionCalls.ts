@@ -16,8 +16,8 @@ type Setter = (value: number, expression: Expression | undefined) => Options
 
 const lingerOf: Setter = (_, expression) => {
   const [on, time] = [
-    fieldOf(expression, "onoff") ?? fieldOf(expression, "l_onoff"),
-    fieldOf(expression, "linger") ?? fieldOf(expression, "l_linger")
+    fieldOf(expression, "onoff") ?? fieldOf(expression, "l_onoff") ?? fieldOf(expression, "0"),
+    fieldOf(expression, "linger") ?? fieldOf(expression, "l_linger") ?? fieldOf(expression, "1")
   ]
   return { linger: numberOf(on) === 0 ? undefined : Time.seconds(numberOf(time)) }
 }
