@@ -7,6 +7,7 @@
  * ```
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -14,11 +15,15 @@ import type * as Etag from "effect/http/Etag"
 import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type * as Http from "node:http"
 import type * as Https from "node:https"
-import type { Netstack } from "../src/sockets/Netstack.ts"
+import { Netstack } from "../src/sockets/Netstack.ts"
 import * as NetstackNodeServer from "./NetstackNodeServer.ts"
 
 // Not by `import`, which would evaluate the lazy parts of node:http too, a whole client among them.
@@ -47,6 +52,38 @@ export interface Options extends Behaviour {
 
 type Service = Effect.Success<ReturnType<typeof NodeHttpServer.make>>
 
+type Probe = NonNullable<Netstack["Service"]["probe"]>
+
+/** The span of the connection that a request came by. */
+const spanBelow = (probe: Probe, request: HttpServerRequest.HttpServerRequest): Tracer.Span | undefined => {
+  const connection = NetstackNodeServer.connectionOf(NodeHttpServerRequest.toIncomingMessage(request).socket)
+  return connection === undefined ? undefined : probe.spanOf(connection.id)
+}
+
+/**
+ * Links the span of each request to that of its connection. The one is not below the other: a request's parent is the client's span where that is known,
+ * and a connection lives for many requests, of which its span keeps no list.
+ */
+const linked = <E, R>(
+  probe: Probe,
+  app: Effect.Effect<HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const connection = spanBelow(probe, request)
+    if (connection === undefined) return app
+    return Effect.flatMap(Effect.option(Effect.currentSpan), (span) => {
+      if (Option.isSome(span)) span.value.addLinks([{ span: connection, attributes: {} }])
+      return app
+    })
+  })
+
+/** The service with spans that know of their connections; itself where nobody looks. */
+const traced = (service: Service, { probe }: Netstack["Service"]): Service =>
+  probe === undefined ? service : HttpServer.make({
+    address: service.address,
+    serve: (app, middleware) => service.serve(linked(probe, app), middleware!)
+  })
+
 /** A server, listening until the scope closes. */
 export const make = (options: Options): Effect.Effect<Service, ServeError, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
@@ -55,7 +92,7 @@ export const make = (options: Options): Effect.Effect<Service, ServeError, Netst
       ? http.createServer({ ...node })
       : https.createServer({ ...node, ...tls }) as Http.Server
     const server = yield* NetstackNodeServer.attach(plain, listen)
-    return yield* NodeHttpServer.make(() => server, place)
+    return traced(yield* NodeHttpServer.make(() => server, place), yield* Netstack)
   })
 
 export const layerServer = (options: Options): Layer.Layer<HttpServer.HttpServer, ServeError, Netstack> =>

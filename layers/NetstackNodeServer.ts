@@ -60,6 +60,20 @@ const placeOf = (args: ReadonlyArray<unknown>): Place => {
   }
 }
 
+/** The connections below the streams that servers were given. */
+const connections = new WeakMap<object, TcpConnection>()
+
+/** The stream below one of node:tls, which wraps a stream that has no handle; undocumented, so it may be missing. */
+interface Wrapped {
+  readonly _handle?: { readonly _parentWrap?: { readonly stream?: object } } | null
+}
+
+/** The stack's connection that a server's socket stands on, by itself or below TLS, as far as it can be told. */
+export const connectionOf = (socket: object): TcpConnection | undefined => {
+  const below = (socket as Wrapped)._handle?._parentWrap?.stream
+  return connections.get(socket) ?? (below === undefined ? undefined : connections.get(below))
+}
+
 const alreadyListening = (): Error =>
   Object.assign(new Error("Listen method has been called more than once without closing."), {
     code: "ERR_SERVER_ALREADY_LISTEN"
@@ -154,6 +168,7 @@ class Desk {
     // As the kernel closes: an answer that was written before an error still arrives.
     return Effect.map(NodeDuplex.make(connection, { allowHalfOpen, closePolicy: "orderly" }), (duplex) => {
       this.connections.add(duplex)
+      connections.set(duplex, connection)
       duplex.once("close", () => {
         this.connections.delete(duplex)
         this.fork(Scope.close(scope, Exit.void))
