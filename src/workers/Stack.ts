@@ -156,8 +156,11 @@ const statusOf = ({ attachments, counters }: Workshop): ReadonlyArray<LinkStatus
     depths: attachment.depths()
   }))
 
-/** What can be seen of a stack from outside. */
-const views = (shop: Workshop): Pick<Stack, "read" | "peek" | "watch" | "links" | "peekQueues" | "probe"> => ({
+/** What can be seen of a stack from outside, and the memory that comes back from there. */
+const views = (
+  shop: Workshop
+): Pick<Stack, "giveBack" | "read" | "peek" | "watch" | "links" | "peekQueues" | "probe"> => ({
+  giveBack: shop.core.giveBack,
   read: shop.core.read,
   peek: (select) => select(shop.state),
   watch: watch(shop),
@@ -225,7 +228,6 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
       askWithin: requests.askWithin,
       post: requests.post,
       abandon: (ticket) => requests.abandon(ticket),
-      giveBack: core.giveBack,
       ...views(shop),
       attach: attachTo,
       leases: yield* SubscriptionRef.make<ReadonlyMap<LinkId, Lease>>(new Map()),
