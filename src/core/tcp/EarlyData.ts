@@ -26,6 +26,16 @@ import * as SendQueue from "./SendQueue.ts"
 import type { Listener as ListenerRecord, State } from "./State.ts"
 import * as Timestamps from "./Timestamps.ts"
 
+/** The window of a SYN is not scaled. Our own is out of the account: what is sent before its acknowledgement is text as later. */
+const trusting = (ctx: Context, { snd }: Connection, { seq, window }: Segment.Segment): Connection["snd"] => ({
+  ...snd,
+  una: snd.nxt,
+  wnd: window,
+  maxWnd: window,
+  wl1: seq,
+  lastAt: ctx.at
+})
+
 /** The record of a passive opener that trusts its peer already. */
 const opened = (
   ctx: Context,
@@ -56,20 +66,11 @@ const opened = (
     peerMss,
     offset: InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
   })
-  const recent = segment.options.timestampValue ?? 0
   return {
     ...made,
     fastOpen: "accepted",
-    // Our SYN is out of the account: what is sent before its acknowledgement is text as later.
-    snd: {
-      ...made.snd,
-      una: made.snd.nxt,
-      wnd: segment.window,
-      maxWnd: segment.window,
-      wl1: segment.seq,
-      lastAt: ctx.at
-    },
-    stamps: { ...made.stamps, recent, recentAt: ctx.at, lastAck: made.rcv.nxt }
+    snd: trusting(ctx, made, segment),
+    stamps: { ...made.stamps, recent: segment.options.timestampValue ?? 0, recentAt: ctx.at, lastAck: made.rcv.nxt }
   }
 }
 

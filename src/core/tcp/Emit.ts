@@ -273,7 +273,7 @@ export const abort = (ctx: Context, self: Connection): void => {
     seq: self.snd.nxt,
     ack: self.rcv.nxt,
     flags: Tcp.RST | Tcp.ACK,
-    window: 0,
+    window: Window.field(self),
     options: self.agreed.timestamps
       ? TcpOptions.timestamps(Timestamps.value(self.stamps.offset, ctx.at), self.stamps.recent)
       : TcpOptions.none

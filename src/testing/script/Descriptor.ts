@@ -3,7 +3,7 @@ import type { Reason } from "../../core/Reason.ts"
 import type { Options } from "../../core/tcp/Config.ts"
 import type { Endpoint } from "../../core/tcp/Requests.ts"
 import type { Asked } from "../Host.ts"
-import { ErrorQueue } from "./ErrorQueue.ts"
+import type { ErrorQueue } from "./ErrorQueue.ts"
 
 /** Something of the script is not done here, so that nothing can be said about it. */
 export class Unsupported extends Error {
@@ -77,22 +77,6 @@ export interface UdpSocket {
 }
 
 export type Descriptor = TcpSocket | UdpSocket | Epoll | File | Pipe
-
-export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
-  _tag: "Tcp",
-  options: {},
-  nonBlocking,
-  port: 0,
-  listener: undefined,
-  connection: undefined,
-  connecting: undefined,
-  isErrorTold: false,
-  softError: undefined,
-  isHeldBack: false,
-  isReadShut: false,
-  errors: new ErrorQueue(),
-  stored: new Map()
-})
 
 /** What a call returned. */
 export interface Returned {

@@ -1,12 +1,13 @@
 /** Calls that make, name, open and close sockets. */
 import { constants } from "./constants.ts"
 import type { Returned, TcpSocket } from "./Descriptor.ts"
-import { failed, type Pending, returned, tcpSocket, Unsupported } from "./Descriptor.ts"
+import { failed, type Pending, returned, Unsupported } from "./Descriptor.ts"
 import { errnoOf } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
 import { clientOptions } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
+import { tcpSocket } from "./tcpSocket.ts"
 import { udpBind, udpClose, udpConnect } from "./udpCalls.ts"
 
 export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Call) => Pending
