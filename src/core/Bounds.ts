@@ -22,7 +22,7 @@ export const table = {
     limits: "Neighbours that a link's cache holds",
     atLimit: {
       evicts:
-        "the neighbour unused for longest that is not static and has no parked packet; with none, NeighborCacheFull"
+        "the known neighbour unused for longest, or, when more than half have never been heard of, the one asked for first; with only static ones, NeighborCacheFull"
     }
   },
   neighborParkedPackets: {

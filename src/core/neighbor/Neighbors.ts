@@ -186,20 +186,36 @@ const create = (
   return entry
 }
 
-/** Forgets the entry of the link that was unused for longest, of those that nothing holds. */
+const isOlder = (entry: Entry, than: Entry | undefined): boolean =>
+  than === undefined || entry.usedAt < than.usedAt || (entry.usedAt === than.usedAt && entry.id < than.id)
+
+/**
+ * Makes room in the cache of a link; only a full one of static entries has none. Neighbours that are known go first, the one unused for
+ * longest before the others, but those of whom nobody has heard may fill half of the cache and no more: beyond that the one that was
+ * asked for first goes, with what waits for it. So who makes us look for hosts that don't exist, by sources of his own making, can
+ * neither push those out who do nor keep a new one from being found (the attack of RFC 6583).
+ */
 const evict = (ctx: Context, state: State, hooks: Hooks, link: LinkId): boolean => {
-  let oldest: Entry | undefined = undefined
+  let unused: Entry | undefined = undefined
+  let unheard: Entry | undefined = undefined
+  let silent = 0
   for (const entry of state.entries.values()) {
-    if (entry.link !== link || entry.neighbor.state._tag === "Static" || !Fifo.isEmpty(entry.parked)) continue
-    if (
-      oldest === undefined || entry.usedAt < oldest.usedAt || (entry.usedAt === oldest.usedAt && entry.id < oldest.id)
-    ) {
-      oldest = entry
-    }
+    if (entry.link !== link || entry.neighbor.state._tag === "Static") continue
+    if (Neighbor.macOf(entry.neighbor) === undefined) {
+      silent += 1
+      if (unheard === undefined || entry.id < unheard.id) unheard = entry
+    } else if (isOlder(entry, unused)) unused = entry
   }
-  if (oldest === undefined) return false
+  const evicted = 2 * silent > ctx.config.limits.neighborEntries ? unheard : unused ?? unheard
+  if (evicted === undefined) return false
   ctx.count(Counter.index.neighborEvicted)
-  forget(ctx, state, hooks, oldest)
+  // Nobody is told of packets that go with it: an error would want a neighbour of its own.
+  for (const { charged, credit } of Fifo.toArray(evicted.parked)) {
+    Parking.uncharge(ctx, state, link, charged)
+    ctx.refund(credit)
+    ctx.drop("NeighborCacheFull", link)
+  }
+  forget(ctx, state, hooks, { ...evicted, parked: Fifo.empty() })
   return true
 }
 

@@ -60,8 +60,13 @@ const neighbors = {
     held.call({ _tag: "RemoveNeighbor", link, address: there })
     held.request(Lan.ping(station(2)))
     held.request(Lan.ping(station(3)))
+    assert.deepStrictEqual(known(held), ["10.0.0.101", "10.0.0.103"])
+    held.call({ _tag: "RemoveNeighbor", link, address: station(3) })
+    held.call({ _tag: "SetNeighbor", link, address: station(2), mac: 0x0200_0000_7702 })
+    held.request(Lan.ping(station(3)))
     assert.deepStrictEqual(known(held), ["10.0.0.101", "10.0.0.102"])
-    assert.strictEqual(held.dropCount("NeighborCacheFull"), 1)
+    // What waited for the one that made room, and what found none.
+    assert.strictEqual(held.dropCount("NeighborCacheFull"), 2)
   },
   neighborParkedPackets: () => {
     const self = limited({ neighborParkedPackets: 3 })

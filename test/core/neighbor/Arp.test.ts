@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Time from "../../../src/core/Time.ts"
-import type * as Host from "../../../src/testing/Host.ts"
+import * as Host from "../../../src/testing/Host.ts"
 import * as Address from "../../../src/wire/Address.ts"
 import * as Arp from "../../../src/wire/Arp.ts"
 import * as Mac from "../../../src/wire/Mac.ts"
@@ -55,6 +55,20 @@ describe("Arp", () => {
     const announcement = Arp.announcement(thereMac, there)
     Lan.deliver(self, Lan.arp(announcement))
     assert.deepStrictEqual(neighbors(self), [["10.0.0.9", thereMac, "Stale"]])
+  })
+
+  it("looking for a hundred who are not there neither forgets who is, nor keeps a new one from being found", () => {
+    const self = Host.make({ seed: 1, limits: { neighborEntries: 8 }, interfaces: [{ addresses: [[here, 24]] }] })
+    Lan.introduce(self)
+    for (let n = 0; n < 100; n++) self.request(Lan.ping(Address.v4(10, 0, 0, 100 + n)))
+    const known = neighbors(self)
+    assert.strictEqual(known.length, 8)
+    assert.isTrue(known.some(([address]) => address === "10.0.0.9"))
+    Lan.sent(self)
+    self.request(Lan.ping(third))
+    const [asked] = Lan.sent(self)
+    const { sent } = Lan.deliver(self, Lan.arp(Arp.reply(asked!.arp!, thirdMac), { from: thirdMac }))
+    assert.strictEqual(sent[0]!.ethernet.destination, thirdMac)
   })
 
   it("does not believe a reply that nobody asked for (rfc: 826: a reply creates no entry)", () => {
