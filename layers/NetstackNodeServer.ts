@@ -70,7 +70,9 @@ interface Wrapped {
 
 /** The stack's connection that a server's socket stands on, by itself or below TLS, as far as it can be told. */
 export const connectionOf = (socket: object): TcpConnection | undefined => {
-  const below = (socket as Wrapped)._handle?._parentWrap?.stream
+  const { _handle: handle } = socket as Wrapped
+  const { _parentWrap: wrap } = handle ?? {}
+  const below = wrap?.stream
   return connections.get(socket) ?? (below === undefined ? undefined : connections.get(below))
 }
 
