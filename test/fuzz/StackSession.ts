@@ -9,6 +9,7 @@ import type { Link, Port, Sink } from "../../src/link/Link.ts"
 import * as Links from "../../src/link/Links.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Netstack from "../../src/Netstack.ts"
+import * as Network from "../../src/sockets/Network.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
 import type { TcpConnection } from "../../src/sockets/TcpConnection.ts"
@@ -26,6 +27,8 @@ import { Random } from "./Random.ts"
 import { Scene, tcpPorts, udpPorts } from "./Scene.ts"
 
 const batch = 32
+/** The only link of each host. */
+const wire = 1
 /** Frames between two probes. */
 const framesPerProbe = 5000
 const patience = "30 seconds"
@@ -76,6 +79,9 @@ const programs = (random: Random) =>
       yield* Effect.forkScoped(Effect.forever(Effect.ignore(answer), { disableYield: true }))
     }
   })
+
+/** A route of its own, so that no router of the storm's may say that it leads there (RFC 4191 §2.3): on a wire of such routers all would be lost. */
+const wayTo = (address: Address.Address) => Network.addRoute({ to: `${Address.format(address)}/128`, link: wire })
 
 /** A turn of the event loop: the workers get to what they were given. */
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -166,7 +172,11 @@ export const run = (seed: number, round: number, frames: number): Promise<void> 
     const gateway = Address.format(Frames.gateway)
     const subject = yield* hostOn(near, Frames.stackAddress, { limits, gateway, ipv6: "slaac" })
     const honest = yield* hostOn(honestNear, Frames.honest.address)
-    yield* Effect.provideService(programs(new Random(seed, -round - 1)), Netstack.Netstack, subject)
+    yield* Effect.provideService(
+      Effect.andThen(wayTo(Ipv6Packets.honestAddress), programs(new Random(seed, -round - 1))),
+      Netstack.Netstack,
+      subject
+    )
     const faults: Array<unknown> = []
     const heard = (frame: Uint8Array) => {
       try {
