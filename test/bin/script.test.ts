@@ -61,7 +61,7 @@ describe("netstack script", () => {
     const left = "0 `tc qdisc show`\n"
     assert.deepStrictEqual(Command.skips([ran("a", skipped), ran("b", left), ran("c", `\n${left}`)]), [
       "     2  command: tc qdisc show  (b:1)",
-      "     1  skipped: the call splice  (a:2)"
+      "     1  skipped: splicing without a socket and a pipe  (a:2)"
     ])
   })
 
