@@ -97,11 +97,21 @@ const shard = Effect.gen(function*() {
   return yield* Effect.provide(Effect.scoped(run), stackOn(link))
 })
 
+/**
+ * Fails with what somebody throws where nobody catches it. The thread then ends in good order: torn down at once, with the device still polled, it would take
+ * the process along.
+ */
+const uncaught: Effect.Effect<never, unknown> = Effect.callback((resume) => {
+  const listener = (thrown: unknown): void => resume(Effect.fail(thrown))
+  process.on("uncaughtException", listener)
+  return Effect.sync(() => process.off("uncaughtException", listener))
+})
+
 const program = Effect.gen(function*() {
   const closed = yield* Deferred.make<void>()
   yield* Effect.forkScoped(Effect.andThen(told("Close"), Deferred.succeed(closed, undefined)))
   const ended = Effect.andThen(Effect.scoped(shard), Effect.fail("the program has ended"))
-  yield* Effect.raceFirst(Deferred.await(closed), ended)
+  yield* Effect.raceFirst(Deferred.await(closed), Effect.raceFirst(ended, uncaught))
 }).pipe(
   Effect.catchCause((cause) => Effect.sync(() => say({ _tag: "Failed", detail: Cause.pretty(cause) }))),
   Effect.scoped,
