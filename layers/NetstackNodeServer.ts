@@ -24,6 +24,7 @@ import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Tcp from "../src/sockets/Tcp.ts"
 import type { TcpConnection } from "../src/sockets/TcpConnection.ts"
 import type { TcpListener } from "../src/sockets/TcpListener.ts"
+import * as EventLoop from "../src/workers/EventLoop.ts"
 import * as NodeDuplex from "./NodeDuplex.ts"
 import * as SystemError from "./SystemError.ts"
 
@@ -131,7 +132,14 @@ class Desk {
   private fail(cause: Cause.Cause<Tcp.TcpError>): void {
     const error = Cause.squash(cause)
     const told = error instanceof Tcp.TcpError ? SystemError.of(error) : error
-    process.nextTick(() => this.server.emit("error", told))
+    const isStackGone = error instanceof Tcp.TcpError && error.reason._tag === "StackClosed"
+    process.nextTick(() => {
+      // A stack that ends before its server ends the server too; it need not end the process, as an error that nobody hears would.
+      if (!isStackGone || this.server.listenerCount("error") > 0) this.server.emit("error", told)
+      if (!isStackGone) return
+      this.isClosing = true
+      this.closeIfDrained()
+    })
   }
 
   private serve(place: Place): Effect.Effect<never, Tcp.TcpError, Netstack> {
@@ -222,6 +230,7 @@ export const attach = <S extends Net.Server>(
   options: Options = {}
 ): Effect.Effect<S, never, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
+    yield* EventLoop.join
     const desk = new Desk(server, options, yield* Effect.context<Netstack | Scope.Scope>())
     Object.defineProperties(server, {
       listening: { get: () => desk.isListening, configurable: true },

@@ -25,6 +25,7 @@ import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Tcp from "../src/sockets/Tcp.ts"
 import type * as TcpConnection from "../src/sockets/TcpConnection.ts"
 import { instantOf } from "../src/workers/Core.ts"
+import { EventLoop } from "../src/workers/EventLoop.ts"
 import * as Intake from "./Intake.ts"
 import * as Silence from "./Silence.ts"
 import * as SystemError from "./SystemError.ts"
@@ -45,17 +46,15 @@ export type { AddressInfo } from "./SystemError.ts"
 
 export interface DialOptions extends Omit<Tcp.ConnectOptions, "closePolicy">, Options {}
 
-/** Starts a fiber with the services of whoever made the stream. */
-type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-
 /** What a stream runs with: the services of its maker. */
 interface Environment {
-  readonly fork: Fork
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly now: () => number
 }
 
 const environment = (context: Context.Context<never>): Environment => {
   const clock = Context.get(context, Clock.Clock)
+  Context.get(context, EventLoop).joined()
   return { fork: Effect.runForkWith(context), now: () => instantOf(clock) / 1000 }
 }
 
@@ -333,7 +332,7 @@ const end = (duplex: NodeDuplex, exit: Exit.Exit<unknown, unknown>): Effect.Effe
   })
 
 /** Binds a stream to a scope, in which it leaves nothing once it is closed. */
-const hold = (owner: Scope.Scope, fork: Fork, duplex: NodeDuplex): NodeDuplex => {
+const hold = (owner: Scope.Scope, fork: Environment["fork"], duplex: NodeDuplex): NodeDuplex => {
   const scope = Scope.forkUnsafe(owner)
   fork(Scope.addFinalizerExit(scope, (exit) => end(duplex, exit)))
   duplex.once("close", () => fork(Scope.close(scope, Exit.void)))

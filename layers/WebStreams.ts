@@ -21,6 +21,7 @@ import * as Scope from "effect/Scope"
 import { ReadableStream, WritableStream } from "node:stream/web"
 import type { TcpConnection } from "../src/sockets/TcpConnection.ts"
 import { TcpError } from "../src/sockets/TcpError.ts"
+import { EventLoop } from "../src/workers/EventLoop.ts"
 import * as SystemError from "./SystemError.ts"
 
 export interface WebStreams {
@@ -44,6 +45,7 @@ const errorOf = (cause: Cause.Cause<TcpError>): Error => {
 /** What is still running when the scope closes is interrupted. */
 const runnerIn = (context: Context.Context<Scope.Scope>): Run => {
   const fork = Effect.runForkWith(context)
+  Context.get(context, EventLoop).joined()
   const running = new Set<Fiber.Fiber<unknown, unknown>>()
   fork(Scope.addFinalizer(
     Context.get(context, Scope.Scope),

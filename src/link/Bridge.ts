@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import type { Frame } from "../wire/Frame.ts"
 import type * as Mac from "../wire/Mac.ts"
 import { type Capabilities, type Link, type LinkChange, LinkError, type Port } from "./Link.ts"
+import { named } from "./named.ts"
 import * as Offload from "./Offload.ts"
 import * as Signal from "./Signal.ts"
 import * as SlabPool from "./SlabPool.ts"
@@ -119,7 +120,7 @@ const patch = (
         if (change._tag === "Down" || change._tag === "Gone") unplugged()
       }
     })
-    yield* Effect.forkScoped(relay.run(outer), { startImmediately: true })
+    yield* Effect.forkScoped(named("bridge", relay.run(outer)), { startImmediately: true })
     return [inner, outer]
   })
 

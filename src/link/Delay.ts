@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { named } from "./named.ts"
 import * as Signal from "./Signal.ts"
 
 /** Nanoseconds on the clock's monotonic scale. */
@@ -97,7 +98,7 @@ export const make = <A>(handlers: Handlers<A>): Effect.Effect<Delay<A>, never, S
         if (rest.length > 0) handlers.discard(rest)
       })
     )
-    yield* Effect.forkScoped(run, { startImmediately: true })
+    yield* Effect.forkScoped(named("wire", run), { startImmediately: true })
     return {
       now,
       size: () => heap.length,

@@ -19,6 +19,7 @@ import type { Frame } from "../wire/Frame.ts"
 import * as Delay from "./Delay.ts"
 import { FaultPath, type Late, type Settings, type Statistics } from "./FaultPath.ts"
 import type { Link, LinkError, Port, Sink } from "./Link.ts"
+import { named } from "./named.ts"
 import * as Offload from "./Offload.ts"
 import * as Random from "./Random.ts"
 import * as Signal from "./Signal.ts"
@@ -166,7 +167,7 @@ const openSend = (side: Side, port: Port, headroom: number): Effect.Effect<Port,
     const outbox = new Outbox(path, port, headroom)
     const delay = yield* makeDelay(path, (frames) => outbox.put(frames))
     yield* Effect.acquireRelease(Effect.void, () => Effect.sync(() => outbox.close()))
-    yield* Effect.forkScoped(outbox.run, { startImmediately: true })
+    yield* Effect.forkScoped(named("outbox", outbox.run), { startImmediately: true })
     side.pending = () => delay.size() + outbox.size
     return {
       send: (frames, from) => {

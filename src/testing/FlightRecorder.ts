@@ -3,6 +3,7 @@
  * the recordings and the capture are.
  */
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Recording from "../workers/Recording.ts"
 import * as Artifacts from "./Artifacts.ts"
@@ -51,7 +52,8 @@ export class FlightRecorder {
         `  again: ${RunningTest.command(this.test, this.seed)}`,
         ...kept
       ]
-      return Effect.logError(lines.join("\n"))
+      // Not to the console of the test: that of `it.effect` keeps what is said to it for the test to look at, and shows nobody.
+      return Effect.provideService(Effect.logError(lines.join("\n")), Console.Console, Console.Console.defaultValue())
     })
   }
 

@@ -25,6 +25,7 @@ import * as Faults from "../link/Faults.ts"
 import type { Link, LinkError, Port, Sink } from "../link/Link.ts"
 import { Links } from "../link/Links.ts"
 import * as MemoryLink from "../link/MemoryLink.ts"
+import { named } from "../link/named.ts"
 import * as Switch from "../link/Switch.ts"
 import * as Netstack from "../Netstack.ts"
 import type * as Network from "../sockets/Network.ts"
@@ -330,7 +331,7 @@ const assemble = (
     for (const { joined } of cables) if (joined !== undefined) yield* patch(joined)
     const links = new Map(plan.links.map(({ name }, i) => [name, testLinkOf(cables[i]!)]))
     const linksAt = linksByName(plan, links)
-    yield* Effect.forkScoped(follow(plan.changes, links))
+    yield* Effect.forkScoped(named("changes", follow(plan.changes, links)))
     return { seed, hosts, links, linksAt, trace }
   })
 
@@ -379,7 +380,8 @@ export const run = <A, E, R>(
   Effect.flatMap(
     recorderOf(options),
     (recorder) =>
-      VirtualTime.run(Effect.provide(program, layerOf(options, assemble(options, recorder))), {
+      // The program's scope closes before the network that it is on.
+      VirtualTime.run(Effect.provide(Effect.scoped(program), layerOf(options, assemble(options, recorder))), {
         ...options,
         seed: recorder.seed
       }).pipe(Effect.tapCause((cause) => recorder.report(cause)))

@@ -10,7 +10,8 @@
  * has to move the time, it is known exactly when all fibers wait, and no task goes through the event loop: what the program does
  * depends on nothing but itself and the seed.
  *
- * What waits for the world outside (a promise, a Node stream) is not seen; {@link Options.turns} lets such code take part.
+ * What waits for the world outside (a promise, a Node stream) is not seen; {@link Options.turns} lets such code take part. The layers
+ * of this package that stand on Node's streams (HTTP, TLS, WebSockets, `NodeDuplex`, `WebStreams`) see to it by themselves.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,6 +23,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import { EventLoop } from "../workers/EventLoop.ts"
 import { VirtualClock } from "./VirtualClock.ts"
 import { VirtualScheduler } from "./VirtualScheduler.ts"
 
@@ -31,8 +33,9 @@ export interface Options {
   /** Seeds Effect's `Random`; the random numbers of the context if absent. */
   readonly seed?: number | string
   /**
-   * How often the real event loop turns before the time goes on, so that promises and streams inside can finish. 0 if absent:
-   * then a program that waits for one is taken for a deadlock.
+   * How often the real event loop turns before the time goes on, so that promises and streams inside can finish. If absent, 0 until
+   * a layer of this package that stands on Node's streams joins in, and 20 from then on. With 0 a program that waits for a
+   * promise is taken for a deadlock.
    */
   readonly turns?: number
   /** Tasks at one instant that are taken for a livelock; 10 million if absent. */
@@ -42,27 +45,47 @@ export interface Options {
 /** A fiber that waits. */
 export interface Waiting {
   readonly id: number
-  /** The names of the spans and of the `Effect.fn` functions that it is in, innermost first; empty if it has none. */
+  /**
+   * The names of the spans and of the `Effect.fn` functions that it is in, innermost first; empty if it has none. Those of fibers
+   * that work for a stack begin with `netstack `.
+   */
   readonly within: ReadonlyArray<string>
 }
 
-const describe = ({ id, within }: Waiting): string => `#${id} in ${within.join(" < ")}`
+const describe = ({ id, within }: Waiting): string =>
+  within.length === 0 ? `#${id} without a name` : `#${id} in ${within.join(" < ")}`
 
-const describeAll = (waiting: ReadonlyArray<Waiting>): string => {
-  const named = waiting.filter(({ within }) => within.length > 0).map(describe)
-  const others = waiting.length - named.length
-  const rest = others === 0 ? [] : [`${others} ${named.length === 0 ? "" : "more "}without a name`]
-  return [...named, ...rest].join("; ")
+const isOfStack = ({ within }: Waiting): boolean => within.at(-1)?.startsWith("netstack ") === true
+
+/** Fibers that stacks always have, each kind once, with its number. */
+const describeWorkers = (workers: ReadonlyArray<Waiting>): ReadonlyArray<string> => {
+  const kinds = new Map<string, number>()
+  for (const { within } of workers) kinds.set(within.at(-1)!, (kinds.get(within.at(-1)!) ?? 0) + 1)
+  return [...kinds].map(([name, count]) => count === 1 ? name : `${count} × ${name}`)
 }
+
+/** The program's own fibers come first: it is one of them that does not go on. */
+const describeAll = (waiting: ReadonlyArray<Waiting>): string =>
+  [
+    ...waiting.filter((each) => !isOfStack(each)).map(describe),
+    ...describeWorkers(waiting.filter(isOfStack))
+  ].join("; ")
 
 /** All fibers wait and none sleeps: nothing can ever happen again. */
 export class Deadlock extends Data.TaggedError("Deadlock")<{
   /** Virtual time since the start. */
   readonly after: Duration.Duration
   readonly waiting: ReadonlyArray<Waiting>
+  /** How often the event loop had its turn before. */
+  readonly turns: number
 }> {
   override get message(): string {
-    return `after ${Duration.format(this.after)} everything waits and nothing sleeps: ${describeAll(this.waiting)}`
+    const told = `after ${Duration.format(this.after)} everything waits and nothing sleeps: ${
+      describeAll(this.waiting)
+    }`
+    return this.turns > 0
+      ? told
+      : `${told}. If one of them waits for a promise or for a stream of Node, give the option "turns": 20`
   }
 }
 
@@ -77,6 +100,9 @@ export class Livelock extends Data.TaggedError("Livelock")<{
 }
 
 const defaultMostAtOnce = 10_000_000
+
+/** A request and its answer pass several streams, each of which takes a turn or two. */
+const turnsOfStreams = 20
 
 /** Tasks after which the caller's own runtime gets its turn, so that a run can be interrupted. */
 const tasksOfTurn = 100_000
@@ -97,7 +123,7 @@ class Run<A, E, R> {
   private readonly clock: VirtualClock
   private readonly scheduler = new VirtualScheduler()
   private readonly fiber: Fiber.Fiber<A, E>
-  private readonly turns: number
+  private turns: number
   private readonly mostAtOnce: number
   private turned = 0
   private atOnce = 0
@@ -106,7 +132,14 @@ class Run<A, E, R> {
     this.clock = new VirtualClock(options.startAt ?? 0)
     this.turns = options.turns ?? 0
     this.mostAtOnce = options.mostAtOnce ?? defaultMostAtOnce
-    const inside = context.pipe(Context.add(Clock.Clock, this.clock), Context.add(Scheduler.Scheduler, this.scheduler))
+    const joined = () => {
+      if (options.turns === undefined) this.turns = turnsOfStreams
+    }
+    const inside = context.pipe(
+      Context.add(Clock.Clock, this.clock),
+      Context.add(Scheduler.Scheduler, this.scheduler),
+      Context.add(EventLoop, { joined })
+    )
     this.fiber = Effect.runForkWith(inside)(effect)
   }
 
@@ -136,11 +169,14 @@ class Run<A, E, R> {
   }
 
   private get waiting(): ReadonlyArray<Waiting> {
-    return this.scheduler.fibers.map((fiber) => ({ id: fiber.id, within: withinOf(fiber) }))
+    return this.scheduler.fibers.map((fiber) => {
+      const within = withinOf(fiber)
+      return { id: fiber.id, within: within.length === 0 && fiber === this.fiber ? ["the program"] : within }
+    })
   }
 
   private deadlock(): Deadlock {
-    return new Deadlock({ after: this.after, waiting: this.waiting })
+    return new Deadlock({ after: this.after, waiting: this.waiting, turns: this.turns })
   }
 
   private livelock(): Livelock {

@@ -29,11 +29,11 @@ import type { Reason } from "../core/Reason.ts"
 import * as State from "../core/State.ts"
 import type { Link, LinkError } from "../link/Link.ts"
 import * as Loopback from "../link/Loopback.ts"
+import { named } from "../link/named.ts"
 import { attach } from "./Attach.ts"
 import * as Core from "./Core.ts"
 import { EntropySource, seedBytes } from "./EntropySource.ts"
 import type { Lease } from "./Lease.ts"
-import { named } from "./named.ts"
 import * as Probe from "./Probe.ts"
 import type { Recorder } from "./Recording.ts"
 import * as Requests from "./Requests.ts"
@@ -220,7 +220,7 @@ export const make = (options: Options): Effect.Effect<Stack, never, Scope.Scope>
         Effect.andThen(told, Effect.logError("a stack was closed by a worker that failed", cause))
       )
     })
-    yield* Effect.forkScoped(supervise, { startImmediately: true })
+    yield* Effect.forkScoped(named("supervisor", supervise), { startImmediately: true })
     const attachTo = attach(shop, fork, scope)
     yield* Effect.orDie(Scope.provide(attachTo(Loopback.make()), scope))
     return {

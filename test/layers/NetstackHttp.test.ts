@@ -252,6 +252,23 @@ describe("NetstackNodeServer", () => {
       assert.strictEqual(codeOf(yield* event(server, "error")), "EADDRNOTAVAIL")
     }))
 
+  it.live("closes when its stack ends, by an error only if somebody listens for one", () =>
+    Effect.gen(function*() {
+      for (const isHeard of [false, true]) {
+        const scope = yield* Scope.make()
+        const { two } = yield* Scope.provide(pair(), scope)
+        const server = yield* on(two)(NetstackNodeServer.attach(http.createServer()))
+        const errors: Array<unknown> = []
+        if (isHeard) server.on("error", (error) => errors.push(codeOf(error)))
+        server.listen(80)
+        yield* event(server, "listening")
+        const closed = yield* Effect.forkChild(event(server, "close"), { startImmediately: true })
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(closed)
+        assert.deepStrictEqual(errors, isHeard ? ["ENETDOWN"] : [])
+      }
+    }))
+
   it.live("lets a tls.Server listen", () =>
     Effect.gen(function*() {
       const { cert, key } = Certificate.make("netstack.test", addressTwo)

@@ -65,7 +65,7 @@ const onStacks = (patience: Service.Patience, check: Check, loss: number) =>
     yield* Effect.provide(check("http://10.0.0.1"), Layer.provide(client, there))
   }).pipe(
     Effect.scoped,
-    (program) => TestNetwork.run(program, { faults: { delay: "10 millis", loss }, seed: 3, turns: 20 }),
+    (program) => TestNetwork.run(program, { faults: { delay: "10 millis", loss }, seed: 3 }),
     Effect.exit
   )
 

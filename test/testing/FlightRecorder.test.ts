@@ -31,6 +31,16 @@ const logged = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<string, nev
     return lines.flat().join("\n")
   })
 
+/** What a run says to the console of the process, which is what whoever runs the tests sees. */
+const shown = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<string, never, R> =>
+  Effect.gen(function*() {
+    const lines: Array<unknown> = []
+    const { log } = console
+    console.log = (...words: ReadonlyArray<unknown>) => void lines.push(...words)
+    yield* Effect.ensuring(Effect.exit(run), Effect.sync(() => void (console.log = log)))
+    return lines.join("\n")
+  })
+
 const program = Effect.andThen(Ping.ping("10.0.0.2"), new Planned())
 const title = "tells the seed, the command and the files of a test that failed (in virtual time)"
 
@@ -57,6 +67,14 @@ describe("A failing test on a network", () => {
       assert.deepStrictEqual(capture.interfaces.map(({ name }) => name), ["local.eth0", "remote.eth0"])
       // The announcements of two addresses, ARP and echo both ways, each seen at both ends.
       assert.isAtLeast(capture.packets.length, 2 * 6)
+    }))
+
+  it.effect("tells it where it is seen, under the console of it.effect too", () =>
+    Effect.gen(function*() {
+      assert.match(
+        yield* shown(TestNetwork.run(program, { seed: 9 })),
+        /the network had seed 9\n {2}again: NETSTACK_SEED=9 /
+      )
     }))
 
   it.effect("does so under TestClock as well, when its layer is closed", () =>
