@@ -52,12 +52,14 @@ const afterRead = (ctx: Context, state: State, before: Connection, after: Connec
 /** SEND (RFC 9293 §3.10.2). */
 export const write = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpWrite): void => {
   const { bytes, end, owned, start } = request
+  const endOfRecord = request.endOfRecord === true
   if (!(start >= 0 && start <= end && end <= bytes.length)) return ctx.fail(ticket, Reason.invalidArgument("range"))
   if (!Connections.canSend(self)) return ctx.fail(ticket, self.error ?? Reason.closed)
   if (start === end) return ctx.reply(ticket, 0)
   const before = SendQueue.length(self.queue)
-  const taken = Fifo.isEmpty(self.parked.writers) ? Write.some(ctx, self, bytes, start, end, owned) : self
-  const at = start + SendQueue.length(taken.queue) - before
+  const some = Fifo.isEmpty(self.parked.writers) ? Write.some(ctx, self, bytes, start, end, owned) : self
+  const at = start + SendQueue.length(some.queue) - before
+  const taken = at === end && endOfRecord ? { ...some, queue: SendQueue.endRecord(some.queue) } : some
   const written = request.urgent === true ? Write.urgent(taken, request.block ? end - at : 0) : taken
   if (at === end || (!request.block && at > start)) {
     ctx.reply(ticket, at - start)
@@ -66,7 +68,7 @@ export const write = (ctx: Context, state: State, ticket: Ticket, self: Connecti
   if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
   // A write that fails has written nothing: what was taken of it is given back.
   if (!isParked(ctx, self, ticket)) return ctx.discharge("tcpSend", written.queue.held - self.queue.held)
-  const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned })
+  const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned, endOfRecord })
   Finish.event(ctx, state, { ...written, parked: Parked.withWriters(written.parked, writers) })
 }
 

@@ -18,6 +18,7 @@ export interface Writer {
   readonly at: number
   readonly end: number
   readonly owned: boolean
+  readonly endOfRecord: boolean
 }
 
 export interface Waiter {

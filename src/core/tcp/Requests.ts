@@ -109,6 +109,8 @@ export interface TcpWrite extends Answers<number> {
   readonly block: boolean
   /** Announces the bytes as urgent, up to the last of them (RFC 9293 §3.8.5); new programs should not (RFC 6093 §5). */
   readonly urgent?: boolean
+  /** The last byte ends a record: no segment holds it together with bytes that are written later (POSIX `MSG_EOR`). Absent for no. */
+  readonly endOfRecord?: boolean
 }
 
 /** Ends one direction or both: `write` sends FIN behind the queued data, `read` discards what comes from now on. */

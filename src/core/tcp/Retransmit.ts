@@ -24,14 +24,15 @@ export const again = (
   end: Sequence.Sequence,
   mss: number
 ): Connection => {
-  const most = Sequence.add(start, Emit.largestText(self, mss))
+  const most = Sequence.add(start, SendQueue.inRecord(self.queue, start, Emit.largestText(self, mss)))
   const textEnd = Sequence.earlier(Sequence.earlier(end, self.queue.end), most)
   const length = Sequence.distance(start, textEnd)
   const isLast = textEnd === self.queue.end
   const withFin = self.snd.fin && isLast && Sequence.after(end, textEnd)
   const pieces: Array<Piece> = []
   const queue = SendQueue.read(self.queue, start, length, pieces)
-  const flags = (withFin ? Tcp.FIN : 0) | (isLast && length > 0 ? Tcp.PSH : 0)
+  const isPushed = isLast || SendQueue.isRecordEnd(queue, textEnd)
+  const flags = (withFin ? Tcp.FIN : 0) | (isPushed && length > 0 ? Tcp.PSH : 0)
   const emitted = Emit.segment(ctx, { ...self, queue }, start, flags, pieces, length, mss, false)
   return noted(ctx, emitted, start, withFin ? Sequence.add(textEnd, 1) : textEnd, mss)
 }

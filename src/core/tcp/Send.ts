@@ -37,10 +37,18 @@ const windowLeft = (self: Connection): number => self.snd.wnd - Sequence.distanc
  * Whether a segment shorter than the MSS may leave (RFC 9293 §3.8.6.2.1; D is what waits, U what the windows allow).
  */
 // rfc: 9293 §3.8.6.2.1 MUST-38, §3.7.4 SHLD-7
-const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: number): boolean => {
+const mayBeShort = (
+  ctx: Context,
+  self: Connection,
+  length: number,
+  record: number,
+  waiting: number
+): boolean => {
   const isIdle = self.snd.nxt === self.snd.una
   // The override timeout: the peer's window has stayed too small for too long.
   if (isIdle && self.recovery.timeouts > 0) return true
+  // A record ends here and something waits behind it: this segment never grows.
+  if (length === record && record < waiting) return true
   // All that there is: at once if nothing is on its way, else only without Nagle's algorithm. A FIN behind it never grows.
   if (length === waiting) {
     if (self.snd.fin) return true
@@ -55,14 +63,15 @@ const mayBeShort = (ctx: Context, self: Connection, length: number, waiting: num
 /** The length of the next segment's text; 0 when it has to wait (rfc: 9293 §3.9.1.2 SHLD-27 SHLD-28: as long as may be). */
 const nextLength = (ctx: Context, self: Connection, mss: number, waiting: number): number => {
   const allowed = Math.min(windowLeft(self), Recovery.allowance(self), Connections.creditLeft(self, mss))
-  const length = Math.floor(Math.min(waiting, allowed, Emit.largestText(self, mss), Pace.burst(self)))
+  const record = SendQueue.inRecord(self.queue, self.snd.nxt, waiting)
+  const length = Math.floor(Math.min(record, allowed, Emit.largestText(self, mss), Pace.burst(self)))
   if (length <= 0) return 0
   if (length >= mss) {
     const whole = length - length % mss
     // A short end goes with the rest if it might leave alone.
-    return length === waiting && length !== whole && mayBeShort(ctx, self, length, waiting) ? length : whole
+    return length === record && length !== whole && mayBeShort(ctx, self, length, record, waiting) ? length : whole
   }
-  return mayBeShort(ctx, self, length, waiting) ? length : 0
+  return mayBeShort(ctx, self, length, record, waiting) ? length : 0
 }
 
 /** Sends the text from SND.NXT on, `length` bytes of it, and a FIN behind the last of all. */
@@ -73,8 +82,9 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   const withFin = isLast && self.snd.fin
   const pieces: Array<Piece> = []
   const queue = SendQueue.read(self.queue, seq, length, pieces)
-  // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind.
-  const flags = isLast ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
+  // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind, or nothing of the same record.
+  const isPushed = isLast || SendQueue.isRecordEnd(queue, end)
+  const flags = isPushed ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
   const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
   return afterSend(ctx, sent, queue, seq, withFin ? Sequence.add(end, 1) : end, mss)
 }
@@ -98,7 +108,8 @@ const afterSend = (
 /** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
 export const one = (ctx: Context, self: Connection): Connection | undefined => {
   const mss = Emit.segmentSize(self)
-  const length = Math.min(Connections.unsent(self), windowLeft(self), mss)
+  const allowed = Math.min(Connections.unsent(self), windowLeft(self), mss)
+  const length = SendQueue.inRecord(self.queue, self.snd.nxt, allowed)
   return length > 0 ? fresh(ctx, self, length, mss) : undefined
 }
 
@@ -119,7 +130,7 @@ const probeMtu = (ctx: Context, self: Connection, waiting: number): Connection =
   if (!self.mtu.isOn) return self
   const allowed = Math.min(windowLeft(self), Recovery.allowance(self))
   const length = MtuProbe.nextProbe(ctx, self, waiting, allowed)
-  if (length === 0) return self
+  if (length === 0 || SendQueue.inRecord(self.queue, self.snd.nxt, length) < length) return self
   const start = self.snd.nxt
   const sent = fresh(ctx, self, length, length)
   return MtuProbe.sent(sent, start, sent.snd.nxt)

@@ -9,9 +9,13 @@
  * Blocks are append-only: a copied write goes into the free room of the tail block, then into new blocks that grow with the
  * traffic; an owned write is a block of its own. A record sees the bytes between its `start` and `end` and nothing else, so an older
  * record is still right after a rollback, and what a `Transmit` points at never changes.
+ *
+ * A program may end a record with a write (POSIX `MSG_EOR`). TCP keeps no boundaries (RFC 9293 §3.9.1.2), but no segment reaches across the end of a
+ * record: so its last byte is never delayed or stamped together with bytes of the next one.
  */
 import * as Piece from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
+import * as Fifo from "../data/Fifo.ts"
 
 /** A stretch of the stream: `bytes[at]` is the byte with the number `from`. */
 interface Block {
@@ -35,6 +39,8 @@ export interface SendQueue {
   readonly cursor: Block | undefined
   /** Memory of all blocks, as charged. */
   readonly held: number
+  /** Where records end, oldest first; each has a byte at least, so there are fewer than bytes. */
+  readonly records: Fifo.Fifo<Sequence.Sequence>
 }
 
 /** An array of at most 64 bytes lies in the heap of the engine itself, which costs a tenth of one outside. */
@@ -50,7 +56,8 @@ export const empty = (start: Sequence.Sequence): SendQueue => ({
   head: undefined,
   tail: undefined,
   cursor: undefined,
-  held: 0
+  held: 0,
+  records: Fifo.empty()
 })
 
 /** Bytes held, sent or not. */
@@ -64,7 +71,8 @@ const append = (self: SendQueue, block: Block, added: number): SendQueue => {
     head: self.head ?? block,
     tail: block,
     cursor: self.cursor ?? block,
-    held: self.held + block.room
+    held: self.held + block.room,
+    records: self.records
   }
 }
 
@@ -105,6 +113,40 @@ export const write = (self: SendQueue, bytes: Uint8Array, start: number, end: nu
   return append(self, { bytes, at: start, from: self.end, room: end - start, next: undefined }, end - start)
 }
 
+/** What has been written ends a record. */
+export const endRecord = (self: SendQueue): SendQueue => {
+  const last = Fifo.get(self.records, Fifo.size(self.records) - 1)
+  return self.end === self.start || last === self.end
+    ? self
+    : { ...self, records: Fifo.push(self.records, self.end) }
+}
+
+/** The first of the records that end behind `from`, by its place; their number if there is none. */
+const recordBehind = ({ records }: SendQueue, from: Sequence.Sequence): number => {
+  let low = 0
+  let high = Fifo.size(records)
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (Sequence.after(Fifo.get(records, middle)!, from)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** Bytes from `from` on that one segment may hold, `count` at most: those of its record. */
+export const inRecord = (self: SendQueue, from: Sequence.Sequence, count: number): number => {
+  if (Fifo.isEmpty(self.records)) return count
+  const end = Fifo.get(self.records, recordBehind(self, from))
+  return end === undefined ? count : Math.min(count, Sequence.distance(from, end))
+}
+
+/** Whether a record ends with the byte before `end`. */
+export const isRecordEnd = (self: SendQueue, end: Sequence.Sequence): boolean =>
+  !Fifo.isEmpty(self.records) && Fifo.get(self.records, recordBehind(self, Sequence.add(end, -1))) === end
+
+const recordsFrom = (self: SendQueue, una: Sequence.Sequence): Fifo.Fifo<Sequence.Sequence> =>
+  Fifo.isEmpty(self.records) ? self.records : Fifo.drop(self.records, recordBehind(self, una))
+
 /** Forgets everything before `una`; blocks wholly acknowledged are let go. */
 export const acknowledge = (self: SendQueue, una: Sequence.Sequence): SendQueue => {
   if (!Sequence.after(una, self.start)) return self
@@ -117,7 +159,7 @@ export const acknowledge = (self: SendQueue, una: Sequence.Sequence): SendQueue 
     held -= head.room
     head = head.next!
   }
-  return { start: una, end: self.end, head, tail: self.tail, cursor, held }
+  return { start: una, end: self.end, head, tail: self.tail, cursor, held, records: recordsFrom(self, una) }
 }
 
 /** The block that holds the byte `from`, which lies in the queue. */

@@ -95,6 +95,7 @@ export const serveWriters = (ctx: Context, self: Connection): Connection => {
       writers = Fifo.unshift(writers, [{ ...writer, at }])
       break
     }
+    if (writer.endOfRecord) served = { ...served, queue: SendQueue.endRecord(served.queue) }
     Lifecycle.answer(ctx, writer.ticket, writer.end - writer.start)
   }
   return writers === self.parked.writers

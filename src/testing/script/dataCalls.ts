@@ -117,6 +117,7 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
       end: length,
       owned: true,
       urgent: bit(flags, "MSG_OOB"),
+      endOfRecord: bit(flags, "MSG_EOR"),
       block
     },
     (taken) => returned(taken),
