@@ -129,10 +129,20 @@ export const layerConfig = (
 ): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure | Config.ConfigError, Netstack> =>
   Layer.provideMerge(layerAddressResolver, Layer.effect(Dns.Dns, Effect.flatMap(Config.unwrap(options), make)))
 
+const isServer = (text: string): boolean => Result.isSuccess(Dns.nameServerFromInput(text as ServerText))
+
+/** Looked at when it is read, so that the error names the variable. */
+const ServerTexts = NetstackConfig.separated.check(
+  Schema.makeFilter((texts: ReadonlyArray<string>) => {
+    const wrong = texts.find((text) => !isServer(text))
+    return wrong === undefined || `expected addresses, each with a port or without, and not ${wrong}`
+  })
+)
+
 /** The options that a configuration has, below `path` if one is given. None of them must be there. */
 export const config = (path?: string): Config.Config<Options> => {
   const whole = NetstackConfig.merged<Options>([
-    NetstackConfig.of("nameServers", NetstackConfig.separated as Schema.Codec<ReadonlyArray<ServerText>, string>),
+    NetstackConfig.of("nameServers", ServerTexts as Schema.Codec<ReadonlyArray<ServerText>, string>),
     NetstackConfig.of("search", NetstackConfig.separated),
     NetstackConfig.of("ndots", Schema.Int),
     NetstackConfig.of("tries", Schema.Int),

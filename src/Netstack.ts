@@ -204,6 +204,15 @@ export const layerConfig = (
 /** The options that a configuration has, below `path` if one is given: none of them must be there (`NetstackConfig.ts`). */
 export const config: (path?: string) => Config.Config<Options> = NetstackConfig.config
 
+const hasAddress = ({ addresses, interfaces, ipv4, ipv6 }: Options): boolean =>
+  (addresses ?? interfaces ?? ipv4 ?? ipv6) !== undefined
+
+/** An environment that was forgotten would leave a stack that listens and that nobody finds. */
+const warn = (prefix: string): Effect.Effect<void> =>
+  Effect.logWarning(
+    `the stack has no address: neither ${prefix.toUpperCase()}_IPV4 nor ${prefix.toUpperCase()}_IPV6 is set`
+  )
+
 /**
  * {@link layer} with all of its options from the environment, or whatever the program's `ConfigProvider` reads: `NETSTACK_IPV4`,
  * `NETSTACK_GATEWAY`, `NETSTACK_TCP_CONGESTION_CONTROL` and so on. What `options` say holds where the environment says nothing.
@@ -216,7 +225,10 @@ export const layerEnvironment = (
     Netstack,
     Effect.flatMap(
       NetstackConfig.parseShouted(NetstackConfig.config(prefix)),
-      (found) => make({ ...options, ...found, tcp: { ...options.tcp, ...found.tcp } })
+      (found) => {
+        const whole = { ...options, ...found, tcp: { ...options.tcp, ...found.tcp } }
+        return Effect.andThen(hasAddress(whole) ? Effect.void : warn(prefix), make(whole))
+      }
     )
   )
 

@@ -89,6 +89,9 @@ export interface Topology {
   readonly changes?: ReadonlyArray<Change>
 }
 
+/** A topology in code, with its types at hand while it is written; it is checked when a network is made of it. */
+export const make = (topology: Topology): Topology => topology
+
 /** Two hosts, `local` (10.0.0.1) and `remote` (10.0.0.2), at the ends of `wire`, which leads forth from `local`. */
 export const pair = (
   wire: Omit<LinkDescription, "between"> = {},

@@ -10,6 +10,7 @@ import type * as SystemError from "../../layers/SystemError.ts"
 import type * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
+import * as VirtualTime from "../../src/testing/VirtualTime.ts"
 import { addressOne, addressTwo, on, pair } from "../workers/Hosts.ts"
 import { bytes, errorCode, event, pattern, readToEnd, settle, text, writeTo } from "./Events.ts"
 
@@ -166,6 +167,17 @@ describe("NodeDuplex.dialer", () => {
       const far = yield* listener.accept
       assert.strictEqual(text(yield* far.readAll), "early")
     }))
+
+  it.live("tells of a connection that is there at once when its caller has had time to listen", () =>
+    VirtualTime.run(Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      yield* on(two)(Tcp.listen({ port: 80 }))
+      const dial = yield* on(one)(NodeDuplex.dialer)
+      const duplex = dial({ host: addressTwo, port: 80 })
+      assert.isTrue(duplex.connecting)
+      yield* event(duplex, "connect")
+      assert.isFalse(duplex.connecting)
+    })))
 
   it.live("tells by an error with Node's code why it could not connect", () =>
     Effect.gen(function*() {

@@ -3,6 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Dns from "effect/net/Dns"
 import * as NetstackDns from "../../layers/NetstackDns.ts"
 import { type Link, LinkError } from "../../src/link/Link.ts"
@@ -131,6 +132,30 @@ describe("Netstack.layerEnvironment", () => {
         assert.match(error.message, new RegExp(name.split("_").at(-1)!, "i"))
       }))
   }
+
+  it.effect("refuses a name server without sense with an error that names the variable and the value", () =>
+    Effect.gen(function*() {
+      const stack = yield* stackOf({ NETSTACK_IPV4: "10.0.0.1/24" })
+      const names = Layer.build(
+        Layer.provide(NetstackDns.layerEnvironment(), Layer.succeed(Netstack.Netstack, stack))
+      ).pipe(inEnvironment({ NETSTACK_NAME_SERVERS: "10.0.0.53, ten" }))
+      const error = yield* Effect.flip(names)
+      assert.strictEqual(error._tag, "ConfigError")
+      assert.match(error.message, /not ten.*nameServers/s)
+    }))
+
+  it.effect("warns of an environment that gives no address", () =>
+    Effect.gen(function*() {
+      const warned = (env: Record<string, string>) =>
+        Effect.gen(function*() {
+          const lines: Array<unknown> = []
+          const logger = Logger.make(({ message }) => void lines.push(message))
+          yield* Effect.scoped(stackOf(env)).pipe(Effect.provide(Logger.layer([logger])))
+          return lines.flat().join()
+        })
+      assert.match(yield* warned({}), /no address: neither NETSTACK_IPV4 nor NETSTACK_IPV6 is set/)
+      assert.strictEqual(yield* warned({ NETSTACK_IPV4: "10.0.0.1/24" }), "")
+    }))
 })
 
 describe("stacks as layers", () => {
