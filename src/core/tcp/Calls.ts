@@ -11,6 +11,7 @@ import * as Finish from "./Finish.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Parked from "./Parked.ts"
 import * as Receive from "./Receive.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import type { TcpAwait, TcpRead, TcpWrite } from "./Requests.ts"
 import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
@@ -23,10 +24,14 @@ const isParked = (ctx: Context, self: Connection, ticket: Ticket): boolean => {
   return false
 }
 
+/** The connection has failed, and all that came before is read. */
+const isSpent = (self: Connection): boolean =>
+  self.state === "CLOSED" && self.error !== undefined && ReceiveBuffer.ready(self.buffer) === 0
+
 /** RECEIVE (RFC 9293 §3.10.3): what there is, at once; else the end, the reason of the end, or a place in the queue. */
 export const read = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpRead): void => {
   if (!(request.max > 0)) return ctx.fail(ticket, Reason.invalidArgument("a read takes at least one byte"))
-  if (self.error !== undefined && self.state === "CLOSED") return ctx.fail(ticket, self.error)
+  if (isSpent(self)) return ctx.fail(ticket, self.error!)
   if (Fifo.isEmpty(self.parked.readers)) {
     const answer = Receive.read(ctx, self, request.max, request.copies === true)
     if (answer !== undefined) {

@@ -57,9 +57,12 @@ const deaf = (ctx: Context, self: Connection): Connection => {
   return {
     ...self,
     buffer: { ...ReceiveBuffer.empty(self.buffer.nxt), ahead: self.buffer.ahead },
-    rcv: { ...self.rcv, discards: true }
+    rcv: { ...self.rcv, discards: true, isShut: true }
   }
 }
+
+/** Nothing is waited for any more, but what is there or comes can still be read. */
+const shut = (self: Connection): Connection => self.rcv.isShut ? self : { ...self, rcv: { ...self.rcv, isShut: true } }
 
 /** Half-close of either direction, or both. */
 export const shutdown = (
@@ -72,7 +75,7 @@ export const shutdown = (
   if (self.state === "CLOSED" || (Connections.isOpening(self.state) && !request.write)) {
     return ctx.fail(ticket, self.error ?? Reason.notConnected)
   }
-  const deafened = request.read ? deaf(ctx, self) : self
+  const deafened = !request.read ? self : request.keepsText === true ? shut(self) : deaf(ctx, self)
   const closed = request.write ? withFin(ctx, refuseWriters(ctx, deafened)) : deafened
   ctx.reply(ticket, undefined)
   if (self.state === "TIME-WAIT") return ctx.put(state.entries, self.id, closed)

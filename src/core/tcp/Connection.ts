@@ -112,6 +112,8 @@ export interface Rcv {
   readonly hasUrgent: boolean
   /** The program wants no more text; it is acknowledged and dropped. */
   readonly discards: boolean
+  /** The program has shut its reading side: once our FIN is behind what it wrote too, further text is refused. */
+  readonly isShut: boolean
   /** The largest text seen in one packet: what the peer's full segments are like. */
   readonly mss: number
   /** When a segment of this connection came last. */

@@ -88,6 +88,7 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     up: nxt,
     hasUrgent: false,
     discards: false,
+    isShut: false,
     mss: smallestFull,
     lastAt: ctx.at,
     textAt: ctx.at,

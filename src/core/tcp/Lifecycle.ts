@@ -19,7 +19,6 @@ import type { StateName } from "./Info.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Parked from "./Parked.ts"
 import * as Progress from "./Progress.ts"
-import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
@@ -78,18 +77,6 @@ export const endParked = (ctx: Context, self: Connection, reason: Reason.Reason 
   endWaiters(ctx, self, reason)
 }
 
-/** One connection less in the queue of the listener that it waits in. */
-const leaveQueue = (ctx: Context, state: State, self: Connection): void => {
-  const listener = state.listeners.get(self.listener)
-  if (self.holder !== "queued" || listener === undefined) return
-  const waiting = listener.waiting - 1
-  // The ids of the dead are left in the queue for accept to skip, but not for ever.
-  const queue = Fifo.size(listener.queue) > 2 * (waiting + 8)
-    ? Fifo.filter(listener.queue, (id) => id !== self.id && state.entries.has(id))
-    : listener.queue
-  ctx.put(state.listeners, listener.id, { ...listener, waiting, queue })
-}
-
 /** Takes the record of a connection out of all tables. */
 export const remove = (ctx: Context, state: State, self: Connection): void => {
   if (self.state !== "CLOSED") Lookup.unlink(ctx, state, self)
@@ -103,15 +90,15 @@ const discharge = (ctx: Context, self: Connection): void => {
   if (self.queue.held > 0) ctx.discharge("tcpSend", self.queue.held)
 }
 
-/** The record that a program still holds after the end: nothing of it works any more but reading what is left. */
+/**
+ * The record that a program still holds after the end, or will have accepted: nothing of it works any more but reading what is left, which was acknowledged
+ * and so can be had nowhere else; the reason comes behind it, as in deployed stacks (RFC 9293 §3.10.7.4, second check, would flush it).
+ */
 const remains = (ctx: Context, self: Connection, reason: Reason.Reason | undefined): Connection => {
-  const isFlushed = reason !== undefined
   if (self.queue.held > 0) ctx.discharge("tcpSend", self.queue.held)
-  if (isFlushed && self.buffer.held > 0) ctx.discharge("tcpReceive", self.buffer.held)
   return {
     ...self,
     queue: SendQueue.empty(self.queue.end),
-    buffer: isFlushed ? ReceiveBuffer.empty(self.buffer.nxt) : self.buffer,
     deadlines: Deadlines.none,
     timer: { deadline: Time.never, alarm: self.timer.alarm },
     parked: Parked.none,
@@ -120,15 +107,14 @@ const remains = (ctx: Context, self: Connection, reason: Reason.Reason | undefin
 }
 
 /**
- * Enters CLOSED (RFC 9293 §3.10.7): everybody who waits is told, with `reason` unless the end was an orderly one (rfc: 9293 §3.6 MUST-12). A reset flushes what
- * nobody has read (§3.10.7.4, second check).
+ * Enters CLOSED (RFC 9293 §3.10.7): everybody who waits is told, with `reason` unless the end was an orderly one (rfc: 9293 §3.6 MUST-12). One that waits to be
+ * accepted goes on waiting: its program hears what has become of it, and reads what it brought.
  */
 export const end = (ctx: Context, state: State, self: Connection, reason: Reason.Reason | undefined): void => {
   if (ctx.config.telemetry && self.state !== "TIME-WAIT") Progress.ended(ctx, self, reason)
   endParked(ctx, self, reason)
-  leaveQueue(ctx, state, self)
   if (self.fastOpen === "accepted") ctx.set(state.fastOpens, state.fastOpens.value - 1)
-  if (self.holder === "program") {
+  if (self.holder === "program" || self.holder === "queued") {
     Lookup.unlink(ctx, state, self)
     ctx.put(state.entries, self.id, remains(ctx, become(ctx, self, "CLOSED"), reason))
   } else {

@@ -205,6 +205,10 @@ export const closeListener = (ctx: Context, state: State, ticket: Ticket, reques
   for (const id of Fifo.toArray(listener.queue)) {
     const entry = state.entries.get(id)
     if (entry?._tag !== "Connection" || entry.holder !== "queued") continue
+    if (entry.state === "CLOSED") {
+      Lifecycle.remove(ctx, state, entry)
+      continue
+    }
     Emit.abort(ctx, entry)
     Lifecycle.end(ctx, state, { ...entry, holder: "nobody" }, Reason.connectionAborted)
   }

@@ -133,7 +133,7 @@ export const read = (
 }
 
 /** There will be no more bytes: the peer has closed its direction, or the program has. */
-export const isAtEnd = (self: Connection): boolean => self.rcv.ended || self.rcv.discards || self.state === "CLOSED"
+export const isAtEnd = (self: Connection): boolean => self.rcv.ended || self.rcv.isShut || self.state === "CLOSED"
 
 /** Hands what has arrived to those who wait for it, in the order in which they came. */
 export const serveReaders = (ctx: Context, self: Connection): Connection => {

@@ -113,12 +113,17 @@ export interface TcpWrite extends Answers<number> {
   readonly endOfRecord?: boolean
 }
 
-/** Ends one direction or both: `write` sends FIN behind the queued data, `read` discards what comes from now on. */
+/**
+ * Ends one direction or both: `write` sends FIN behind the queued data, `read` discards what is unread and what comes from now on. Once both are shut, further text
+ * resets the connection: nobody will ever read it.
+ */
 export interface TcpShutdown extends Answers<void> {
   readonly _tag: "TcpShutdown"
   readonly connection: number
   readonly read: boolean
   readonly write: boolean
+  /** With `read`: what is unread and what comes can be read all the same, without waiting for it, as on Linux. Absent for no. */
+  readonly keepsText?: boolean
 }
 
 /** CLOSE: the program lets go. Queued data is still delivered; unread data turns the close into a reset (RFC 2525 §2.17). */

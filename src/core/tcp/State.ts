@@ -80,9 +80,9 @@ export interface Listener {
   readonly backlog: number
   readonly options: Options
   readonly config: Config
-  /** Established connections that wait to be accepted, oldest first; those that have died meanwhile are skipped. */
+  /** Connections that wait to be accepted, oldest first, with those that have ended meanwhile. */
   readonly queue: Fifo.Fifo<number>
-  /** How many of the queue are alive. */
+  /** How many they are. */
   readonly waiting: number
   /** Accepts that wait for a connection. */
   readonly accepts: Fifo.Fifo<Ticket>

@@ -28,8 +28,6 @@ export interface TcpSocket {
   softError: Reason | undefined
   /** `MSG_MORE` holds back what is written, as a cork does. */
   isHeldBack: boolean
-  /** The program has shut the direction in which it reads: what has come can still be read, but it waits for nothing. */
-  isReadShut: boolean
   /** What `MSG_ERRQUEUE` reads. */
   readonly errors: ErrorQueue
   /** What the program has set, by the names of the options, to be read back. */

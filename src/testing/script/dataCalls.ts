@@ -63,7 +63,6 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   const { connection } = self
   if (max === 0) return immediate(returned(0))
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
-  if (self.isReadShut && (kernel.info(self)?.unread ?? 0) === 0) return immediate(returned(0))
   if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
   const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
   if (wanted <= 1) return taken(kernel, self, connection, max, block)

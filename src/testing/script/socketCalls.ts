@@ -185,11 +185,12 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   const state = kernel.info(self)?.state ?? "CLOSED"
   if (self.connection === undefined || state === "CLOSED" || state === "TIME-WAIT") return immediate(failed("ENOTCONN"))
   const { connection } = self
-  if (which !== 1) self.isReadShut = true
   // A program of Linux can still read what comes behind its shutdown, which discards nothing.
-  if (which === 0 && !kernel.isFreeBsd) return ok
-  const read = which !== 1 && kernel.isFreeBsd
-  return kernel.ask({ _tag: "TcpShutdown", connection, read, write: which !== 0 }, () => returned(0))
+  const keepsText = !kernel.isFreeBsd
+  return kernel.ask(
+    { _tag: "TcpShutdown", connection, read: which !== 1, write: which !== 0, keepsText },
+    () => returned(0)
+  )
 }
 
 /** `getsockname` and `getpeername`: whether there is such an end. Its address is the script's own. */

@@ -13,7 +13,6 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   isErrorTold: false,
   softError: undefined,
   isHeldBack: false,
-  isReadShut: false,
   errors: new ErrorQueue(),
   stored: new Map()
 })

@@ -34,9 +34,12 @@ const checkUrgent = (ctx: Context, self: Connection, segment: Segment.Segment): 
   return { ...self, rcv: { ...rcv, up, hasUrgent: true } }
 }
 
-/** Text that nobody will ever read: the program has let go (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
+/**
+ * Text that nobody will ever read: the program has let go, or has shut both directions (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). One that has shut the reading
+ * side alone may still have something to say.
+ */
 const isUnwanted = (self: Connection, segment: Segment.Segment): boolean =>
-  self.holder === "nobody" && Segment.textLength(segment) > 0 && !self.rcv.discards
+  Segment.textLength(segment) > 0 && (self.holder === "nobody" || (self.rcv.isShut && self.state !== "ESTABLISHED"))
 
 /** Seventh check: the text. */
 const checkText = (
@@ -53,7 +56,7 @@ const checkText = (
   if (isUnwanted(self, segment)) {
     Emit.reset(ctx, segment)
     ctx.drop("TcpAfterClose", segment.packet.link)
-    Lifecycle.end(ctx, state, self, Reason.connectionAborted)
+    Lifecycle.end(ctx, state, self, self.holder === "nobody" ? Reason.connectionAborted : Reason.connectionReset)
     return undefined
   }
   return Receive.text(ctx, self, segment)
