@@ -25,6 +25,11 @@ import * as Packer from "./Packer.ts"
 export const ringFrames = 1024
 /** Frames of one batch, so that no other worker waits for long. */
 const batchSize = 64
+/**
+ * Frames that are sent before the event loop has its turn, in which the link is read. What is sent to a fast link is answered while it is sent: who never
+ * looked up would find the answers lost, since a device holds no more than a thousand.
+ */
+const framesPerTurn = 128
 
 type FrameEvent = Extract<Event, { readonly _tag: "Frame" }>
 
@@ -84,6 +89,8 @@ class QueuedAttachment implements Attachment {
   /** What the transmit worker has taken from its queue and not yet reported: `batch[reported..]`. */
   private batch: ReadonlyArray<Transmit> = []
   private reported = 0
+  /** Frames sent since the event loop had its turn. */
+  private sentInTurn = 0
   private lost = 0
 
   constructor(options: Options, ring: Queue.Queue<FrameEvent>, outgoing: Queue.Queue<Transmit>) {
@@ -137,6 +144,7 @@ class QueuedAttachment implements Attachment {
         if (held !== undefined) yield* held
         // Nobody waits for frames without a credit: the next batch takes their bytes along.
         if (this.report(this.batch.length)) yield* core.run(noEvents)
+        if (this.sentInTurn >= framesPerTurn) yield* this.turn
       }
     })
   }
@@ -149,8 +157,21 @@ class QueuedAttachment implements Attachment {
       const sent = port.send(packed.frames, 0)
       if (sent < packed.frames.length) return this.sendRest(port, packed, sent)
       next = packed.next
+      this.sentInTurn += packed.frames.length
+      if (this.sentInTurn >= framesPerTurn && next < this.batch.length) return this.sendInTurn(port, next)
     }
     return undefined
+  }
+
+  /** The event loop's turn. */
+  private readonly turn: Effect.Effect<void> = Effect.suspend(() => {
+    this.sentInTurn = 0
+    return Effect.yieldNow
+  })
+
+  /** Lets others have their turn, then sends the batch from `from` on. */
+  private sendInTurn(port: Port, from: number): Effect.Effect<void> {
+    return Effect.andThen(this.turn, Effect.suspend(() => this.send(port, from) ?? Effect.void))
   }
 
   /** Waits for the link to take the frames from `from` on, then sends what is left of the batch. */
