@@ -75,6 +75,7 @@ export const reasons = [
   "TcpTimeWait",
   "TcpConnectionLimit",
   "TcpBadSource",
+  "TcpSigned",
   // multicast
   "GroupInvalid",
   // stack

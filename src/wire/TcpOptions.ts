@@ -66,7 +66,7 @@ export interface Options {
   readonly accurateEcn: AccurateEcn | undefined
   /** In seconds; sent in minutes when it is longer than 15 bits hold (RFC 5482 §3.3). */
   readonly userTimeout: number | undefined
-  /** A signature was there, which this stack does not check (RFC 2385, RFC 5925). Never sent. */
+  /** A signature was there (RFC 2385, RFC 5925). This stack has no keys: never sent. */
   readonly signed: boolean
 }
 

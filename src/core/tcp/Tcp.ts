@@ -72,6 +72,8 @@ const receive = (ctx: Context, state: State, packet: Packet): void => {
   const header = Wire.parse(packet.bytes, packet.start, packet.end)
   if (Malformed.isMalformed(header)) return ctx.drop("Malformed", packet.link, header.detail)
   if (!isIntact(packet, header)) return ctx.drop("TcpChecksum", packet.link)
+  // No connection here has a key, so whoever signs means another one (RFC 2385 §2.0, RFC 5925 §7.5): no answer, no change.
+  if (header.options.signed) return ctx.drop("TcpSigned", packet.link)
   const segment = Segment.make(header, packet)
   const { destinationPort, sourcePort } = header
   const entry = Lookup.find(ctx, state, packet.destination, destinationPort, packet.source, sourcePort)
