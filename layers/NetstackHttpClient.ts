@@ -47,6 +47,7 @@ interface Target {
 const defaultTimeout = Duration.seconds(10)
 const httpPort = 80
 const httpsPort = 443
+const http1 = "http/1.1"
 
 const dialFor = (dial: NodeDuplex.Dial, { host, port }: Target, defaultPort: number, options: ConnectOptions) =>
   dial({ host: host ?? "localhost", port: Number(port) || defaultPort }, {
@@ -76,21 +77,25 @@ const connectPlainly = (dial: NodeDuplex.Dial, target: Target, options: ConnectO
 const connectSecurely = (
   dial: NodeDuplex.Dial,
   target: Target & { readonly servername?: string | undefined },
-  options: ConnectOptions
+  options: ConnectOptions,
+  protocols: ReadonlyArray<string> = [http1]
 ): Tls.TLSSocket => {
   const raw = dialFor(dial, target, httpsPort, options)
   const host = target.host ?? "localhost"
   const servername = target.servername ?? options.tls?.servername ?? (Net.isIP(host) === 0 ? host : "")
-  const socket = Tls.connect({ ...options.tls, host, servername, ALPNProtocols: ["http/1.1"], socket: raw })
+  const socket = Tls.connect({ ...options.tls, host, servername, ALPNProtocols: [...protocols], socket: raw })
   return limited(raw, socket, "secureConnect", options)
 }
 
-/** undici's way to get connections. */
+/** undici's way to get connections; it speaks what TLS has agreed on (RFC 7301). */
 const connector =
-  (dial: NodeDuplex.Dial, options: ConnectOptions): Undici.buildConnector.connector => (to, callback) => {
+  (dial: NodeDuplex.Dial, options: UndiciOptions): Undici.buildConnector.connector => (to, callback) => {
     const isSecure = to.protocol === "https:"
     const target = { host: to.hostname, port: to.port, servername: to.servername }
-    const socket: Duplex = isSecure ? connectSecurely(dial, target, options) : connectPlainly(dial, target, options)
+    const protocols = options.agent?.allowH2 === false ? [http1] : ["h2", http1]
+    const socket: Duplex = isSecure
+      ? connectSecurely(dial, target, options, protocols)
+      : connectPlainly(dial, target, options)
     const fail = (error: Error) => callback(error, null)
     socket.once("error", fail).once(isSecure ? "secureConnect" : "connect", () => {
       socket.off("error", fail)
@@ -99,7 +104,7 @@ const connector =
   }
 
 export interface UndiciOptions extends ConnectOptions {
-  /** undici's own: keep-alive, pipelining, limits. */
+  /** undici's own: keep-alive, pipelining, limits, and whether HTTP/2 may be spoken (`allowH2`, true if absent). */
   readonly agent?: Omit<Undici.Agent.Options, "connect">
 }
 

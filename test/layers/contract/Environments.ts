@@ -17,13 +17,16 @@ import type * as Scope from "effect/Scope"
 import type * as DatagramSocket from "effect/socket/DatagramSocket"
 import type * as Socket from "effect/socket/Socket"
 import type * as SocketServer from "effect/socket/SocketServer"
+import type * as Net from "node:net"
 import * as NetstackDatagramSocket from "../../../layers/NetstackDatagramSocket.ts"
 import * as NetstackHttpClient from "../../../layers/NetstackHttpClient.ts"
 import * as NetstackHttpServer from "../../../layers/NetstackHttpServer.ts"
+import * as NetstackNodeServer from "../../../layers/NetstackNodeServer.ts"
 import * as NetstackSocket from "../../../layers/NetstackSocket.ts"
 import * as NetstackSocketServer from "../../../layers/NetstackSocketServer.ts"
 import { Netstack } from "../../../src/sockets/Netstack.ts"
 import { addressOne, addressTwo, on, pair } from "../../workers/Hosts.ts"
+import { event } from "../Events.ts"
 
 const http = process.getBuiltinModule("node:http")
 
@@ -54,6 +57,10 @@ export interface Environment {
   readonly httpServer: Layer.Layer<HttpServer.HttpServer>
   readonly httpClients: Clients
   readonly webSockets: Layer.Layer<Socket.WebSocketConstructor>
+  /** A client by undici that trusts this certificate. */
+  readonly trusting: (ca: string, allowH2: boolean) => Layer.Layer<HttpClient.HttpClient>
+  /** Has a server of Node listen here; answers its port. */
+  readonly listen: (server: Net.Server) => Effect.Effect<number, never, Scope.Scope>
 }
 
 const loopback = "127.0.0.1"
@@ -65,6 +72,14 @@ const datagramOptions = ({ capacity, connect, onError, peer, port, strategy }: D
   onError,
   ...(connect === undefined ? { peer } : { connect })
 })
+
+const listening = (server: Net.Server, host?: string): Effect.Effect<number> =>
+  Effect.gen(function*() {
+    server.listen(0, host)
+    yield* event(server, "listening")
+    const address = server.address()
+    return typeof address === "object" && address !== null ? address.port : 0
+  })
 
 const nodeDatagrams = (options: DatagramOptions = {}) =>
   NodeDatagramSocket.make(datagramOptions(options, loopback) as NodeDatagramSocket.Options)
@@ -84,7 +99,13 @@ const kernel: Environment = {
       NodeHttpClient.layerAgentOptions({ keepAlive: true })
     )
   },
-  webSockets: NodeWS.layerWebSocketConstructor
+  webSockets: NodeWS.layerWebSocketConstructor,
+  trusting: (ca, allowH2) => NodeHttpClient.layerUndiciOptions({ allowH2, connect: { ca } }),
+  listen: (server) =>
+    Effect.andThen(
+      Effect.addFinalizer(() => Effect.sync(() => server.close())),
+      listening(server, loopback)
+    )
 }
 
 const stacks: Effect.Effect<Environment, never, Scope.Scope> = Effect.map(pair(), ({ one, two }) => {
@@ -104,7 +125,9 @@ const stacks: Effect.Effect<Environment, never, Scope.Scope> = Effect.map(pair()
       undici: Layer.provide(NetstackHttpClient.layerUndici(), client),
       "node:http": Layer.provide(NetstackHttpClient.layerNodeHttp(), client)
     },
-    webSockets: Layer.provide(NetstackHttpClient.layerWebSocketConstructor(), client)
+    webSockets: Layer.provide(NetstackHttpClient.layerWebSocketConstructor(), client),
+    trusting: (ca, allowH2) => Layer.provide(NetstackHttpClient.layer({ tls: { ca }, agent: { allowH2 } }), client),
+    listen: (plain) => Effect.flatMap(on(two)(NetstackNodeServer.attach(plain)), (server) => listening(server))
   }
 })
 

@@ -15,9 +15,13 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
+import type * as Net from "node:net"
+import * as Certificate from "../Certificate.ts"
 import { bytes, pattern } from "../Events.ts"
 import * as HttpApp from "../HttpApp.ts"
 import { environments, portOf } from "./Environments.ts"
+
+const http2 = process.getBuiltinModule("node:http2")
 
 const concat = (chunks: ReadonlyArray<Uint8Array>) => Buffer.concat(chunks)
 
@@ -145,6 +149,21 @@ for (const [name, environment] of Object.entries(environments)) {
         }))
     })
   }
+
+  describe(`HTTPS on ${name}, by undici`, () => {
+    it.live("speaks HTTP/2 where both may (RFC 7301), and HTTP/1.1 otherwise", () =>
+      Effect.gen(function*() {
+        const { listen, serverHost, trusting } = yield* environment
+        const { cert, key } = Certificate.make("netstack.test", serverHost)
+        const server = http2.createSecureServer({ key, cert, allowHTTP1: true }, (request, response) => {
+          response.end(request.httpVersion)
+        })
+        const port = yield* listen(server as unknown as Net.Server)
+        const ask = Effect.flatMap(HttpClient.get(`https://${serverHost}:${port}/`), (response) => response.text)
+        assert.deepStrictEqual(yield* Effect.provide(Effect.all([ask, ask]), trusting(cert, true)), ["2.0", "2.0"])
+        assert.strictEqual(yield* Effect.provide(ask, trusting(cert, false)), "1.1")
+      }))
+  })
 
   describe(`WebSockets on ${name}`, () => {
     const connected = Effect.gen(function*() {
