@@ -1,10 +1,14 @@
 /**
  * When to acknowledge (RFC 9293 §3.8.6.3, RFC 5681 §4.2): at once, or with the next segment, or after a short wait.
  *
- *     text in order         second full segment, or early in the connection   → now
- *                           otherwise                                          → delayed, at most `delayedAck`
- *     text out of order, a gap closed, a duplicate, a FIN                      → now, so that the sender's recovery sees it
- *     the window opened by a worthwhile step                                   → now
+ *     text in order         more than a full segment, or early in the connection   → now
+ *                           otherwise                                              → delayed, at most `delayedAck`
+ *     text out of order, a gap closed, a duplicate, a FIN                          → now, so that the sender's recovery sees it
+ *     the window opened by a worthwhile step                                       → now
+ *     a short last piece was read, and the program has nothing to say              → now
+ *
+ * A conversation that goes both ways is `isInteractive`, as deployed stacks find out: an answer left within the time that an ACK may wait, so the next ACK waits for
+ * the next answer, until one has waited in vain.
  */
 import type { Sequence } from "../../wire/Sequence.ts"
 import type { SackBlock } from "../../wire/TcpOptions.ts"
@@ -16,6 +20,10 @@ export interface AckPolicy {
   readonly pending: number
   /** Segments that are still acknowledged at once: at the start and after a gap, so that the sender's window opens quickly. */
   readonly quick: number
+  /** Answers follow on what comes: ACKs ride on them. */
+  readonly isInteractive: boolean
+  /** Segments shorter than a full one since the last ACK: the peer has no more to say for now. */
+  readonly short: number
   /** Text that came twice, to be reported with the next ACK (RFC 2883 §4). */
   readonly duplicate: SackBlock | undefined
   /** Where the ranges ahead that changed last begin, newest first: the order of SACK blocks (RFC 2018 §4). */
@@ -27,28 +35,50 @@ const nothing: ReadonlyArray<Sequence> = Object.freeze([])
 /** Ranges whose order is remembered: as many blocks as fit into a header. */
 const remembered = 4
 
+const calmly = (quick: number, isInteractive: boolean): AckPolicy =>
+  Object.freeze({ due: "no", pending: 0, quick, isInteractive, short: 0, duplicate: undefined, recent: nothing })
+
 /** Nothing to acknowledge, by how many segments still will be at once; shared by the connections of which that is true. */
-const calm: ReadonlyArray<AckPolicy> = Array.from(
-  { length: 33 },
-  (_, quick) => Object.freeze({ due: "no", pending: 0, quick, duplicate: undefined, recent: nothing })
-)
+const quiet: ReadonlyArray<AckPolicy> = Array.from({ length: 33 }, (_, quick) => calmly(quick, false))
+const interactive: ReadonlyArray<AckPolicy> = Array.from({ length: 33 }, (_, quick) => calmly(quick, true))
 
-const calmWith = (quick: number): AckPolicy =>
-  calm[quick] ?? { due: "no", pending: 0, quick, duplicate: undefined, recent: nothing }
+const calmWith = (quick: number, isInteractive: boolean): AckPolicy =>
+  (isInteractive ? interactive : quiet)[quick] ?? calmly(quick, isInteractive)
 
-export const make = (config: Config): AckPolicy => calmWith(config.quickAcks)
+export const make = (config: Config): AckPolicy => calmWith(config.quickAcks, false)
+
+const counting = (self: AckPolicy, quick: number, isInteractive: boolean): AckPolicy =>
+  self.quick === quick && self.isInteractive === isInteractive
+    ? self
+    : self.due === "no" && self.pending === 0 && self.duplicate === undefined && self.recent === nothing
+    ? calmWith(quick, isInteractive)
+    : { ...self, quick, isInteractive }
 
 /** From now on so many segments are acknowledged at once; what is delayed already stays so. */
-export const withQuick = (self: AckPolicy, quick: number): AckPolicy =>
-  self.quick === quick ? self : self === calm[self.quick] ? calmWith(quick) : { ...self, quick }
+export const withQuick = (self: AckPolicy, quick: number): AckPolicy => counting(self, quick, false)
+
+/** The first text tells how many segments the window is worth: half of them may be acknowledged at once, but two at least. */
+export const begun = (self: AckPolicy, window: number, full: number): AckPolicy =>
+  counting(self, Math.min(self.quick, Math.max(2, Math.floor(window / (2 * full)))), self.isInteractive)
+
+/** After a long silence the peer begins with a small window. */
+export const resumed = (self: AckPolicy, config: Config): AckPolicy =>
+  counting(self, Math.max(self.quick, config.quickAcks), self.isInteractive)
+
+/** An answer has left soon after text had come. */
+export const answered = (self: AckPolicy): AckPolicy => counting(self, self.quick, true)
 
 /** An ACK must leave with this event. */
 export const now = (self: AckPolicy): AckPolicy => self.due === "now" ? self : { ...self, due: "now" }
+
+/** The time is over: no answer has come, so the next text is acknowledged at once again. */
+export const overdue = (self: AckPolicy): AckPolicy => ({ ...self, due: "now", isInteractive: false })
 
 /** A duplicate is to be reported, at once. */
 export const duplicate = (self: AckPolicy, block: SackBlock | undefined): AckPolicy => ({
   ...self,
   due: "now",
+  isInteractive: false,
   duplicate: block
 })
 
@@ -58,15 +88,24 @@ export const duplicate = (self: AckPolicy, block: SackBlock | undefined): AckPol
 // rfc: 9293 §3.8.6.3 MUST-40 SHLD-18 SHLD-19, 5681 §4.2
 export const received = (self: AckPolicy, length: number, full: number, isGapOpen: boolean): AckPolicy => {
   const pending = self.pending + length
-  const isNow = isGapOpen || self.quick > 0 || pending >= 2 * full || self.due === "now"
+  const isQuick = self.quick > 0 && (!self.isInteractive || self.quick === Infinity)
+  const isNow = isGapOpen || isQuick || pending > full || self.due === "now"
   return {
     due: isNow ? "now" : "delayed",
     pending,
     quick: self.quick > 0 ? self.quick - 1 : 0,
+    isInteractive: self.isInteractive,
+    short: length < full ? self.short + 1 : self.short,
     duplicate: self.duplicate,
     recent: self.recent
   }
 }
+
+/** The program has read all that there was: a short segment was the peer's last word for now, and the program seems to have nothing to answer. */
+export const drained = (self: AckPolicy): AckPolicy =>
+  self.due === "delayed" && (self.short > 1 || (self.short === 1 && !self.isInteractive))
+    ? { ...self, due: "now" }
+    : self
 
 /** Text came ahead of a gap: an immediate duplicate ACK (RFC 5681 §4.2), and a few quick ones after it. */
 export const ahead = (self: AckPolicy, start: Sequence, config: Config): AckPolicy => {
@@ -78,6 +117,8 @@ export const ahead = (self: AckPolicy, start: Sequence, config: Config): AckPoli
     due: "now",
     pending: self.pending,
     quick: Math.max(self.quick, config.quickAcks),
+    isInteractive: false,
+    short: self.short,
     duplicate: self.duplicate,
     recent
   }
@@ -91,9 +132,5 @@ export const sent = (self: AckPolicy): AckPolicy =>
   self.due === "no" && self.pending === 0 && self.duplicate === undefined
     ? self
     : self.recent === nothing
-    ? calmWith(self.quick)
-    : { due: "no", pending: 0, quick: self.quick, duplicate: undefined, recent: self.recent }
-
-/** The program writes answers at once: the conversation goes both ways, so ACKs may ride on text. */
-export const interactive = (self: AckPolicy): AckPolicy =>
-  self.quick === 0 ? self : self === calm[self.quick] ? calmWith(0) : { ...self, quick: 0 }
+    ? calmWith(self.quick, self.isInteractive)
+    : { ...self, due: "no", pending: 0, short: 0, duplicate: undefined }

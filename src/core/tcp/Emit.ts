@@ -16,6 +16,7 @@ import * as RangeSet from "../data/RangeSet.ts"
 import * as Family from "../Family.ts"
 import { type Head as Room, noPieces, type Path } from "../Ip.ts"
 import type { Credit } from "../Request.ts"
+import * as Time from "../Time.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Connection, Tuple } from "./Connection.ts"
@@ -203,11 +204,22 @@ export const segment = (
   const keepsCwr = Ecn.isCount(self) && (all & Tcp.CWR) !== 0
   const load = { pieces, length, mss, credit, trafficClass, urgent, keepsCwr }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
-  return afterSend(self, window, length, mss, isSent)
+  return afterSend(ctx, self, window, length, mss, isSent)
 }
 
+/** Text leaves so soon after text that its ACK could have waited for it. */
+const isAnswer = (ctx: Context, { config, rcv }: Connection, length: number): boolean =>
+  length > 0 && rcv.bytes > 0 && Time.between(rcv.textAt, ctx.at) < config.delayedAck
+
 /** Counts what was sent; an ACK, a window and a timestamp have been told with it. */
-const afterSend = (self: Connection, window: number, length: number, mss: number, isSent: boolean): Connection => {
+const afterSend = (
+  ctx: Context,
+  self: Connection,
+  window: number,
+  length: number,
+  mss: number,
+  isSent: boolean
+): Connection => {
   const { ack, rcv, snd, stamps } = self
   const edge = Window.edgeAfter(self, window)
   const segments = length === 0 ? 1 : Math.ceil(length / mss)
@@ -221,7 +233,7 @@ const afterSend = (self: Connection, window: number, length: number, mss: number
     },
     rcv: edge === rcv.edge ? rcv : { ...rcv, edge },
     stamps: stamps.lastAck === rcv.nxt ? stamps : { ...stamps, lastAck: rcv.nxt },
-    ack: AckPolicy.sent(ack),
+    ack: AckPolicy.sent(isAnswer(ctx, self, length) ? AckPolicy.answered(ack) : ack),
     ecn: Ecn.toldBy(self.ecn)
   }
 }

@@ -6,6 +6,7 @@ import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Time from "../Time.ts"
+import * as AckPolicy from "./AckPolicy.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
@@ -63,7 +64,7 @@ export const delayedAck = (ctx: Context, self: Connection): Connection => {
   const quiet = Deadlines.withDelayedAck(self, Time.never)
   if (quiet.ack.due !== "delayed") return quiet
   ctx.count(Counter.index.tcpDelayedAcks)
-  return { ...quiet, ack: { ...quiet.ack, due: "now" } }
+  return { ...quiet, ack: AckPolicy.overdue(quiet.ack) }
 }
 
 /** What was used is let go after a while in which nothing comes, so that an idle connection is small. */

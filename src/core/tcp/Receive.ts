@@ -41,6 +41,10 @@ const withBuffer = (ctx: Context, self: Connection, buffer: ReceiveBuffer.Receiv
 const fullSize = (self: Connection, segment: Segment.Segment): number =>
   Math.max(self.rcv.mss, segment.packet.segmentSize || Segment.textLength(segment))
 
+/** The policy before the first text is taken: how many ACKs may be quick depends on the window. */
+const begun = (self: Connection, full: number): AckPolicy.AckPolicy =>
+  self.rcv.bytes === 0 ? AckPolicy.begun(self.ack, Sequence.distance(self.rcv.nxt, self.rcv.edge), full) : self.ack
+
 /** Text that begins at RCV.NXT. */
 const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (!isPaid(ctx, self, Segment.textEnd(segment))) return unpaid(ctx, self, segment)
@@ -49,7 +53,7 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end, ctx)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
-  const policy = AckPolicy.received(self.ack, taken, full, wasGap)
+  const policy = AckPolicy.received(begun(self, full), taken, full, wasGap)
   ctx.count(Counter.index.tcpBytesReceived, taken)
   return {
     ...self,
@@ -153,10 +157,17 @@ export const serveReaders = (ctx: Context, self: Connection): Connection => {
   return { ...served, parked: Parked.withReaders(served.parked, readers) }
 }
 
+/** Nothing is left to read: the ACK need not wait for more of it. */
+const drained = (self: Connection): Connection => {
+  if (ReceiveBuffer.ready(self.buffer) > 0) return self
+  const ack = AckPolicy.drained(self.ack)
+  return ack === self.ack ? self : { ...self, ack }
+}
+
 /** After reading: tells the peer of a window that has opened by a worthwhile step. */
 export const updateWindow = (ctx: Context, self: Connection): Connection => {
   if (self.rcv.ended) return self
-  const tuned = Tuning.afterRead(ctx, self)
+  const tuned = drained(Tuning.afterRead(ctx, self))
   return Window.isUpdateDue(tuned) ? { ...tuned, ack: AckPolicy.now(tuned.ack) } : tuned
 }
 

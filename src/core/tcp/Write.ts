@@ -4,7 +4,6 @@
 import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
-import * as AckPolicy from "./AckPolicy.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -21,10 +20,16 @@ export const room = (self: Connection): number => {
   return lacking <= 0 ? 0 : Math.min(free, Math.max(lacking, self.snd.mss))
 }
 
-/** The send buffer grows with the window that the network has proven to take: twice that keeps it full (auto-sizing). */
+/**
+ * Windows that the send buffer holds. What is sent behind a hole stays in the buffer until the hole is filled: a round trip for the first sign of it, a quarter of one
+ * for the reordering window (RFC 8985 §6.2), one more for the retransmission, and some to write in meanwhile.
+ */
+const windowsBuffered = 3
+
+/** The send buffer grows with the window that the network has proven to take (auto-sizing). */
 export const sendBuffer = (self: Connection): number => {
   const { config } = self
-  const wanted = 2 * self.control.controller.window(self.control.state)
+  const wanted = windowsBuffered * self.control.controller.window(self.control.state)
   return Math.max(config.sendBuffer, Math.min(config.sendBufferLimit, wanted))
 }
 
@@ -40,7 +45,7 @@ const take = (
   const queue = SendQueue.write(self.queue, bytes, start, end, owned)
   const held = queue.held - self.queue.held
   if (held > 0 && !ctx.charge("tcpSend", held)) return self
-  return { ...self, queue, ack: AckPolicy.interactive(self.ack) }
+  return { ...self, queue }
 }
 
 /** As many of the bytes as fit now; tells how many by the queue's length. */

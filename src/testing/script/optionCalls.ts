@@ -47,7 +47,7 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, seconds)) }),
   TCP_USER_TIMEOUT: (millis) => ({ userTimeout: Time.millis(millis) }),
   TCP_NOTSENT_LOWAT: (bytes) => ({ notSentLowWater: bytes }),
-  TCP_QUICKACK: (on) => ({ quickAcks: on === 0 ? 0 : Infinity }),
+  TCP_QUICKACK: (on) => ({ quickAcks: on === 0 ? 0 : 16 }),
   TCP_FASTOPEN: (backlog) => ({ fastOpen: backlog > 0 ? "server" : "off" }),
   TCP_FASTOPEN_NO_COOKIE: (on) => ({ fastOpenWithoutCookie: on !== 0 }),
   TCP_RTO_MAX_MS: (millis) => ({ maxRto: Time.millis(millis) }),

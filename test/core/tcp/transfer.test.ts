@@ -53,7 +53,7 @@ describe("A transfer (RFC 9293 §3.10)", () => {
     })
     const [client, server] = connected(hosts)
     write(hosts.client, client.connection, pattern(40_000))
-    hosts.wire.exchange()
+    hosts.wire.advance(seconds(1))
     assert.deepStrictEqual(drain(hosts.server, server.connection).bytes, Buffer.from(pattern(40_000)))
   })
 })

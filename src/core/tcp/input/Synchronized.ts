@@ -20,6 +20,7 @@ import * as Emit from "../Emit.ts"
 import * as Finish from "../Finish.ts"
 import * as Handshake from "../Handshake.ts"
 import * as Lifecycle from "../Lifecycle.ts"
+import * as Rtt from "../Rtt.ts"
 import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
 import * as Deadlines from "../Timer.ts"
@@ -156,6 +157,9 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
       textSegments: hasText ? rcv.textSegments + 1 : rcv.textSegments
     },
     stamps: self.agreed.timestamps ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at) : stamps,
+    ack: hasText && Time.between(rcv.textAt, ctx.at) > Rtt.rtoOf(self.rtt, self.config)
+      ? AckPolicy.resumed(self.ack, self.config)
+      : self.ack,
     tuning: hasText ? Tuning.heard(ctx, self, segment) : self.tuning
   }
 }
