@@ -20,8 +20,8 @@ export interface Service {
 /** Ports of services that answer whatever they get: answering each other they would never end (RFC 862, 864, 867, 865). */
 const answeringPorts: ReadonlySet<number> = new Set([7, 13, 17, 19])
 
-/** Connections of one service at once. */
-const concurrency = 4096
+/** Connections of one service at once: as many as one client can have to its port. */
+export const concurrency = 65_536
 
 const answerDatagrams = (
   socket: Udp.UdpSocket,
