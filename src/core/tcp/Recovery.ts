@@ -40,7 +40,7 @@ export interface Recovery {
   readonly hasRecovered: boolean
   /** Duplicate ACKs in a row (RFC 5681 §2). */
   readonly duplicates: number
-  /** How fast recovery is spread over its round trip; only in fast recovery. */
+  /** How fast recovery is spread over its round trip; only in fast recovery, and only if the controller leaves that to it. */
   readonly prr: Prr.Prr | undefined
   /** Bytes that it lets out still in answer to the last ACK. */
   readonly budget: number
@@ -91,14 +91,14 @@ export const pipe = (self: Connection): number =>
 
 /** Bytes that the network takes now. */
 export const allowance = (self: Connection): number => {
-  if (self.recovery.phase === "fast") return self.recovery.budget
+  if (self.recovery.prr !== undefined) return self.recovery.budget
   const flight = pipe(self)
   const left = Control.window(self.control) - flight
   // A window that is no multiple of the segment must not keep an idle connection from sending one.
   return flight === 0 ? Math.max(left, self.snd.mss) : left
 }
 
-/** Something has left: in fast recovery out of its budget. */
+/** Something has left: out of the budget of a recovery that has one. */
 export const spent = (self: Recovery, bytes: number): Recovery =>
   self.prr === undefined
     ? self
@@ -196,6 +196,7 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
   const { controller, state } = self.control
   const loss = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)) }
   const control = Control.moved(self.control, controller.onLoss(state, loss))
+  const target = controller.governsRecovery ? undefined : controller.ssthresh(control.state)
   return {
     ...self,
     control,
@@ -205,7 +206,7 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
       phase: "fast",
       recover: self.snd.nxt,
       hasRecovered: true,
-      prr: Prr.enter(controller.ssthresh(control.state), Scoreboard.flightSize(self.board)),
+      prr: target === undefined ? undefined : Prr.enter(target, Scoreboard.flightSize(self.board)),
       budget: 0,
       undo: Undo.begin(self.snd.una, self.snd.nxt)
     },

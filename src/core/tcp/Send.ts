@@ -154,7 +154,7 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   let self = Retransmit.lost(ctx, connection)
   let waiting = Connections.unsent(self)
   if (waiting === 0 && !Connections.finUnsent(self)) {
-    return Deadlines.withSlow(Retransmit.suspects(ctx, self), "cork", Time.never)
+    return Recovery.limitedBy(Deadlines.withSlow(Retransmit.suspects(ctx, self), "cork", Time.never), waiting)
   }
   self = Recovery.afterIdle(ctx, self)
   self = probeMtu(ctx, self, waiting)

@@ -168,6 +168,16 @@ describe("Recovery with SACK (RFC 6675, RFC 6937, RFC 8985)", () => {
       assert.strictEqual(self.self.call({ _tag: "TcpGetInfo", connection: self.connection }).caState, "open")
     })
   }
+  it("knows that nothing more was there to be sent, also when an ACK makes room for it (RFC 7661 §4.1)", () => {
+    const self = scene()
+    const isLimited = (): boolean => self.self.call({ _tag: "TcpGetInfo", connection: self.connection }).isAppLimited
+    write10(self)
+    assert.isFalse(isLimited())
+    self.acknowledge(5000)
+    assert.isTrue(isLimited())
+    write(self.self, self.connection, text(40_000))
+    assert.isFalse(isLimited())
+  })
   it("spreads its sending over the round trip (rfc: 6937 §3)", () => {
     const self = scene()
     write(self.self, self.connection, text(40_000))

@@ -209,6 +209,24 @@ describe("Reading and writing (RFC 9293 §3.10.2, §3.10.3)", () => {
     self.tell({ _tag: "Returned", request, value })
     assert.deepStrictEqual(self.call(request), value)
   })
+  it("the send buffer holds what a hole keeps in it while sending goes on: three windows", () => {
+    const self = host()
+    const { connection } = established(self, {
+      listenOptions: { sendBuffer: 1000, sendBufferLimit: 100_000, initialWindow: 10 },
+      options: { maximumSegmentSize: 1000 }
+    })
+    const bytes = pattern(200_000)
+    const request = {
+      _tag: "TcpWrite",
+      connection,
+      bytes,
+      start: 0,
+      end: bytes.length,
+      owned: false,
+      block: false
+    } as const
+    assert.strictEqual(self.call(request), 30_000)
+  })
   it("writes are taken in their order, across a full buffer, copied or owned", () => {
     const hosts = pair()
     const [client, server] = connected(hosts, { sendBuffer: 10_000, sendBufferLimit: 10_000 })

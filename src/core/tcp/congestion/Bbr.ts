@@ -45,12 +45,24 @@ const setWindow = (self: Draft, ack: AckSample): void => {
   if (self.phase === "ProbeRtt") self.window = Math.min(self.window, Cycle.probeRttWindow(self))
 }
 
+/**
+ * The first round of a recovery in Startup (packet conservation, as the draft's recovery begins): if a queue has overflowed it is not pushed further while the
+ * round tells how much was lost. Later there are bounds for that, which would take a pipe that is held short for a slower path.
+ */
+const conserve = (self: Draft, ack: AckSample): void => {
+  if (ack.recovery !== "fast" || self.fullBwReached || self.recoveryRounds > 0) self.isConserving = false
+  if (!self.isConserving) return
+  const most = ack.bytesInFlightAfter + Math.max(ack.bytesDelivered, self.mss)
+  self.window = Math.max(Math.min(self.window, most), State.minPipe(self))
+}
+
 const onAck = (self: Bbr, ack: AckSample): Bbr =>
   changed(self, (draft) => {
     State.setFirstPacingRate(draft, ack.srtt)
     Cycle.onAck(draft, ack)
     State.setPacingRate(draft, State.pacingGain(draft.phase))
     setWindow(draft, ack)
+    conserve(draft, ack)
   })
 
 /** Each transmission that is lost while its probe's results come in is weighed at once. */
@@ -75,6 +87,7 @@ const onLoss = (self: Bbr): Bbr =>
     remember(draft)
     Cycle.saveWindow(draft, false)
     draft.recoveryRounds = 0
+    draft.isConserving = !draft.fullBwReached
   })
 
 const onTimeout = (self: Bbr): Bbr =>
@@ -139,5 +152,8 @@ export const controller: Controller<Bbr> = {
   // There is no threshold; a recovery comes out with the window it has.
   ssthresh: (self) => Math.max(Math.floor(self.window), 2 * self.mss),
   pacingRate: (self) => self.pacingRate,
-  needsPacing: true
+  needsPacing: true,
+  // PRR is for windows that come down. Here the pace avoids bursts, the model bounds what is in flight, and what was lost has left the network: a pipe that is
+  // refilled only by what arrives would stay shorter by all that was lost, and be measured as a slower path (deployed BBRv3 has no packet conservation either).
+  governsRecovery: true
 }

@@ -107,6 +107,8 @@ export interface Controller<S> {
   readonly pacingRate: (self: S) => number | undefined
   /** Whether it needs pacing, whatever the connection prefers. */
   readonly needsPacing: boolean
+  /** Its window and its pace hold in fast recovery as at other times. Without it proportional rate reduction (RFC 6937) leads from the pipe to {@link ssthresh}. */
+  readonly governsRecovery?: true
 }
 
 /** Bytes of `segments` segments to begin with; for ten it is RFC 6928 §2: at most 14,600 bytes, unless two segments are more. */

@@ -73,6 +73,8 @@ export interface Bbr {
   readonly lossEvents: number
   /** In fast recovery since the beginning of a round at least. */
   readonly recoveryRounds: number
+  /** Losses in Startup: for a round no more leaves than arrives. */
+  readonly isConserving: boolean
 
   // Whether the pipe is full
   readonly fullBwReached: boolean
@@ -162,6 +164,7 @@ const blank = {
   lossInRound: false,
   lossEvents: 0,
   recoveryRounds: 0,
+  isConserving: false,
   fullBwReached: false,
   fullBwNow: false,
   fullBw: 0,
