@@ -19,6 +19,11 @@ type Spans =
   | "sinceSent"
   | "sinceText"
   | "sinceHeard"
+  | "busyTime"
+  | "windowLimitedTime"
+  | "bufferLimitedTime"
+  | "timeoutTime"
+  | "receiveRtt"
 
 /** Sizes are in bytes, totals count payload; see `core/tcp/Info.ts` for each field. */
 export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
@@ -33,6 +38,14 @@ export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
   readonly sinceSent: Duration.Duration
   readonly sinceText: Duration.Duration
   readonly sinceHeard: Duration.Duration
+  /** For how long something was sent or waited to be, and of that, for how long the peer's window and the own send buffer were what limited it. */
+  readonly busyTime: Duration.Duration
+  readonly windowLimitedTime: Duration.Duration
+  readonly bufferLimitedTime: Duration.Duration
+  /** How long periods of timeouts have lasted that are over. */
+  readonly timeoutTime: Duration.Duration
+  /** The round trip as the receiver measures it; zero before it could. */
+  readonly receiveRtt: Duration.Duration
   /** What a router says of the way to the peer, though it ends nothing (RFC 9293 §3.9.1.8); or why the connection has ended. */
   readonly lastError: Failure.Any | undefined
 }
@@ -40,8 +53,14 @@ export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
 export const of = (info: Info): TcpInfo => {
   const { lastError, local, localPort, remote, remotePort, ...rest } = info
   const { ackDelay, minimumRtt, rto, rttVariation, sinceHeard, sinceSent, sinceText, smoothedRtt } = info
+  const { bufferLimitedTime, busyTime, receiveRtt, timeoutTime, windowLimitedTime } = info
   return {
     ...rest,
+    busyTime: Edge.durationOf(busyTime),
+    windowLimitedTime: Edge.durationOf(windowLimitedTime),
+    bufferLimitedTime: Edge.durationOf(bufferLimitedTime),
+    timeoutTime: Edge.durationOf(timeoutTime),
+    receiveRtt: Edge.durationOf(receiveRtt),
     lastError: lastError === undefined ? undefined : Failure.of(lastError),
     local: Edge.inetOf(local, localPort),
     remote: Edge.inetOf(remote, remotePort),

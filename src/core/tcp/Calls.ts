@@ -5,6 +5,7 @@ import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Reason from "../Reason.ts"
 import type { Ticket } from "../Request.ts"
+import * as Chronograph from "./Chronograph.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Finish from "./Finish.ts"
@@ -68,9 +69,12 @@ export const write = (ctx: Context, state: State, ticket: Ticket, self: Connecti
   const written = request.urgent === true ? Write.urgent(taken, request.block ? end - at : 0) : taken
   if (at === end || (!request.block && at > start)) {
     ctx.reply(ticket, at - start)
-    return Finish.event(ctx, state, written)
+    return Finish.event(ctx, state, at === end ? written : Chronograph.full(written))
   }
-  if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
+  if (!request.block) {
+    ctx.put(state.entries, self.id, Chronograph.full(self))
+    return ctx.fail(ticket, Reason.wouldBlock)
+  }
   // A write that fails has written nothing: what was taken of it is given back.
   if (!isParked(ctx, self, ticket)) return ctx.discharge("tcpSend", written.queue.held - self.queue.held)
   const writers = Fifo.push(written.parked.writers, { ticket, bytes, start, at, end, owned, endOfRecord })

@@ -16,6 +16,7 @@ import type { Reason } from "../Reason.ts"
 import type * as Time from "../Time.ts"
 import type { Armed } from "../Timer.ts"
 import type { AckPolicy } from "./AckPolicy.ts"
+import type { Chronograph } from "./Chronograph.ts"
 import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
@@ -163,6 +164,7 @@ export interface Connection {
   readonly mtu: MtuProbe
   readonly tuning: Tuning
   readonly deadlines: Deadlines
+  readonly limits: Chronograph
   readonly timer: Armed
   readonly parked: Parked
   /** Why the connection ended, or what a router says about it meanwhile. */

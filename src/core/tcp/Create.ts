@@ -8,6 +8,7 @@ import type { Path } from "../Ip.ts"
 import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import * as AckPolicy from "./AckPolicy.ts"
+import * as Chronograph from "./Chronograph.ts"
 import type { Config } from "./Config.ts"
 import type { Agreed, Connection, Holder, Tuple } from "./Connection.ts"
 import * as Control from "./Control.ts"
@@ -130,6 +131,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     ecn: Ecn.initial,
     mtu: MtuProbe.off,
     tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),
+    limits: Chronograph.initial,
     deadlines: Deadlines.none,
     timer: Alarm.idle,
     parked: Parked.none,

@@ -62,8 +62,13 @@ export const enter = (ctx: Context, state: State, self: Connection, una: Sequenc
   const hasSent = begun.snd.nxt !== first
   const opened: Connection = {
     ...begun,
-    snd: { ...begun.snd, una: first, lastAt: hasSent ? begun.snd.lastAt : Time.instantOf(0) },
-    recovery: Recovery.initial,
+    snd: {
+      ...begun.snd,
+      una: first,
+      lastAt: hasSent ? begun.snd.lastAt : Time.instantOf(0),
+      retransmittedSegments: begun.snd.retransmittedSegments + self.recovery.timeouts
+    },
+    recovery: Recovery.afterHandshake(self.recovery.timeouts),
     deadlines: Deadlines.none,
     error: undefined
   }

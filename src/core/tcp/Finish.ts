@@ -7,6 +7,7 @@ import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Time from "../Time.ts"
 import * as AckPolicy from "./AckPolicy.ts"
+import * as Chronograph from "./Chronograph.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Emit from "./Emit.ts"
@@ -100,7 +101,7 @@ export const event = (ctx: Context, state: State, connection: Connection): void 
   const served = serve(ctx, connection)
   const pushed = Pace.settled(ctx, UserTimeout.watch(ctx, push(ctx, served)))
   const acknowledged = acknowledge(ctx, pushed)
-  const done = Deadlines.arm(ctx, trimLater(ctx, acknowledged))
+  const done = Deadlines.arm(ctx, trimLater(ctx, Chronograph.noted(ctx, acknowledged)))
   if (ctx.config.telemetry) Progress.tell(ctx, state, done)
   ctx.put(state.entries, connection.id, done)
 }

@@ -7,6 +7,7 @@ import type { Context } from "../Context.ts"
 import type { Reason } from "../Reason.ts"
 import type { Span } from "../Time.ts"
 import * as Time from "../Time.ts"
+import * as Chronograph from "./Chronograph.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
@@ -38,6 +39,10 @@ export type StateName =
 export interface Info {
   readonly connection: number
   readonly state: StateName
+  /** This side has connected; the other one listened. */
+  readonly isActive: boolean
+  /** Our FIN is acknowledged: the peer has all that we had to say. */
+  readonly isFinAcked: boolean
   readonly local: Address.Address
   readonly localPort: number
   readonly remote: Address.Address
@@ -80,7 +85,7 @@ export interface Info {
   readonly unread: number
   /** Of what is to come or unread: up to the end of announced urgent data (RFC 9293 §3.8.5). */
   readonly urgent: number
-  /** Of what is in flight: selectively acknowledged, taken for lost, and thought to be in the network (pipe). */
+  /** Of what is in flight: selectively acknowledged, taken for lost (while a timeout is tested, all that it concerns), and thought to be in the network (pipe). */
   readonly sacked: number
   readonly lost: number
   readonly pipe: number
@@ -94,6 +99,15 @@ export interface Info {
   /** Bytes per second that the path delivered when it was measured last, and whether the program was the limit then. */
   readonly deliveryRate: number | undefined
   readonly isDeliveryRateAppLimited: boolean
+  /** For how long something was sent or waited to be, and of that, for how long the peer's window and the own send buffer were what limited it. */
+  readonly busyTime: Span
+  readonly windowLimitedTime: Span
+  readonly bufferLimitedTime: Span
+  /** Timeouts in a row count as one of these periods; how long the ended ones have lasted. */
+  readonly timeoutPeriods: number
+  readonly timeoutTime: Span
+  /** The round trip as the receiver measures it; zero before it could. */
+  readonly receiveRtt: Span
   /** Congestion marks that came, and, where they are counted (RFC 9768), that the peer has told of. */
   readonly marksReceived: number
   readonly marksTold: number
@@ -130,6 +144,8 @@ export interface Info {
 const identity = (ctx: Context, self: Connection) => ({
   connection: self.id,
   state: self.state,
+  isActive: self.listener === 0,
+  isFinAcked: Connections.finAcked(self),
   local: self.tuple.local,
   localPort: self.tuple.localPort,
   remote: self.tuple.remote,
@@ -158,7 +174,9 @@ const times = (ctx: Context, self: Connection) => ({
   ackDelay: self.config.delayedAck,
   sinceSent: Time.max(Time.zero, Time.between(self.snd.lastAt, ctx.at)),
   sinceText: Time.between(self.rcv.textAt, ctx.at),
-  sinceHeard: Time.between(self.rcv.lastAt, ctx.at)
+  sinceHeard: Time.between(self.rcv.lastAt, ctx.at),
+  receiveRtt: self.tuning.rtt ?? Time.zero,
+  ...Chronograph.read(self.limits, ctx.at)
 })
 
 const sizes = (self: Connection) => ({
@@ -171,7 +189,7 @@ const sizes = (self: Connection) => ({
   unread: ReceiveBuffer.ready(self.buffer),
   urgent: self.rcv.hasUrgent ? Math.max(0, Sequence.distance(self.buffer.read, self.rcv.up)) : 0,
   sacked: Scoreboard.sackedBytes(self.board),
-  lost: Scoreboard.lostBytes(self.board),
+  lost: lostBytes(self),
   pipe: Recovery.pipe(self),
   sentAgain: Scoreboard.sentAgain(self.board),
   receiveBuffer: self.rcv.size,
@@ -181,11 +199,26 @@ const sizes = (self: Connection) => ({
   isDeliveryRateAppLimited: self.rate.isLatestAppLimited
 })
 
+/** Until a timeout has proven to be for nothing, it means that all is lost that was sent before it (RFC 6298 §5.4, RFC 5682 §2.1). */
+const lostBytes = (self: Connection): number => {
+  const { board, recovery, snd } = self
+  if (recovery.frto.step === "off") return Scoreboard.lostBytes(board)
+  const concerned = Sequence.distance(snd.una, Sequence.earlier(recovery.recover, snd.nxt))
+  return Math.max(0, concerned - Scoreboard.sackedBytes(board) - Scoreboard.sentAgain(board))
+}
+
+/** Payload of ours that was acknowledged: a FIN is none. */
+const bytesAcked = (self: Connection): number => self.snd.acked - (Connections.finAcked(self) ? 1 : 0)
+
+/** Payload on its way. */
+const bytesInFlight = ({ queue, snd }: Connection): number =>
+  Math.max(0, Sequence.distance(snd.una, Sequence.earlier(snd.nxt, queue.end)))
+
 const totals = (self: Connection) => ({
-  bytesAcked: self.snd.acked,
+  bytesAcked: bytesAcked(self),
   bytesReceived: self.rcv.bytes,
   bytesRetransmitted: self.snd.retransmittedBytes,
-  bytesSent: self.snd.acked + Connections.inFlight(self) + self.snd.retransmittedBytes,
+  bytesSent: bytesAcked(self) + bytesInFlight(self) + self.snd.retransmittedBytes,
   bytesDelivered: self.rate.delivered,
   segmentsSent: self.snd.segments,
   segmentsReceived: self.rcv.segments,
@@ -194,6 +227,8 @@ const totals = (self: Connection) => ({
   textSegmentsReceived: self.rcv.textSegments,
   segmentsAhead: self.rcv.aheadSegments,
   timeouts: self.recovery.totalTimeouts,
+  timeoutPeriods: self.recovery.timeoutPeriods,
+  timeoutTime: self.recovery.timeoutTime,
   duplicatesReported: self.recovery.dsacks,
   marksReceived: self.ecn.received - Ecn.initial.received,
   marksTold: self.ecn.told - Ecn.initial.told

@@ -63,8 +63,11 @@ const note = (ctx: Context, self: Connection, event: ConnectionEvent, detail: nu
 
 /** Segments that the event has sent again, a SYN among them (its retransmissions count as timeouts until the handshake ends). */
 const sentAgain = (before: Connection, after: Connection): number =>
-  after.snd.retransmittedSegments - before.snd.retransmittedSegments +
-  (after.state === "SYN-SENT" ? Math.max(0, after.recovery.timeouts - before.recovery.timeouts) : 0)
+  // Those of the handshake were told one by one.
+  Connections.isOpening(before.state) && !Connections.isOpening(after.state) ?
+    0 :
+    after.snd.retransmittedSegments - before.snd.retransmittedSegments +
+    (after.state === "SYN-SENT" ? Math.max(0, after.recovery.timeouts - before.recovery.timeouts) : 0)
 
 const compare = (ctx: Context, before: Connection, after: Connection): void => {
   if (before.snd.textSegments === 0 && after.snd.textSegments > 0) note(ctx, after, "firstByteSent", 0)

@@ -48,6 +48,10 @@ export interface Recovery {
   readonly timeouts: number
   /** Timeouts in the connection's life, and duplicates that the peer has reported. */
   readonly totalTimeouts: number
+  /** Timeouts in a row are one period: how many there were, since when the present one lasts, and how long the others did. */
+  readonly timeoutPeriods: number
+  readonly timeoutSince: Time.Instant
+  readonly timeoutTime: Time.Span
   readonly dsacks: number
   /** Window probes since the peer was heard last. */
   readonly probes: number
@@ -73,6 +77,9 @@ export const initial: Recovery = Object.freeze({
   budget: 0,
   timeouts: 0,
   totalTimeouts: 0,
+  timeoutPeriods: 0,
+  timeoutSince: Time.never,
+  timeoutTime: Time.zero,
   dsacks: 0,
   probes: 0,
   lookAgain: Time.never,
@@ -81,6 +88,10 @@ export const initial: Recovery = Object.freeze({
   undoUntil: 0,
   frto: Frto.off
 })
+
+/** An open connection begins anew, but its handshake's timeouts count. */
+export const afterHandshake = (timeouts: number): Recovery =>
+  timeouts === 0 ? initial : { ...initial, totalTimeouts: timeouts, timeoutPeriods: 1 }
 
 /** Whether losses are found by time (RFC 8985); it needs SACK. */
 export const usesRack = (self: Connection): boolean => self.agreed.sack && self.config.rack
@@ -242,6 +253,19 @@ export const leave = (ctx: Context, self: Connection): Connection => {
   }
 }
 
+/** The peer has made progress: backoff and patience begin anew, and a period of timeouts is over. */
+export const afterProgress = (ctx: Context, self: Recovery): Recovery => {
+  if (self.timeouts === 0 && self.probes === 0) return self
+  const ended = self.timeoutSince === Time.never ? Time.zero : Time.between(self.timeoutSince, ctx.at)
+  return {
+    ...self,
+    timeouts: 0,
+    probes: 0,
+    timeoutSince: Time.never,
+    timeoutTime: Time.add(self.timeoutTime, ended)
+  }
+}
+
 /** What RACK wants to know beside its own state. */
 export const surroundings = (ctx: Context, self: Connection): Rack.Surroundings => ({
   now: ctx.at,
@@ -273,6 +297,8 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
       budget: 0,
       timeouts: self.recovery.timeouts + 1,
       totalTimeouts: self.recovery.totalTimeouts + 1,
+      timeoutPeriods: self.recovery.timeoutPeriods + (isRepeated ? 0 : 1),
+      timeoutSince: isRepeated ? self.recovery.timeoutSince : ctx.at,
       lookAgain: Time.never,
       undo: isRepeated ? self.recovery.undo : Undo.begin(self.snd.una, self.snd.nxt)
     },

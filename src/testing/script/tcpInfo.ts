@@ -60,11 +60,20 @@ const times = (info: Info): Fields => ({
   tcpi_rtt: Math.round(info.smoothedRtt),
   tcpi_rttvar: Math.round(info.rttVariation),
   tcpi_min_rtt: Math.round(info.minimumRtt),
+  tcpi_rcv_rtt: Math.round(info.receiveRtt),
+  tcpi_busy_time: Math.round(info.busyTime),
+  tcpi_rwnd_limited: Math.round(info.windowLimitedTime),
+  tcpi_sndbuf_limited: Math.round(info.bufferLimitedTime),
+  tcpi_total_rto_time: Math.floor(info.timeoutTime / 1000),
   // These three Linux has in milliseconds.
   tcpi_last_data_sent: Math.floor(info.sinceSent / 1000),
   tcpi_last_data_recv: Math.floor(info.sinceText / 1000),
   tcpi_last_ack_recv: Math.floor(info.sinceHeard / 1000)
 })
+
+/** Linux counts the numbers of a FIN and of an opener's SYN as well. */
+const numbersAcked = (info: Info): number =>
+  (info.isFinAcked ? 1 : 0) + (info.isActive && !isOpening(info.state) ? 1 : 0)
 
 const sizes = (info: Info): Fields => ({
   tcpi_snd_wscale: info.sendScale,
@@ -77,7 +86,7 @@ const sizes = (info: Info): Fields => ({
   tcpi_rcv_wnd: info.receiveWindow,
   tcpi_rcv_space: info.receiveBuffer,
   tcpi_notsent_bytes: info.unsent,
-  tcpi_bytes_acked: info.bytesAcked,
+  tcpi_bytes_acked: info.bytesAcked + numbersAcked(info),
   tcpi_bytes_sent: info.bytesSent,
   tcpi_bytes_received: info.bytesReceived,
   tcpi_bytes_retrans: info.bytesRetransmitted
@@ -96,6 +105,8 @@ export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
     tcpi_backoff: info.backoff,
     tcpi_probes: info.probes,
     tcpi_total_rto: info.timeouts,
+    tcpi_total_rto_recoveries: info.timeoutPeriods,
+    tcpi_fastopen_client_fail: 0,
     tcpi_reord_seen: info.reorderingSeen ? 1 : 0,
     tcpi_delivery_rate_app_limited: info.isDeliveryRateAppLimited ? 1 : 0,
     tcpi_delivered_ce: info.marksTold,

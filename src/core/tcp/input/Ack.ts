@@ -19,6 +19,7 @@ import * as Finish from "../Finish.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import * as LossTimer from "../LossTimer.ts"
 import * as MtuProbe from "../MtuProbe.ts"
+import * as Recovery from "../Recovery.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
@@ -105,9 +106,8 @@ const released = (ctx: Context, self: Connection, una: Sequence.Sequence): SendQ
 const progress = (ctx: Context, self: Connection): Connection => {
   const { path, recovery } = self
   ctx.links.confirm(ctx, path.link, path.nextHop)
-  const fresh = recovery.timeouts === 0 && recovery.probes === 0
-    ? self
-    : { ...self, recovery: { ...recovery, timeouts: 0, probes: 0 } }
+  const resumed = Recovery.afterProgress(ctx, recovery)
+  const fresh = resumed === recovery ? self : { ...self, recovery: resumed }
   return UserTimeout.progress(LossTimer.acknowledged(ctx, MtuProbe.onAck(ctx, fresh)))
 }
 

@@ -81,6 +81,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
       nxt,
       edge: Sequence.add(nxt, offered),
       lastAt: ctx.at,
+      textAt: ctx.at,
       segments: self.rcv.segments + 1
     },
     buffer: ReceiveBuffer.empty(nxt),
