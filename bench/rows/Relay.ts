@@ -8,28 +8,38 @@ import * as Relay from "../../test/interop/Relay.ts"
 import type { Figure, Row, Settings } from "../Row.ts"
 
 interface Network {
+  /** Of the row. */
   readonly name: string
+  readonly about: string
   readonly bytes: number
   readonly faults: Omit<Faults.Options, "seed">
 }
 
-/** Slow enough that no processor is what limits it: the rows `tap-…` tell what a byte costs, this one what is made of a network. */
+/** Slow enough that no processor is what limits it: the rows `tap-…` tell what a byte costs, these what is made of a network. */
 const line = { rate: 5e7, queueBytes: 250_000 }
 
 const networks: ReadonlyArray<Network> = [
-  { name: "50 Mbit/s, 40 ms", bytes: 25_000_000, faults: { ...line, delay: "20 millis" } },
   {
-    name: "the same, 10 ms, 0.01 % lost",
+    name: "relay-clean",
+    about: "50 Mbit/s, 40 ms",
+    bytes: 25_000_000,
+    faults: { ...line, delay: "20 millis" }
+  },
+  {
+    name: "relay-0.01",
+    about: "50 Mbit/s, 10 ms, 0.01 % lost, 0.1 % overtaken",
     bytes: 25_000_000,
     faults: { ...line, delay: "5 millis", loss: 0.0001, reordering: 0.001, reorderingDelay: "2 millis" }
   },
   {
-    name: "the same, 20 ms, 0.1 % lost",
+    name: "relay-0.1",
+    about: "50 Mbit/s, 20 ms, 0.1 % lost, 0.5 % overtaken",
     bytes: 25_000_000,
     faults: { ...line, delay: "10 millis", loss: 0.001, reordering: 0.005, reorderingDelay: "3 millis" }
   },
   {
-    name: "the same, 20 ms, 1 % lost",
+    name: "relay-1",
+    about: "50 Mbit/s, 20 ms, 1 % lost, 1 % overtaken",
     bytes: 5_000_000,
     faults: { ...line, delay: "10 millis", loss: 0.01, reordering: 0.01, reorderingDelay: "3 millis" }
   }
@@ -58,7 +68,7 @@ const figures = (congestion: Relay.Congestion, network: Network, { runs, scale }
         return { stack, kernel: yield* rates("kernel", congestion, network, seed, scale) }
       }))
     return (["put", "get"] as const).map((verb): Figure => ({
-      name: `${network.name}, ${congestion}, ${directions[verb]}`,
+      name: `${congestion}, ${directions[verb]}`,
       unit: "Mbit/s",
       values: turns.map(({ stack }) => stack[verb]),
       against: { name: "kernel", values: turns.map(({ kernel }) => kernel[verb]) },
@@ -66,16 +76,12 @@ const figures = (congestion: Relay.Congestion, network: Network, { runs, scale }
     }))
   })
 
-export const rows: ReadonlyArray<Row> = [
-  {
-    name: "relay",
-    about: "transfers on networks that lose, delay and reorder, with CUBIC, Reno and BBR, against kernel to kernel",
-    measure: (settings) =>
-      Effect.map(
-        Effect.forEach(networks, (network) =>
-          Effect.forEach(Relay.available(), (congestion) => figures(congestion, network, settings))),
-        (all) =>
-          all.flat(2)
-      )
-  }
-]
+export const rows: ReadonlyArray<Row> = networks.map((network) => ({
+  name: network.name,
+  about: `transfers with CUBIC, Reno and BBR, against kernel to kernel: ${network.about}`,
+  measure: (settings) =>
+    Effect.map(
+      Effect.forEach(Relay.available(), (congestion) => figures(congestion, network, settings)),
+      (all) => all.flat()
+    )
+}))

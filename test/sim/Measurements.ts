@@ -25,20 +25,20 @@ const queueBytes = (rate: number, rtt: number): number => Math.max(30_000, rate 
 export const range = (from: number, count: number): ReadonlyArray<number> =>
   Array.from({ length: count }, (_, i) => from + i)
 
-/** Losses begin when the handshake is over: one more second for a SYN that is lost would hide all else. */
+/** Losses begin when the neighbour is known and the handshake is over, after four times the delay: one more second for a SYN that is lost would hide all else. */
 const runPair = (
   { loss, ...link }: {
     readonly loss: number
     readonly delay: number
-    readonly rate: number
-    readonly queueBytes: number
+    readonly rate?: number
+    readonly queueBytes?: number
   },
   seed: number,
   bytes: number,
   congestionControl: string
 ): Transfer.Report => {
   const simulation = Simulator.make(Topology.pair(link), { seed, trace: "none" })
-  simulation.at(Time.millis(2.2 * link.delay), () => simulation.link("wire").set({ ...link, loss }))
+  simulation.at(Time.millis(4.2 * link.delay), () => simulation.link("wire").set({ ...link, loss }))
   const report = Transfer.run(simulation, { from: "local", to: "remote", bytes, options: { congestionControl } })
   if (!report.isIntact) throw new Error("a transfer has changed its bytes")
   return report
@@ -58,6 +58,18 @@ export const goodput = (controller: string, loss: number, rtt: number, bytes: nu
   }
   return moved * 8 / (duration / 1e6)
 }
+
+/** Milliseconds of each of so many transfers on a line without a limit to its rate, by seed from 1: sorted. */
+export const durations = (
+  controller: string,
+  loss: number,
+  rtt: number,
+  bytes: number,
+  seeds: number
+): ReadonlyArray<number> =>
+  range(1, seeds)
+    .map((seed) => runPair({ delay: rtt / 2, loss }, seed, bytes, controller).duration / 1000)
+    .toSorted((a, b) => a - b)
 
 /** What becomes of a transfer whose data segments of these numbers are lost once, counted from 1 by their first transmission. */
 export const transferWithout = (

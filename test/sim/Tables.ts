@@ -37,6 +37,30 @@ export const goodput = (bytes: number, seeds: number): string => {
   return table(["Mbit/s", ...losses.map(lossName)], rows)
 }
 
+const shares: ReadonlyArray<readonly [string, number]> = [
+  ["least", 0],
+  ["a tenth", 0.1],
+  ["a quarter", 0.25],
+  ["median", 0.5],
+  ["three quarters", 0.75],
+  ["nine tenths", 0.9],
+  ["most", 1]
+]
+
+/** Milliseconds that 2 MB take at 2 % loss and 20 ms: how they are spread over the seeds. */
+export const spread = (seeds: number): string =>
+  table(
+    ["ms", ...shares.map(([name]) => name), "mean"],
+    Measurements.controllers.map((controller) => {
+      const all = Measurements.durations(controller, 0.02, 20, 2_000_000, seeds)
+      const quantile = (share: number): number => all[Math.round(share * (all.length - 1))]!
+      const mean = all.reduce((sum, one) => sum + one, 0) / all.length
+      return [controller, ...shares.map(([, share]) => quantile(share)), mean].map((cell) =>
+        typeof cell === "number" ? cell.toFixed(0) : cell
+      )
+    })
+  )
+
 export const flowCounts: ReadonlyArray<number> = [2, 4, 8, 16]
 
 /** Jain's index, use of the line and loss at it: a row for each controller and number of flows. */

@@ -3,7 +3,7 @@
  *
  *     npm run tables -- [--bytes N] [--seeds N] [--seconds N]
  *
- * Each goodput is the mean over so many transfers, each shared line is looked at for so many seconds. All time is virtual: the same
+ * Each goodput is the mean over so many transfers, the spread of 2 MB is that of eight times as many, each shared line is looked at for so many seconds. All time is virtual: the same
  * arguments print the same tables on any machine.
  */
 import { parseArgs } from "node:util"
@@ -20,5 +20,6 @@ const { values: flags } = parseArgs({
 const say = (text: string): void => void process.stdout.write(`${text}\n\n`)
 
 say(Tables.goodput(Number(flags.bytes), Number(flags.seeds)))
+say(Tables.spread(8 * Number(flags.seeds)))
 say(Tables.sharing(Number(flags.seconds)))
 say(Tables.recovery())

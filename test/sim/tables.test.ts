@@ -8,6 +8,10 @@ describe("What TCP makes of a network (docs/tcp-performance.md)", () => {
     expect(Tables.goodput(250_000, 2)).toMatchSnapshot()
   })
 
+  it("how long 2 MB take at 2 % loss and 20 ms", () => {
+    expect(Tables.spread(5)).toMatchSnapshot()
+  })
+
   it("what flows make of a line that they share (RFC 5166 §2.3)", () => {
     expect(Tables.sharing(2)).toMatchSnapshot()
   })

@@ -3,7 +3,7 @@
  *
  * A controller sees only windows and ACKs, never a segment or a connection. It decides how many bytes may be in flight and, if
  * it likes, how fast they may leave. Which bytes those are, what is lost and how a recovery is spread over a round trip (RFC
- * 6937) is the connection's business. To add one: one file that exports a `controller`, and one line in `table.ts` (docs/congestion.md).
+ * 6937) is the connection's business. To add one: one file that exports a `controller`, and one line in `known.ts` (docs/congestion.md).
  *
  *     start ─▶ onAck ─▶ onAck ─▶ onLoss ─▶ onAck (recovery: "fast") ─▶ onRecoveryExit ─▶ onAck ─▶ …
  *                        │         └▶ undo, when the loss turns out to be none

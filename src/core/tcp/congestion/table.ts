@@ -1,14 +1,8 @@
-/** The congestion controllers by the name that the knob `congestionControl` takes (rfc: 9293 §3.8.2 MAY-18). To add one is one file and one line here. */
-import * as Bbr from "./Bbr.ts"
+/** The congestion controllers of `known.ts` by the names that the knob `congestionControl` takes (rfc: 9293 §3.8.2 MAY-18). */
 import type { Controller } from "./Controller.ts"
-import * as Cubic from "./Cubic.ts"
-import * as NewReno from "./NewReno.ts"
+import * as known from "./known.ts"
 
-export const table = {
-  cubic: Cubic.controller,
-  newReno: NewReno.controller,
-  bbr: Bbr.controller
-} as const
+export const table = { ...known } as const
 
 export type Name = keyof typeof table
 
