@@ -10,6 +10,7 @@
  * loop over the options gives, as in the deployed stacks, and so firewalls in between see what the endpoint sees.
  * Unknown options are skipped by their length (rfc: 9293 §3.1 MUST-6), which every other kind has (rfc: 9293 §3.1 MUST-68).
  */
+import * as AccurateEcnOption from "./AccurateEcnOption.ts"
 import * as Malformed from "./Malformed.ts"
 import * as Piece from "./Piece.ts"
 import type { Sequence } from "./Sequence.ts"
@@ -39,15 +40,6 @@ export interface SackBlock {
   readonly right: Sequence
 }
 
-/** Byte counters of accurate ECN, 24 bits each; a short option leaves out the last ones (RFC 9768 §3.2.3). */
-export interface AccurateEcn {
-  /** Order of the counters: 0 is ECT(0), CE, ECT(1), 1 the reverse. */
-  readonly order: 0 | 1
-  readonly ect0Bytes: number | undefined
-  readonly ceBytes: number | undefined
-  readonly ect1Bytes: number | undefined
-}
-
 export interface Options {
   readonly maximumSegmentSize: number | undefined
   /** The shift as sent, 0 to 255; above 14 counts as 14 (RFC 7323 §2.3). */
@@ -63,7 +55,7 @@ export interface Options {
   readonly fastOpenCookie: Piece.Piece | undefined
   /** The cookie travels in the experimental option that older peers speak (kind 254, 0xf989). */
   readonly fastOpenExperimental: boolean
-  readonly accurateEcn: AccurateEcn | undefined
+  readonly accurateEcn: AccurateEcnOption.AccurateEcn | undefined
   /** In seconds; sent in minutes when it is longer than 15 bits hold (RFC 5482 §3.3). */
   readonly userTimeout: number | undefined
   /** A signature was there (RFC 2385, RFC 5925). This stack has no keys: never sent. */
@@ -110,7 +102,8 @@ export const maximumLength = 40
 
 const badLength = Malformed.make("Tcp", "BadOption", "length of an option")
 
-const timestampsLength = 12
+/** Of timestamps with their padding. */
+export const timestampsLength = 12
 /** NOP, NOP, kind 8, length 10: how deployed stacks align timestamps (RFC 7323 appendix A). */
 const alignedTimestamps = 0x0101_080a
 /** From the registry of experiment identifiers (RFC 7413 §9). */
@@ -124,15 +117,6 @@ const readSackBlocks = (bytes: Uint8Array, start: number, end: number): Readonly
     blocks.push({ left: Word.read32(bytes, at), right: Word.read32(bytes, at + 4) })
   }
   return blocks
-}
-
-const readAccurateEcn = (bytes: Uint8Array, start: number, length: number): AccurateEcn => {
-  const first = length >= 5 ? Word.read24(bytes, start + 2) : undefined
-  const ceBytes = length >= 8 ? Word.read24(bytes, start + 5) : undefined
-  const last = length >= 11 ? Word.read24(bytes, start + 8) : undefined
-  return bytes[start] === Kind.accurateEcn0
-    ? { order: 0, ect0Bytes: first, ceBytes, ect1Bytes: last }
-    : { order: 1, ect0Bytes: last, ceBytes, ect1Bytes: first }
 }
 
 /** RFC 7413 §4.1.1: none, or an even number of bytes from 4 to 16. */
@@ -165,8 +149,7 @@ const readExtension = (into: Building, bytes: Uint8Array, start: number, length:
       return true
     case Kind.accurateEcn0:
     case Kind.accurateEcn1:
-      // RFC 9768 §3.2.3: other lengths are ignored.
-      if (length <= 11 && length % 3 === 2) into.accurateEcn = readAccurateEcn(bytes, start, length)
+      into.accurateEcn = AccurateEcnOption.parse(bytes, start, length) ?? into.accurateEcn
       return true
     case Kind.signature:
     case Kind.authentication:
@@ -228,9 +211,9 @@ export const parse = (bytes: Uint8Array, start: number, end: number): Options | 
   return options
 }
 
-/** How an option goes out: its bytes with the padding that aligns it, 0 if it is absent, and their content. */
+/** How an option goes out behind `used` octets of others: its length with the padding before it, 0 if it is absent, and its content. */
 interface Writer {
-  readonly size: (options: Options, room: number) => number
+  readonly size: (options: Options, used: number) => number
   readonly write: (options: Options, bytes: Uint8Array, at: number, length: number) => void
 }
 
@@ -239,105 +222,93 @@ const pad = (bytes: Uint8Array, from: number, to: number): void => {
   for (let at = from; at < to; at++) bytes[at] = Kind.noOperation
 }
 
-/** Kind and length as the first two octets, with `padding` NOPs before them. */
-const head = (kind: number, length: number, padding: number, bytes: Uint8Array, at: number): number => {
-  pad(bytes, at, at + padding)
-  bytes[at + padding] = kind
-  bytes[at + padding + 1] = length
-  return at + padding + 2
+/** Kind and length as the first two octets of an option that ends where `length` octets do, with NOPs before them; answers where its value begins. */
+const head = (kind: number, size: number, length: number, bytes: Uint8Array, at: number): number => {
+  const start = at + length - size
+  pad(bytes, at, start)
+  bytes[start] = kind
+  bytes[start + 1] = size
+  return start + 2
 }
 
 const aligned = (length: number): number => (length + 3) & ~3
 
+/** The length of an option of `size` octets with so many NOPs before it that it ends on a whole word. */
+const upToWord = (size: number, used: number): number => size + (-(size + used) & 3)
+
 const maximumSegmentSizeWriter: Writer = {
   size: (options) => options.maximumSegmentSize === undefined ? 0 : 4,
-  write: (options, bytes, at) =>
-    Word.write16(options.maximumSegmentSize!, bytes, head(Kind.maximumSegmentSize, 4, 0, bytes, at))
+  write: (options, bytes, at, length) =>
+    Word.write16(options.maximumSegmentSize!, bytes, head(Kind.maximumSegmentSize, 4, length, bytes, at))
 }
 
 /** SACK permitted takes the place of the padding when both are there. */
 const timestampsWriter: Writer = {
   size: (options) => options.timestampValue === undefined ? 0 : timestampsLength,
-  write: (options, bytes, at) => {
-    const value = options.sackPermitted
-      ? head(Kind.timestamps, 10, 0, bytes, head(Kind.sackPermitted, 2, 0, bytes, at))
-      : head(Kind.timestamps, 10, 2, bytes, at)
+  write: (options, bytes, at, length) => {
+    const value = head(Kind.timestamps, 10, length, bytes, at)
+    if (options.sackPermitted) head(Kind.sackPermitted, 2, 2, bytes, at)
     Word.write32(options.timestampValue!, bytes, value)
     Word.write32(options.timestampEcho ?? 0, bytes, value + 4)
   }
 }
 
 const sackPermittedWriter: Writer = {
-  size: (options) => options.sackPermitted && options.timestampValue === undefined ? 4 : 0,
-  write: (_, bytes, at) => void head(Kind.sackPermitted, 2, 2, bytes, at)
+  size: (options, used) => options.sackPermitted && options.timestampValue === undefined ? upToWord(2, used) : 0,
+  write: (_, bytes, at, length) => void head(Kind.sackPermitted, 2, length, bytes, at)
 }
 
 const windowScaleWriter: Writer = {
-  size: (options) => options.windowScale === undefined ? 0 : 4,
-  write: (options, bytes, at) => {
-    bytes[head(Kind.windowScale, 3, 1, bytes, at)] = options.windowScale!
+  size: (options, used) => options.windowScale === undefined ? 0 : upToWord(3, used),
+  write: (options, bytes, at, length) => {
+    bytes[head(Kind.windowScale, 3, length, bytes, at)] = options.windowScale!
   }
 }
 
 const userTimeoutWriter: Writer = {
   // rfc: 5482 §3.4 MUST NOT: zero is never sent.
-  size: ({ userTimeout }) => userTimeout === undefined || userTimeout < 1 ? 0 : 4,
-  write: (options, bytes, at) => {
+  size: ({ userTimeout }, used) => userTimeout === undefined || userTimeout < 1 ? 0 : upToWord(4, used),
+  write: (options, bytes, at, length) => {
     const seconds = options.userTimeout!
     const field = seconds <= 0x7fff ? seconds : 0x8000 | Math.min(0x7fff, Math.ceil(seconds / 60))
-    Word.write16(field, bytes, head(Kind.userTimeout, 4, 0, bytes, at))
+    Word.write16(field, bytes, head(Kind.userTimeout, 4, length, bytes, at))
   }
 }
 
+const fastOpenSize = (cookie: Piece.Piece, isExperimental: boolean): number =>
+  Piece.size(cookie) + (isExperimental ? 4 : 2)
+
 const fastOpenWriter: Writer = {
-  size: ({ fastOpenCookie, fastOpenExperimental }) =>
-    fastOpenCookie === undefined ? 0 : aligned(Piece.size(fastOpenCookie) + (fastOpenExperimental ? 4 : 2)),
+  size: ({ fastOpenCookie, fastOpenExperimental }, used) =>
+    fastOpenCookie === undefined ? 0 : aligned(used + fastOpenSize(fastOpenCookie, fastOpenExperimental)) - used,
   write: (options, bytes, at, length) => {
     const cookie = options.fastOpenCookie!
-    let value = at
+    const size = fastOpenSize(cookie, options.fastOpenExperimental)
+    let value = head(options.fastOpenExperimental ? Kind.experiment : Kind.fastOpen, size, size, bytes, at)
     if (options.fastOpenExperimental) {
-      value = head(Kind.experiment, Piece.size(cookie) + 4, 0, bytes, at)
       Word.write16(fastOpenExperiment, bytes, value)
       value += 2
-    } else {
-      value = head(Kind.fastOpen, Piece.size(cookie) + 2, 0, bytes, at)
     }
     pad(bytes, Piece.into(cookie, bytes, value), at + length)
   }
 }
 
-const counters = (ecn: AccurateEcn): ReadonlyArray<number | undefined> =>
-  ecn.order === 0 ? [ecn.ect0Bytes, ecn.ceBytes, ecn.ect1Bytes] : [ecn.ect1Bytes, ecn.ceBytes, ecn.ect0Bytes]
-
-/** How many counters go out: those before the first that is absent. */
-const counterCount = (ecn: AccurateEcn): number => {
-  const absent = counters(ecn).indexOf(undefined)
-  return absent < 0 ? 3 : absent
-}
-
+/** Not aligned: what comes behind has padding before it, in which a part of this fits. */
 const accurateEcnWriter: Writer = {
-  size: ({ accurateEcn }) => accurateEcn === undefined ? 0 : aligned(2 + 3 * counterCount(accurateEcn)),
-  write: (options, bytes, at, length) => {
-    const ecn = options.accurateEcn!
-    const count = counterCount(ecn)
-    const kind = ecn.order === 0 ? Kind.accurateEcn0 : Kind.accurateEcn1
-    let value = head(kind, 2 + 3 * count, 0, bytes, at)
-    for (const counter of counters(ecn).slice(0, count)) {
-      Word.write24(counter!, bytes, value)
-      value += 3
-    }
-    pad(bytes, value, at + length)
-  }
+  size: ({ accurateEcn }) => accurateEcn === undefined ? 0 : AccurateEcnOption.size(accurateEcn),
+  write: ({ accurateEcn }, bytes, at) => void AccurateEcnOption.emit(accurateEcn!, bytes, at)
 }
 
 /** rfc: 2018 §3: as many blocks as there is room for, the first ones first. */
 const sackWriter: Writer = {
-  size: ({ sackBlocks }, room) => {
-    const count = Math.min(sackBlocks.length, (room - 4) >> 3)
-    return count <= 0 ? 0 : 4 + 8 * count
+  size: ({ sackBlocks }, used) => {
+    const least = upToWord(2, used)
+    const count = Math.min(sackBlocks.length, (maximumLength - used - least) >> 3)
+    return count <= 0 ? 0 : least + 8 * count
   },
   write: (options, bytes, at, length) => {
-    let value = head(Kind.sack, length - 2, 2, bytes, at)
+    const size = 2 + 8 * ((length - 2) >> 3)
+    let value = head(Kind.sack, size, length, bytes, at)
     for (const block of options.sackBlocks) {
       if (value === at + length) return
       Word.write32(block.left, bytes, value)
@@ -351,11 +322,11 @@ const sackWriter: Writer = {
 const writers: ReadonlyArray<Writer> = [
   maximumSegmentSizeWriter,
   timestampsWriter,
+  accurateEcnWriter,
   sackPermittedWriter,
   windowScaleWriter,
   userTimeoutWriter,
   fastOpenWriter,
-  accurateEcnWriter,
   sackWriter
 ]
 
@@ -364,16 +335,25 @@ const onlyTimestamps = (options: Options): boolean =>
   options.maximumSegmentSize === undefined && options.windowScale === undefined &&
   options.accurateEcn === undefined && options.fastOpenCookie === undefined && options.userTimeout === undefined
 
+/** Whether a header has room for all of them. */
+export const fits = (options: Options): boolean => {
+  let used = 0
+  for (const writer of writers) if (writer !== sackWriter) used += writer.size(options, used)
+  const { sackBlocks } = options
+  const blocks = sackBlocks.length === 0 ? 0 : upToWord(2 + 8 * sackBlocks.length, used)
+  return used + blocks <= maximumLength
+}
+
 /** In bytes with their padding, a multiple of four, at most 40: what does not fit any more is left out, SACK blocks one by one. */
 export const size = (options: Options): number => {
   if (options === none) return 0
   if (onlyTimestamps(options)) return timestampsLength
   let used = 0
   for (const writer of writers) {
-    const length = writer.size(options, maximumLength - used)
+    const length = writer.size(options, used)
     if (used + length <= maximumLength) used += length
   }
-  return used
+  return aligned(used)
 }
 
 /** Writes the options with their padding. */
@@ -387,10 +367,12 @@ export const emit = (options: Options, bytes: Uint8Array, at: number): number =>
   }
   let used = 0
   for (const writer of writers) {
-    const length = writer.size(options, maximumLength - used)
+    const length = writer.size(options, used)
     if (length === 0 || used + length > maximumLength) continue
     writer.write(options, bytes, at + used, length)
     used += length
   }
-  return at + used
+  const end = at + aligned(used)
+  pad(bytes, at + used, end)
+  return end
 }

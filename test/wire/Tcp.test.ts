@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { AccurateEcn } from "../../src/wire/AccurateEcnOption.ts"
 import * as Address from "../../src/wire/Address.ts"
 import * as Checksum from "../../src/wire/Checksum.ts"
 import * as IpProtocol from "../../src/wire/IpProtocol.ts"
@@ -26,7 +27,7 @@ const counter = (source: Random) => source.int(0x100_0000)
 /** The options of a later segment: three blocks and timestamps, or four without, or counters beside one. */
 const laterOptions = (source: Random): TcpOptions.Options => {
   const hasTimestamps = source.boolean()
-  const accurateEcn = source.maybe((): TcpOptions.AccurateEcn => {
+  const accurateEcn = source.maybe((): AccurateEcn => {
     const count = source.int(4)
     const [first, ceBytes, last] = [counter, counter, counter].map((make, i) => i < count ? make(source) : undefined)
     return source.boolean()

@@ -4,8 +4,11 @@
  */
 import * as Time from "../Time.ts"
 
-/** Whether and how congestion is marked instead of dropped: `passive` agrees when the peer asks, `active` asks, `accurate` asks for AccECN (RFC 9768) and falls back. */
-export type EcnMode = "off" | "passive" | "active" | "accurate"
+/**
+ * Whether and how congestion is marked instead of dropped: `passive` agrees when the peer asks, `active` asks, `accurate` asks for AccECN (RFC 9768) and falls
+ * back. `accuratePassive` and `accurateActive` agree to AccECN when the peer asks, and themselves ask for nothing or for classic marks.
+ */
+export type EcnMode = "off" | "passive" | "active" | "accurate" | "accuratePassive" | "accurateActive"
 
 export interface Config {
   // What is offered to the peer; in force only when it offers the same
@@ -20,6 +23,12 @@ export interface Config {
   readonly dsack: boolean
   /** Explicit congestion notification (RFC 3168, RFC 9768). Default `passive`, as deployed stacks have it. */
   readonly ecn: EcnMode
+  /** When segments of an accurate connection carry the AccECN option: never, when a counter changes and as a beacon, or always. Default `always`. */
+  readonly ecnOption: "never" | "changes" | "always"
+  /** At least so many segments of a round trip carry the option where changes alone would not (RFC 9768 §3.2.3.3). Default 3. */
+  readonly ecnOptionBeacons: number
+  /** What an accurate connection sends as capable of marks: new text, or every segment (draft-ietf-tcpm-generalized-ecn, as Linux does). Default `text`. */
+  readonly ecnPackets: "text" | "all"
   /** TCP Fast Open (RFC 7413): data in the SYN as client, as server, both or neither. Default `off`. */
   readonly fastOpen: "off" | "client" | "server" | "both"
   /** A Fast Open server takes the text of a SYN without a cookie too, where forged addresses can't come from (RFC 7413 §6.1). Default off. */
@@ -152,6 +161,9 @@ export type Knob =
   | "sack"
   | "dsack"
   | "ecn"
+  | "ecnOption"
+  | "ecnOptionBeacons"
+  | "ecnPackets"
   | "fastOpen"
   | "fastOpenWithoutCookie"
   | "maxSegment"
@@ -199,6 +211,9 @@ export const defaults: Config = Object.freeze({
   sack: true,
   dsack: true,
   ecn: "passive",
+  ecnOption: "always",
+  ecnOptionBeacons: 3,
+  ecnPackets: "text",
   fastOpen: "off",
   fastOpenWithoutCookie: false,
   maxSegment: 0,

@@ -20,7 +20,8 @@ import type { Chronograph } from "./Chronograph.ts"
 import type { Config } from "./Config.ts"
 import type { Control } from "./Control.ts"
 import type { DeliveryRate } from "./DeliveryRate.ts"
-import type { Ecn, Use as EcnUse } from "./Ecn.ts"
+import type { Ecn } from "./Ecn.ts"
+import type { Use as EcnUse } from "./EcnHandshake.ts"
 import type { Phase as FastOpenPhase } from "./FastOpen.ts"
 import type { StateName } from "./Info.ts"
 import type { MtuProbe } from "./MtuProbe.ts"
@@ -163,8 +164,8 @@ export interface Connection {
   readonly ecn: Ecn
   readonly mtu: MtuProbe
   readonly tuning: Tuning
-  readonly deadlines: Deadlines
   readonly limits: Chronograph
+  readonly deadlines: Deadlines
   readonly timer: Armed
   readonly parked: Parked
   /** Why the connection ended, or what a router says about it meanwhile. */

@@ -14,7 +14,7 @@ import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import type { Config } from "./Config.ts"
 import type { Agreed, Tuple } from "./Connection.ts"
-import * as Ecn from "./Ecn.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Emit from "./Emit.ts"
 import * as InitialSequence from "./InitialSequence.ts"
 import * as Lookup from "./Lookup.ts"
@@ -57,7 +57,7 @@ export const send = (
   Emit.bare(ctx, tuple, path, config, {
     seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, Options.peerMss(path, segment.options)),
     ack: Sequence.add(segment.seq, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(agreed.ecn, 0, 0),
+    flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(agreed.ecn, 0, 0),
     window: Math.min(config.receiveBuffer, 0xffff),
     options: Options.accept(ctx, path, config, agreed, (stamp + offset) | 0, segment.options.timestampValue ?? 0)
   })

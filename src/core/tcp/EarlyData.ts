@@ -11,7 +11,7 @@ import type { Path } from "../Ip.ts"
 import type { Connection, Tuple } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Create from "./Create.ts"
-import * as Ecn from "./Ecn.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Emit from "./Emit.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Finish from "./Finish.ts"
@@ -128,7 +128,7 @@ export const launch = (ctx: Context, state: State, self: Connection): Connection
   const head = {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN | Ecn.ofSyn(self.config, 0),
+    flags: Tcp.SYN | EcnHandshake.ofSyn(self.config, 0),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options
   }

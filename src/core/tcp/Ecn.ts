@@ -13,20 +13,21 @@
  */
 import * as Sequence from "../../wire/Sequence.ts"
 import * as Tcp from "../../wire/Tcp.ts"
+import type * as TcpOptions from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Time from "../Time.ts"
+import * as AccurateEcn from "./AccurateEcn.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Loss from "./Loss.ts"
 import * as Rtt from "./Rtt.ts"
+import * as Scoreboard from "./Scoreboard.ts"
 import * as Segment from "./Segment.ts"
 import * as Deadlines from "./Timer.ts"
-
-/** What both sides have agreed on. */
-export type Use = "off" | "classic" | "accurate"
 
 export interface Ecn {
   /** Receiver, classic: a mark has come and the sender has not answered it yet. */
@@ -46,6 +47,11 @@ export interface Ecn {
   readonly mute: boolean
   /** No count of the peer's has come yet. */
   readonly untested: boolean
+  /** The newest timestamp of the peer's, and whether the segment that came last has brought it: then its count is the newest as well. */
+  readonly stamp: number
+  readonly isLater: boolean
+  /** The counts of bytes, and the option. */
+  readonly bytes: AccurateEcn.AccurateEcn
 }
 
 export const initial: Ecn = Object.freeze({
@@ -57,7 +63,10 @@ export const initial: Ecn = Object.freeze({
   untold: 0,
   handshake: -1,
   mute: false,
-  untested: true
+  untested: true,
+  stamp: 0,
+  isLater: false,
+  bytes: AccurateEcn.initial
 })
 
 /** The ECN bits of the traffic class. */
@@ -65,70 +74,9 @@ const mask = 3
 const capable = 2
 const congested = 3
 
-const all = Tcp.AE | Tcp.CWR | Tcp.ECE
-
-/** The three bits as a number: AE, CWR, ECE. */
-const aceOf = (flags: number): number => (flags & all) >>> 6
-
-const flagsOf = (ace: number): number => (ace & 7) << 6
-
-/** How a SYN came, as the three bits say it (RFC 9768 §3.1.1, table 2): not capable, ECT(1), ECT(0), CE. */
-const encodings: ReadonlyArray<number> = Object.freeze([0b010, 0b011, 0b100, 0b110])
-
-export const marksOf = (segment: Segment.Segment): number => segment.packet.trafficClass & mask
-
-/**
- * The flags of our SYN (rfc: 3168 §6.1.1), sent `retransmissions` times again: those of the use that we ask for. A path that swallows them gets a plain SYN in
- * the end: the first that goes again (rfc: 3168 §6.1.1.1 MAY), or the second if it asks for accurate marks (RFC 9768 §3.1.4.1).
- */
-export const ofSyn = (config: Config, retransmissions: number): number => {
-  switch (config.ecn) {
-    case "off":
-    case "passive":
-      return 0
-    case "active":
-      return retransmissions < 1 ? Tcp.ECE | Tcp.CWR : 0
-    case "accurate":
-      return retransmissions < 2 ? all : 0
-  }
-}
-
-/**
- * What a peer's SYN asks for, and we agree to: who asks for accurate marks can do with classic ones, and what is asked for in a way that nobody knows yet
- * is accurate marks too (RFC 9768 §3.1.3, forward compatibility).
- */
-const wantedBy = (config: Config, ace: number): Use => {
-  if (config.ecn === "off" || ace === 0b000) return "off"
-  if (config.ecn === "accurate") return ace === 0b011 ? "classic" : "accurate"
-  return (ace & 0b011) === 0b011 ? "classic" : "off"
-}
-
-/** What the peer's SYN/ACK agrees to, of what our first SYN asked for; who reflects all flags knows nothing of marks (rfc: 3168 §6.1.1.2). */
-const answeredBy = (config: Config, ace: number): Use => {
-  if (ofSyn(config, 0) === 0 || ace === 0b000 || ace === 0b111) return "off"
-  if ((ace & 0b011) === 0b001) return "classic"
-  return config.ecn === "accurate" ? "accurate" : "off"
-}
-
-/** What a SYN or SYN/ACK of the peer's leads to. */
-export const useOf = (config: Config, segment: Segment.Segment): Use => {
-  const ace = aceOf(segment.flags)
-  return Segment.has(segment, Tcp.ACK) ? answeredBy(config, ace) : wantedBy(config, ace)
-}
-
-/**
- * The flags of our SYN/ACK, sent `retransmissions` times again; `marks` are those that the SYN came with. An accurate one that is not answered twice goes
- * without (RFC 9768 §3.1.4.2).
- */
-export const ofSynAck = (use: Use, marks: number, retransmissions: number): number => {
-  if (use === "off") return 0
-  if (use === "classic") return Tcp.ECE
-  return retransmissions < 2 ? flagsOf(encodings[marks & mask]!) : 0
-}
-
-/** A SYN that comes again without asking takes back what the first has asked for (rfc: 3168 §6.1.1 SHOULD NOT, §6.1.1.1). */
-export const isWithdrawnBy = (use: Use, segment: Segment.Segment): boolean =>
-  use !== "off" && (aceOf(segment.flags) & 0b011) === 0b000
+/** Of a connection whose SYN came with the given marks. */
+export const make = (use: EcnHandshake.Use, synMarks: number): Ecn =>
+  use === "accurate" && synMarks !== 0 ? { ...initial, bytes: { ...AccurateEcn.initial, mark: synMarks } } : initial
 
 /**
  * A SYN/ACK has come for our SYN, which was sent `retransmissions` times again: with accurate marks the next segment says how. Our SYN was not capable of
@@ -137,38 +85,85 @@ export const isWithdrawnBy = (use: Use, segment: Segment.Segment): boolean =>
 export const introduced = (
   config: Config,
   self: Ecn,
-  use: Use,
+  use: EcnHandshake.Use,
   segment: Segment.Segment,
   retransmissions: number
 ): Ecn => {
   if (use === "off" || !Segment.has(segment, Tcp.ACK)) return self
-  const isRewritten = use === "accurate" && aceOf(segment.flags) !== encodings[0]
-  const mute = isRewritten || ofSyn(config, retransmissions) === 0
+  const isRewritten = use === "accurate" && EcnHandshake.aceOf(segment.flags) !== EcnHandshake.encodings[0]
+  const mute = isRewritten || EcnHandshake.ofSyn(config, retransmissions) === 0
   if (use === "classic") return mute ? { ...self, mute } : self
-  const marks = marksOf(segment)
-  return { ...self, handshake: encodings[marks]!, received: marks === congested ? 6 : 5, mute }
+  const marks = EcnHandshake.marksOf(segment)
+  return {
+    ...self,
+    handshake: EcnHandshake.encodings[marks]!,
+    received: marks === congested ? 6 : 5,
+    mute,
+    bytes: AccurateEcn.introduced(self.bytes, segment.options.accurateEcn)
+  }
 }
 
-/** A segment came: a mark is echoed from now on, or counted. */
-export const received = (self: Connection, segment: Segment.Segment): Connection => {
+/** The SYN/ACK came again: the ACK that it wants says once more how it came (RFC 9768 §3.2.2.1). */
+export const reintroduced = (self: Connection, segment: Segment.Segment): Connection =>
+  self.agreed.ecn === "accurate" && Segment.has(segment, Tcp.ACK)
+    ? { ...self, ecn: { ...self.ecn, handshake: EcnHandshake.encodings[EcnHandshake.marksOf(segment)]! } }
+    : self
+
+/** Text that was there before: see {@link AccurateEcn.repeated}. */
+export const repeated = (self: Connection, segment: Segment.Segment): Connection => {
+  if (self.agreed.ecn !== "accurate") return self
+  const bytes = AccurateEcn.repeated(self.ecn.bytes, Segment.textStart(segment))
+  return bytes === self.ecn.bytes ? self : { ...self, ecn: { ...self.ecn, bytes } }
+}
+
+/** Packets that a segment came in: a link that offloads hands over several of one flow and mark in one. */
+const packetsOf = (segment: Segment.Segment): number => {
+  const { segmentSize } = segment.packet
+  return segmentSize > 0 ? Math.max(1, Math.ceil(Segment.textLength(segment) / segmentSize)) : 1
+}
+
+/**
+ * Counts what came. So that the three bits never go round unseen, every second mark is told at once; of ACKs every third, or they would never end
+ * (RFC 9768 §3.2.2.5.1). Text that comes with another mark than what came before is acknowledged at once too (§3.2.3.3).
+ */
+const counting = (self: Connection, segment: Segment.Segment): Connection => {
   const { ecn } = self
-  const isMarked = marksOf(segment) === congested
+  const mark = EcnHandshake.marksOf(segment)
+  const length = Segment.textLength(segment)
+  const stamp = segment.options.timestampValue
+  const isLater = stamp !== undefined && Sequence.after(stamp, ecn.stamp)
+  const packets = mark === congested ? packetsOf(segment) : 0
+  const untold = ecn.untold + packets
+  const isDue = (packets > 0 && untold >= (length > 0 ? 2 : 3)) || (length > 0 && mark !== ecn.bytes.mark)
+  return {
+    ...self,
+    ecn: {
+      ...ecn,
+      received: ecn.received + packets,
+      untold,
+      stamp: isLater ? stamp : ecn.stamp,
+      isLater,
+      bytes: AccurateEcn.received(ecn.bytes, mark, length)
+    },
+    ack: isDue ? AckPolicy.now(self.ack) : self.ack
+  }
+}
+
+/** A segment came, of which `kept` lies in the window: a mark is echoed from now on, or counted. */
+export const received = (self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection => {
+  const { ecn } = self
   switch (self.agreed.ecn) {
     case "off":
       return self
     case "classic": {
       // rfc: 3168 §6.1.3: of segments with text; a CWR ends the echo.
-      if (Segment.textLength(segment) === 0) return self
+      if (Segment.textLength(kept) === 0) return self
+      const isMarked = EcnHandshake.marksOf(segment) === congested
       const echoes = isMarked || (ecn.echoes && !Segment.has(segment, Tcp.CWR))
       return echoes === ecn.echoes ? self : { ...self, ecn: { ...ecn, echoes } }
     }
-    case "accurate": {
-      if (!isMarked) return self
-      const counted = { ...ecn, received: ecn.received + 1, untold: ecn.untold + 1 }
-      // RFC 9768 §3.2.2.5.1: so that the three bits never go round unseen, every second mark is told at once; of ACKs every third, or they would never end.
-      const ack = counted.untold >= (Segment.textLength(segment) > 0 ? 2 : 3) ? AckPolicy.now(self.ack) : self.ack
-      return { ...self, ecn: counted, ack }
-    }
+    case "accurate":
+      return counting(self, segment)
   }
 }
 
@@ -195,52 +190,71 @@ const reduced = (ctx: Context, self: Connection, ecn: Ecn): Connection => {
 export const afterLoss = (self: Connection): Ecn =>
   self.agreed.ecn === "off" || self.ecn.reduced ? self.ecn : { ...self.ecn, reduced: true }
 
-/** Marks that an ACK tells of for the first time, modulo 8. */
-const newMarks = (self: Connection, segment: Segment.Segment): number => {
-  // An ACK from before says how many there were then.
-  if (segment.ack !== self.snd.una) return 0
-  return (aceOf(segment.flags) - self.ecn.told) & 7
-}
-
-/** Whether an ACK tells of congestion: the window does not grow by it (rfc: 3168 §6.1.2 SHOULD NOT). */
-export const tells = (self: Connection, segment: Segment.Segment): boolean => {
-  if (self.ecn.mute) return false
-  switch (self.agreed.ecn) {
+/** Whether an ACK has told of congestion, as {@link acknowledged} found: the window does not grow by it (rfc: 3168 §6.1.2 SHOULD NOT). */
+export const hasTold = (before: Connection, after: Connection, segment: Segment.Segment): boolean => {
+  if (before.ecn.mute) return false
+  switch (before.agreed.ecn) {
     case "off":
       return false
     case "classic":
       return Segment.has(segment, Tcp.ECE)
     case "accurate":
-      return newMarks(self, segment) > 0
+      return after.ecn.told !== before.ecn.told
   }
 }
 
-/** An accurate count; `isNew`: the ACK has moved SND.UNA, which is done already. */
-const counted = (ctx: Context, self: Connection, segment: Segment.Segment, isNew: boolean): Connection => {
+/** Text of a full segment, less the option if each of them has one. */
+const fullSegment = (self: Connection): number => self.snd.mss - (isOptionAlways(self) ? AccurateEcn.optionLength : 0)
+
+/** An accurate count; the ACK delivers `delivered` bytes. */
+const counted = (ctx: Context, self: Connection, segment: Segment.Segment, delivered: number): Connection => {
   const { ecn } = self
+  const ace = EcnHandshake.aceOf(segment.flags)
   // RFC 9768 §3.2.2.4: counts begin with five, so somebody on the way has cleared the bits.
-  if (ecn.untested && aceOf(segment.flags) === 0) return { ...self, ecn: { ...ecn, untested: false, mute: true } }
-  const marks = newMarks(self, segment)
-  // Nobody knows the order of ACKs of the same number: a count that seems to have gone half way round has gone back.
-  if (marks === 0 || (!isNew && marks > 3)) return ecn.untested ? { ...self, ecn: { ...ecn, untested: false } } : self
-  return reduced(ctx, self, { ...ecn, told: ecn.told + marks, untested: false })
+  if (ecn.untested && ace === 0) return { ...self, ecn: { ...ecn, untested: false, mute: true } }
+  // Nobody knows the order of ACKs that acknowledge nothing, unless their timestamps tell.
+  if (delivered === 0 && !ecn.isLater) return ecn.untested ? { ...self, ecn: { ...ecn, untested: false } } : self
+  const sentBytes = self.snd.acked + Connections.inFlight(self)
+  const [bytes, isSure] = AccurateEcn.acknowledged(ecn.bytes, segment.options.accurateEcn, delivered, sentBytes)
+  const mss = fullSegment(self)
+  const packets = Math.ceil(delivered / mss)
+  const noted = { ...ecn, untested: false, bytes: AccurateEcn.averaged(bytes, packets) }
+  const marks = AccurateEcn.marks(noted.bytes, {
+    least: (ace - ecn.told) & 7,
+    packets,
+    bytes: delivered,
+    markedBytes: isSure ? bytes.told.ce - ecn.bytes.told.ce : undefined,
+    mss
+  })
+  return marks === 0 ? { ...self, ecn: noted } : reduced(ctx, self, { ...noted, told: ecn.told + marks })
 }
 
-/** An ACK may tell of marks. */
+/** Bytes that an ACK says have arrived; SND.UNA has been moved up to it already. */
+const deliveredBy = (self: Connection, segment: Segment.Segment): number => {
+  const { board, snd } = self
+  const { sackBlocks } = segment.options
+  if (board.tree === undefined && sackBlocks.length === 0) return Math.max(0, Sequence.distance(board.una, snd.una))
+  return Scoreboard.update(board, snd.una, self.agreed.sack ? sackBlocks : []).delivered
+}
+
+/**
+ * An ACK may tell of marks, but not the last one of a handshake, which tells something else ({@link completed}). Where nothing is on its way any more (`isOver`)
+ * a classic one has nothing to tell.
+ */
 export const acknowledged = (
   ctx: Context,
   self: Connection,
   segment: Segment.Segment,
-  isNew: boolean
+  isOver: boolean
 ): Connection => {
   if (self.ecn.mute) return self
   switch (self.agreed.ecn) {
     case "off":
       return self
     case "classic":
-      return Segment.has(segment, Tcp.ECE) ? reduced(ctx, self, self.ecn) : self
+      return Segment.has(segment, Tcp.ECE) && !isOver ? reduced(ctx, self, self.ecn) : self
     case "accurate":
-      return counted(ctx, self, segment, isNew)
+      return self.rcv.segments > 1 ? counted(ctx, self, segment, deliveredBy(self, segment)) : self
   }
 }
 
@@ -248,16 +262,20 @@ export const acknowledged = (
  * The last ACK of a handshake, whose SYN/ACK was sent `retransmissions` times again. With accurate marks it says how our SYN/ACK came, if it has no text
  * (RFC 9768 §3.2.2.1): a mark counts. Nothing was capable of marks, so what says otherwise, or nothing at all, was rewritten (§3.2.2.3, §3.2.2.4).
  */
-export const completed = (self: Ecn, use: Use, segment: Segment.Segment, retransmissions: number): Ecn => {
+export const completed = (self: Ecn, use: EcnHandshake.Use, segment: Segment.Segment, retransmissions: number): Ecn => {
   if (use !== "accurate") return self
-  const isSilent = ofSynAck(use, 0, retransmissions) === 0
-  const ace = aceOf(segment.flags)
+  const isSilent = EcnHandshake.ofSynAck(use, 0, retransmissions) === 0
+  const ace = EcnHandshake.aceOf(segment.flags)
   const isReport = Segment.textLength(segment) === 0
-  const isRewritten = ace === 0 || (isReport && encodings.includes(ace) && ace !== encodings[0])
+  const isRewritten = ace === 0 ||
+    (isReport && EcnHandshake.encodings.includes(ace) && ace !== EcnHandshake.encodings[0])
+  const { bytes } = self
   return {
     ...self,
-    told: isReport && ace === encodings[congested] ? 6 : self.told,
-    mute: isSilent || isRewritten
+    told: isReport && ace === EcnHandshake.encodings[congested] ? 6 : self.told,
+    mute: isSilent || isRewritten,
+    // What the client's option says is answered with at least one (RFC 9768 §3.2.3.2.1).
+    bytes: { ...AccurateEcn.introduced(bytes, segment.options.accurateEcn), demand: Math.max(1, bytes.demand) }
   }
 }
 
@@ -265,16 +283,46 @@ export const completed = (self: Ecn, use: Use, segment: Segment.Segment, retrans
 export const flags = (self: Connection, length: number): number => {
   const { ecn } = self
   if (self.agreed.ecn !== "accurate") return ecn.echoes ? Tcp.ECE : 0
-  return flagsOf(ecn.handshake >= 0 && length === 0 ? ecn.handshake : ecn.received)
+  return EcnHandshake.flagsOf(ecn.handshake >= 0 && length === 0 ? ecn.handshake : ecn.received)
 }
 
-/** A segment has left, and has told it. */
-export const toldBy = (self: Ecn): Ecn =>
-  self.handshake < 0 && self.untold === 0 ? self : { ...self, handshake: -1, untold: 0 }
+/** Whether every segment has an option. */
+const isOptionAlways = ({ agreed, config, ecn }: Connection): boolean =>
+  agreed.ecn === "accurate" && config.ecnOption === "always" && ecn.bytes.seen !== "nothing" && !ecn.bytes.isRefused
 
-/** The traffic class of a segment: only new text is sent as capable of marks (rfc: 3168 §6.1.4 MUST, §6.1.5 MUST NOT, §6.1.6 MUST NOT). */
+/** Whether the next segment has an option. */
+export const hasOption = (ctx: Context, self: Connection): boolean =>
+  self.agreed.ecn === "accurate" && AccurateEcn.isDue(self.ecn.bytes, self.config, ctx.at, self.rtt.srtt)
+
+/** The options of a segment, with ours where it is due. */
+export const withOption = (ctx: Context, self: Connection, options: TcpOptions.Options): TcpOptions.Options =>
+  hasOption(ctx, self) ? AccurateEcn.added(self.ecn.bytes, options) : options
+
+/** The options of a SYN/ACK, sent `retransmissions` times again: with ours the first time only, since some boxes swallow what they do not know (RFC 9768 §3.2.3.2.2). */
+export const ofSynAckOptions = (
+  use: EcnHandshake.Use,
+  config: Config,
+  retransmissions: number,
+  options: TcpOptions.Options
+): TcpOptions.Options => use === "accurate" && retransmissions === 0 ? AccurateEcn.offered(options, config) : options
+
+/** A segment has left with the given options, and has told what there was to tell. */
+export const toldBy = (ctx: Context, self: Connection, options: TcpOptions.Options): Ecn => {
+  const { ecn } = self
+  if (self.agreed.ecn !== "accurate") return ecn
+  const bytes = AccurateEcn.sent(ecn.bytes, options, ctx.at, self.ack.duplicate?.left)
+  return ecn.handshake < 0 && ecn.untold === 0 && bytes === ecn.bytes
+    ? ecn
+    : { ...ecn, handshake: -1, untold: 0, bytes }
+}
+
+/** Whether a segment may be marked: new text (rfc: 3168 §6.1.4 MUST, §6.1.5 MUST NOT, §6.1.6 MUST NOT), or whatever an accurate connection sends. */
+const isCapable = ({ agreed, config, ecn }: Connection, isFresh: boolean): boolean =>
+  agreed.ecn !== "off" && !ecn.mute && (isFresh || (agreed.ecn === "accurate" && config.ecnPackets === "all"))
+
+/** The traffic class of a segment. */
 export const trafficClass = (self: Connection, isFresh: boolean): number =>
-  (self.config.trafficClass & ~mask) | (isFresh && self.agreed.ecn !== "off" && !self.ecn.mute ? capable : 0)
+  (self.config.trafficClass & ~mask) | (isCapable(self, isFresh) ? capable : 0)
 
 /** CWR for the first new text after a reduction (rfc: 3168 §6.1.2). */
 export const freshFlags = (self: Connection): number => self.ecn.reduced && self.agreed.ecn === "classic" ? Tcp.CWR : 0

@@ -134,8 +134,8 @@ const isListed = (
 const hasSackToTell = (self: Connection): boolean =>
   self.agreed.sack && (self.ack.duplicate !== undefined || !RangeSet.isEmpty(self.buffer.ahead))
 
-/** The options of a segment of an open connection. */
-const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options => {
+/** The usual options of a segment of an open connection. */
+const usualOptions = (ctx: Context, self: Connection): TcpOptions.Options => {
   if (!self.agreed.timestamps) {
     return hasSackToTell(self) ? { ...TcpOptions.none, sackBlocks: sackBlocks(self) } : TcpOptions.none
   }
@@ -143,11 +143,20 @@ const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options => {
   return hasSackToTell(self) ? { ...stamps, sackBlocks: sackBlocks(self) } : stamps
 }
 
-/** Text bytes that a full segment carries now: less than `snd.mss` while there are ranges to report. */
-export const segmentSize = (self: Connection): number => {
-  if (!hasSackToTell(self)) return self.snd.mss
+/** The options of a segment of an open connection. */
+const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options =>
+  Ecn.withOption(ctx, self, usualOptions(ctx, self))
+
+/** Text bytes that a full segment carries now: less than `snd.mss` while there is more to tell than the time. */
+export const segmentSize = (ctx: Context, self: Connection): number => {
+  const { agreed, snd } = self
+  if (Ecn.hasOption(ctx, self)) {
+    const length = TcpOptions.size(optionsOf(ctx, self)) - (agreed.timestamps ? TcpOptions.timestampsLength : 0)
+    return Math.max(1, snd.mss - length)
+  }
+  if (!hasSackToTell(self)) return snd.mss
   const blocks = sackBlocks(self)
-  return blocks.length === 0 ? self.snd.mss : Math.max(1, self.snd.mss - 4 - 8 * blocks.length)
+  return blocks.length === 0 ? snd.mss : Math.max(1, snd.mss - 4 - 8 * blocks.length)
 }
 
 /** Text of the largest segment: as many whole pieces of `mss` as one packet of the path's largest size holds. */
@@ -198,13 +207,14 @@ export const segment = (
   const window = Window.field(self)
   const urgent = urgentPointer(self, seq)
   const all = flags | Tcp.ACK | Ecn.flags(self, length) | (urgent > 0 ? Tcp.URG : 0)
-  const head = { seq, ack: self.rcv.nxt, flags: all, window, options: optionsOf(ctx, self) }
+  const options = optionsOf(ctx, self)
+  const head = { seq, ack: self.rcv.nxt, flags: all, window, options }
   const credit = creditOf(self, all, length)
   const trafficClass = Ecn.trafficClass(self, isFresh)
   const keepsCwr = Ecn.isCount(self) && (all & Tcp.CWR) !== 0
   const load = { pieces, length, mss, credit, trafficClass, urgent, keepsCwr }
   const isSent = send(ctx, self.tuple, self.path, self.config, head, load)
-  return afterSend(ctx, self, window, length, mss, isSent)
+  return afterSend(ctx, self, window, length, mss, isSent, options)
 }
 
 /** Text leaves so soon after text that its ACK could have waited for it. */
@@ -218,7 +228,8 @@ const afterSend = (
   window: number,
   length: number,
   mss: number,
-  isSent: boolean
+  isSent: boolean,
+  options: TcpOptions.Options
 ): Connection => {
   const { ack, rcv, snd, stamps } = self
   const edge = Window.edgeAfter(self, window)
@@ -234,7 +245,7 @@ const afterSend = (
     rcv: edge === rcv.edge ? rcv : { ...rcv, edge },
     stamps: stamps.lastAck === rcv.nxt ? stamps : { ...stamps, lastAck: rcv.nxt },
     ack: AckPolicy.sent(isAnswer(ctx, self, length) ? AckPolicy.answered(ack) : ack),
-    ecn: Ecn.toldBy(self.ecn)
+    ecn: Ecn.toldBy(ctx, self, options)
   }
 }
 

@@ -9,6 +9,7 @@ import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Ecn from "./Ecn.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Emit from "./Emit.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -24,7 +25,7 @@ export const syn = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: 0,
-    flags: Tcp.SYN | Ecn.ofSyn(self.config, self.recovery.timeouts),
+    flags: Tcp.SYN | EcnHandshake.ofSyn(self.config, self.recovery.timeouts),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
     options: {
       ...Options.offer(ctx, self.path, self.config, Timestamps.value(self.stamps.offset, ctx.at)),
@@ -38,15 +39,20 @@ export const synAck = (ctx: Context, self: Connection): void =>
   Emit.bare(ctx, self.tuple, self.path, self.config, {
     seq: self.snd.iss,
     ack: self.rcv.nxt,
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.recovery.timeouts),
+    flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.recovery.timeouts),
     window: Math.min(0xffff, Connections.receiveWindow(self)),
-    options: Options.accept(
-      ctx,
-      self.path,
+    options: Ecn.ofSynAckOptions(
+      self.agreed.ecn,
       self.config,
-      self.agreed,
-      Timestamps.value(self.stamps.offset, ctx.at),
-      self.stamps.recent
+      self.recovery.timeouts,
+      Options.accept(
+        ctx,
+        self.path,
+        self.config,
+        self.agreed,
+        Timestamps.value(self.stamps.offset, ctx.at),
+        self.stamps.recent
+      )
     )
   })
 

@@ -56,9 +56,27 @@ export const table: Table = {
   dsack: knob("always", toggle, "RFC 2883", "Reports text that came twice"),
   ecn: knob(
     "opening",
-    choice("off", "passive", "active", "accurate"),
+    choice("off", "passive", "active", "accurate", "accuratePassive", "accurateActive"),
     "RFC 3168, RFC 9768",
-    "Congestion marks: agrees when asked, asks, or asks for accurate ones and falls back"
+    "Congestion marks: agrees when asked, asks, or asks for accurate ones and falls back; the last two agree to accurate ones"
+  ),
+  ecnOption: knob(
+    "opening",
+    choice("never", "changes", "always"),
+    "RFC 9768 §3.2.3",
+    "Which segments tell the bytes that came with each mark, where marks are accurate"
+  ),
+  ecnOptionBeacons: knob(
+    "opening",
+    number("segments", 0, 100),
+    "RFC 9768 §3.2.3.3",
+    "At least so many of a round trip's do, where only changes are told"
+  ),
+  ecnPackets: knob(
+    "opening",
+    choice("text", "all"),
+    "draft-ietf-tcpm-generalized-ecn",
+    "What may be marked where marks are accurate: new text, or every segment"
   ),
   fastOpen: knob(
     "opening",

@@ -24,6 +24,7 @@ import * as Control from "./Control.ts"
 import * as Cookies from "./Cookies.ts"
 import * as Create from "./Create.ts"
 import * as Ecn from "./Ecn.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Emit from "./Emit.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as InitialSequence from "./InitialSequence.ts"
@@ -56,15 +57,15 @@ export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
   Emit.bare(ctx, self.tuple, self.path, config, {
     seq: self.iss,
     ack: Sequence.add(self.irs, 1),
-    flags: Tcp.SYN | Tcp.ACK | Ecn.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.retransmissions),
+    flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.retransmissions),
     window: self.offered,
-    options: {
+    options: Ecn.ofSynAckOptions(self.agreed.ecn, config, self.retransmissions, {
       ...Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent),
       // rfc: 7413 §4.2.1 RECOMMENDED: not again in a SYN/ACK that is sent again.
       ...(self.cookie === "no" || self.retransmissions > 0
         ? {}
         : FastOpen.given(ctx, self.tuple.remote, self.cookie === "experimental"))
-    }
+    })
   })
 }
 

@@ -8,15 +8,12 @@ import * as Family from "../Family.ts"
 import type { Path } from "../Ip.ts"
 import type { Config } from "./Config.ts"
 import type { Agreed } from "./Connection.ts"
-import * as Ecn from "./Ecn.ts"
+import * as EcnHandshake from "./EcnHandshake.ts"
 import type * as Segment from "./Segment.ts"
 
 /** RFC 7323 §2.3: a shift above 14 counts as 14. */
 const largestShift = 14
 const largestUnscaled = 0xffff
-
-/** Bytes of the timestamps option with its padding. */
-export const timestampsLength = 12
 
 /** The least shift with which the whole receive buffer, grown as far as it may, can be offered. */
 export const receiveShift = (config: Config): number => {
@@ -45,7 +42,7 @@ export const receiveMss = (ctx: Context, path: Path, config: Config): number => 
 export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config: Config): number => {
   const carried = Math.min(peerMss, path.mtu - headersOf(path))
   const allowed = config.maxSegment > 0 ? Math.min(carried, config.maxSegment) : carried
-  return Math.max(1, allowed - (timestamps ? timestampsLength : 0))
+  return Math.max(1, allowed - (timestamps ? TcpOptions.timestampsLength : 0))
 }
 
 /** The peer's MSS: what its SYN says, or the family's default (rfc: 9293 §3.7.1 MUST-15). A zero counts as absent. */
@@ -62,8 +59,8 @@ export const agree = (config: Config, segment: Segment.Segment): Agreed => {
     scaling,
     sendScale: scaling ? Math.min(options.windowScale!, largestShift) : 0,
     receiveScale: scaling ? receiveShift(config) : 0,
-    ecn: Ecn.useOf(config, segment),
-    synMarks: Ecn.marksOf(segment)
+    ecn: EcnHandshake.useOf(config, segment),
+    synMarks: EcnHandshake.marksOf(segment)
   }
 }
 

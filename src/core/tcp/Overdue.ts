@@ -59,7 +59,7 @@ const probeTail = (ctx: Context, self: Connection): Connection => {
   const fresh = Send.one(ctx, self)
   const last = fresh === undefined ? Scoreboard.lastSegment(self.board) : undefined
   const probed = fresh ??
-    (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(self)))
+    (last === undefined ? self : Retransmit.again(ctx, self, last.start, last.end, Emit.segmentSize(ctx, self)))
   const tail = TailLossProbe.probed(
     probed.snd.nxt,
     fresh === undefined,

@@ -68,7 +68,7 @@ const noted = (
 export const lost = (ctx: Context, connection: Connection): Connection => {
   if (Scoreboard.lostBytes(connection.board) === 0) return connection
   let self = connection
-  const mss = Emit.segmentSize(self)
+  const mss = Emit.segmentSize(ctx, self)
   while (!Pace.isHeld(ctx, self)) {
     const allowed = Math.min(Recovery.allowance(self), Connections.creditLeft(self, mss))
     if (allowed <= 0) return self
@@ -89,7 +89,7 @@ export const suspects = (ctx: Context, connection: Connection): Connection => {
     return connection
   }
   let self = connection
-  const mss = Emit.segmentSize(self)
+  const mss = Emit.segmentSize(ctx, self)
   while (Math.min(Recovery.allowance(self), Connections.creditLeft(self, mss)) >= mss) {
     const range = Loss.nextSuspect(self.board, mss)
     if (range === undefined) return self

@@ -107,7 +107,7 @@ const afterSend = (
 
 /** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
 export const one = (ctx: Context, self: Connection): Connection | undefined => {
-  const mss = Emit.segmentSize(self)
+  const mss = Emit.segmentSize(ctx, self)
   const allowed = Math.min(Connections.unsent(self), windowLeft(self), mss)
   const length = SendQueue.inRecord(self.queue, self.snd.nxt, allowed)
   return length > 0 ? fresh(ctx, self, length, mss) : undefined
@@ -159,7 +159,7 @@ export const push = (ctx: Context, connection: Connection): Connection => {
   self = Recovery.afterIdle(ctx, self)
   self = probeMtu(ctx, self, waiting)
   waiting = Connections.unsent(self)
-  const mss = Emit.segmentSize(self)
+  const mss = Emit.segmentSize(ctx, self)
   while (waiting > 0 && !Pace.isHeld(ctx, self)) {
     const length = nextLength(ctx, self, mss, waiting)
     if (length === 0) break

@@ -52,7 +52,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const timedOut = Recovery.onTimeout(ctx, self)
   if (first === undefined || !self.config.frto || isRecovering) return withLosses(ctx, timedOut)
   const marked = Recovery.withLosses(ctx, timedOut, Loss.until(timedOut.board, first.end))
-  const sent = Retransmit.again(ctx, marked, first.start, first.end, Emit.segmentSize(marked))
+  const sent = Retransmit.again(ctx, marked, first.start, first.end, Emit.segmentSize(ctx, marked))
   return { ...sent, recovery: { ...sent.recovery, frto: Frto.start(first.end, self.snd.nxt, false) } }
 }
 

@@ -100,8 +100,21 @@ const buffer = (
     ? undefined
     : { [first]: Math.max(1, Math.floor(start * share)), [limit]: Math.max(1, most) }
 
+/** Linux sends every segment of an accurate connection as capable of marks. */
 const ecn: Meaning = (value) => ({
-  ecn: (["off", "active", "passive", "accurate", "accurate", "accurate"] as const)[value] ?? "off"
+  ecn: (["off", "active", "passive", "accurate", "accurateActive", "accuratePassive"] as const)[value] ?? "off",
+  ...(value < 3 ? {} : { ecnPackets: "all" })
+})
+
+/** FreeBSD tells of accurate marks with the three bits alone. */
+const freeBsdEcn: Meaning = (value) => ({
+  ecn: (["off", "active", "passive", "accurate", "accuratePassive"] as const)[value] ?? "off",
+  ecnOption: "never"
+})
+
+/** The last of Linux's values goes on with options though they seem to get lost. */
+const ecnOption: Meaning = (value) => ({
+  ecnOption: (["never", "changes", "always", "always"] as const)[value] ?? "always"
 })
 
 const synCookies: Meaning = (value) => ({ synCookies: (["never", "whenFull", "always"] as const)[value] ?? "whenFull" })
@@ -118,6 +131,8 @@ const linux: Readonly<Record<string, Meaning>> = {
   tcp_sack: flag("sack"),
   tcp_dsack: flag("dsack"),
   tcp_ecn: ecn,
+  tcp_ecn_option: ecnOption,
+  tcp_ecn_option_beacon: (value) => ({ ecnOptionBeacons: value }),
   tcp_congestion_control: congestionControl,
   tcp_rmem: buffer("receiveBuffer", "receiveBufferLimit", 0.5),
   tcp_wmem: buffer("sendBuffer", "sendBufferLimit", 1),
@@ -157,7 +172,7 @@ const rfc1323: Meaning = (value) => ({
 const freeBsd: Readonly<Record<string, Meaning>> = {
   "rfc1323": rfc1323,
   "sack.enable": flag("sack"),
-  "ecn.enable": ecn,
+  "ecn.enable": freeBsdEcn,
   "cc.algorithm": congestionControl,
   "initcwnd_segments": count("initialWindow"),
   "rexmit_min": millis("minRto"),

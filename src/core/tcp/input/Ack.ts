@@ -134,9 +134,9 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   const moved: Connection = { ...self, snd: sent, queue }
   // Nothing is on its way, so only a report of duplicates can still say something of what was.
   const isOver = !isNew && Connections.inFlight(self) === 0
-  if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(moved, before)
-  const marked = Ecn.acknowledged(ctx, moved, segment, isNew)
-  const judged = Feedback.onAck(ctx, marked, segment, una, duplicate, Ecn.tells(moved, segment))
+  const marked = Ecn.acknowledged(ctx, moved, segment, isOver)
+  if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(marked, before)
+  const judged = Feedback.onAck(ctx, marked, segment, una, duplicate, Ecn.hasTold(moved, marked, segment))
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
 

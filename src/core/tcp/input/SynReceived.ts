@@ -8,7 +8,7 @@ import * as TcpOptions from "../../../wire/TcpOptions.ts"
 import type { Context } from "../../Context.ts"
 import * as Counter from "../../Counter.ts"
 import * as Challenge from "../Challenge.ts"
-import * as Ecn from "../Ecn.ts"
+import * as EcnHandshake from "../EcnHandshake.ts"
 import * as Emit from "../Emit.ts"
 import * as Listener from "../Listener.ts"
 import * as Segment from "../Segment.ts"
@@ -45,7 +45,9 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
   // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
   const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
   if (isRepeated && !isOld(self, segment)) {
-    const agreed = Ecn.isWithdrawnBy(self.agreed.ecn, segment) ? { ...self.agreed, ecn: "off" as const } : self.agreed
+    const agreed = EcnHandshake.isWithdrawnBy(self.agreed.ecn, segment)
+      ? { ...self.agreed, ecn: "off" as const }
+      : self.agreed
     const again = { ...self, agreed, recent: segment.options.timestampValue ?? self.recent }
     ctx.put(state.entries, self.id, again)
     Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp)

@@ -57,7 +57,7 @@ const duplicateOf = (self: Connection, segment: Segment.Segment): { left: number
 const answerUnacceptable = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): Connection => {
   if (Segment.has(segment, Tcp.RST)) return self
   if (Segment.length(segment) > 0 && !Segment.has(segment, Tcp.SYN)) {
-    return { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }
+    return Ecn.repeated({ ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }, segment)
   }
   return Challenge.send(ctx, state, self)
 }
@@ -119,7 +119,8 @@ const checkSyn = (
   segment: Segment.Segment
 ): Connection | undefined => {
   if (!Segment.has(segment, Tcp.SYN)) return self
-  return refuse(ctx, state, Challenge.send(ctx, state, self), segment, "TcpUnexpectedSyn")
+  const challenged = Challenge.send(ctx, state, Ecn.reintroduced(self, segment))
+  return refuse(ctx, state, challenged, segment, "TcpUnexpectedSyn")
 }
 
 /** The SYN/ACK of a simultaneous open (RFC 9293 §3.5, figure 8): its SYN is known, its ACK completes the handshake. */
@@ -167,7 +168,7 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 /** From the fifth check on, for a segment whose numbers are good. */
 export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
   const kept = trimmed(connection, segment)
-  let self: Connection | undefined = Ecn.received(afterTrim(heard(ctx, connection, kept), segment, kept), kept)
+  let self: Connection | undefined = Ecn.received(afterTrim(heard(ctx, connection, kept), segment, kept), segment, kept)
   if (!Segment.has(kept, Tcp.ACK)) {
     refuse(ctx, state, self, kept, "TcpNoAck")
     return
