@@ -91,17 +91,17 @@ const stepTime = family("netstack.batch.duration", "s", "Time that the core took
 
 const nothing = (): void => {}
 
-/** Keeps a value for the snapshot that it was read for: its series are read one after the other, in one turn. */
-const remembered = <A>(read: () => A): () => A => {
-  let value: { readonly of: A } | undefined
-  return () => {
-    if (value === undefined) {
-      value = { of: read() }
-      queueMicrotask(() => {
-        value = undefined
-      })
+/** Reads all of several series at once, and gives them one after the other, as a snapshot asks; whoever asks for one again gets a new reading. */
+const readTogether = <K extends string>(read: () => Readonly<Record<K, number>>): (name: K) => number => {
+  let values: Readonly<Record<K, number>> | undefined
+  const given = new Set<K>()
+  return (name) => {
+    if (values === undefined || given.has(name)) {
+      values = read()
+      given.clear()
     }
-    return value.of
+    given.add(name)
+    return values[name]
   }
 }
 
@@ -150,11 +150,11 @@ class Series {
 }
 
 const addCounters = (series: Series, stack: Stack): void => {
-  const readCounters = remembered(() => stack.peek(Readings.counters))
-  for (const [name, of, attributes] of counted) series.counter(of, attributes, () => readCounters()[name])
-  const readDrops = remembered(() => stack.peek(Readings.drops))
-  for (const reason of Object.keys(readDrops()) as Array<keyof ReturnType<typeof Readings.drops>>) {
-    series.counter(drops, { "netstack.drop.reason": reason }, () => readDrops()[reason])
+  const counter = readTogether(() => stack.peek(Readings.counters))
+  for (const [name, of, attributes] of counted) series.counter(of, attributes, () => counter(name))
+  const dropped = readTogether(() => stack.peek(Readings.drops))
+  for (const reason of Readings.dropReasons) {
+    series.counter(drops, { "netstack.drop.reason": reason }, () => dropped(reason))
   }
   series.counter(
     overflowed,
@@ -164,25 +164,21 @@ const addCounters = (series: Series, stack: Stack): void => {
 }
 
 const addGauges = (series: Series, stack: Stack): void => {
-  const states = remembered(() => stack.peek(Readings.connectionStates))
+  const inState = readTogether(() => stack.peek(Readings.connectionStates))
   for (const name of Readings.stateNames) {
-    series.gauge(connections, { "netstack.tcp.state": name }, () => states()[name])
+    series.gauge(connections, { "netstack.tcp.state": name }, () => inState(name))
   }
-  const waiting = remembered(() => stack.peekQueues())
-  const inLinks = (side: "receive" | "transmit"): number =>
-    waiting().links.reduce((sum, link) => sum + link.depths[side], 0)
-  const depths = {
-    receive: () => inLinks("receive"),
-    transmit: () => inLinks("transmit"),
-    requests: () => waiting().waiting,
-    alarms: () => waiting().alarms
+  const waiting = readTogether(() => {
+    const { alarms, links, waiting } = stack.peekQueues()
+    const inLinks = (side: "receive" | "transmit"): number => links.reduce((sum, link) => sum + link.depths[side], 0)
+    return { receive: inLinks("receive"), transmit: inLinks("transmit"), requests: waiting, alarms }
+  })
+  for (const name of ["receive", "transmit", "requests", "alarms"] as const) {
+    series.gauge(queues, { "netstack.queue": name }, () => waiting(name))
   }
-  for (const [name, read] of Object.entries(depths)) series.gauge(queues, { "netstack.queue": name }, read)
   series.gauge(queuedBytes, none, () => stack.peek(Readings.transmitQueued))
-  const held = remembered(() => stack.peek(Readings.memory))
-  for (const pool of Object.keys(held()) as Array<Readings.Pool>) {
-    if (pool !== "total") series.gauge(memory, { "netstack.memory.pool": pool }, () => held()[pool])
-  }
+  const held = readTogether(() => stack.peek(Readings.memory))
+  for (const pool of Readings.pools) series.gauge(memory, { "netstack.memory.pool": pool }, () => held(pool))
 }
 
 const addHistograms = (series: Series, stack: Stack): void => {

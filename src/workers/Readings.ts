@@ -33,6 +33,9 @@ export const counters = (state: State): Record<Counter.Name, number> =>
 export const drops = (state: State): Record<Drop.DropReason, number> =>
   Object.fromEntries(Drop.reasons.map((reason, i) => [reason, state.drops.get(i)])) as Record<Drop.DropReason, number>
 
+export { pools } from "../core/State.ts"
+export const dropReasons = Drop.reasons
+
 export type Pool = typeof pools[number] | "total"
 
 /** Bytes held, by what for. */

@@ -7,8 +7,11 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
+import { makeWebSocket } from "effect/socket/Socket"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
+import * as Http2 from "node:http2"
 import * as Net from "node:net"
 import * as NetstackDatagramSocket from "../../layers/NetstackDatagramSocket.ts"
 import * as NetstackDns from "../../layers/NetstackDns.ts"
@@ -18,6 +21,7 @@ import * as NetstackNodeServer from "../../layers/NetstackNodeServer.ts"
 import * as NetstackSocket from "../../layers/NetstackSocket.ts"
 import * as NetstackSocketServer from "../../layers/NetstackSocketServer.ts"
 import * as NodeDuplex from "../../layers/NodeDuplex.ts"
+import * as Telemetry from "../../layers/Telemetry.ts"
 import * as WebStreams from "../../layers/WebStreams.ts"
 import { Links } from "../../src/link/Links.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
@@ -31,7 +35,8 @@ import * as Udp from "../../src/sockets/Udp.ts"
 import * as DhcpScript from "../services/DhcpScript.ts"
 import * as DnsZone from "../services/DnsZone.ts"
 import { addressTwo, host, on } from "../workers/Hosts.ts"
-import { bytes, event, pattern, writeTo } from "./Events.ts"
+import * as Certificate from "./Certificate.ts"
+import { bytes, event, pattern, text, writeTo } from "./Events.ts"
 import * as HttpApp from "./HttpApp.ts"
 import * as Leftovers from "./Leftovers.ts"
 
@@ -63,16 +68,21 @@ const datagrams: Leftovers.Cycle["run"] = ({ one, two }) =>
     yield* on(one)(Ping.ping(addressTwo))
   })
 
+/** Sends everything back. */
+const repeat = (socket: Socket.Socket) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { pull } = yield* socket.reader
+    const { write } = yield* socket.writer
+    while (true) for (const chunk of yield* pull) yield* write(chunk)
+  })).pipe(Effect.catchTag("SocketError", () => Effect.void))
+
+const textOf = ([chunk]: readonly [Uint8Array | string, ...Array<unknown>]): string =>
+  typeof chunk === "string" ? chunk : text(chunk)
+
 const sockets: Leftovers.Cycle["run"] = ({ one, two }) =>
   Effect.gen(function*() {
     const serving = yield* on(two)(NetstackSocketServer.make({ port }))
-    const handler = (socket: Socket.Socket) =>
-      Effect.scoped(Effect.gen(function*() {
-        const { pull } = yield* socket.reader
-        const { write } = yield* socket.writer
-        while (true) for (const chunk of yield* pull) yield* write(chunk)
-      })).pipe(Effect.catchTag("SocketError", () => Effect.void))
-    yield* Effect.forkScoped(serving.run(handler))
+    yield* Effect.forkScoped(serving.run(repeat))
     const socket = yield* on(one)(NetstackSocket.make(server))
     const { pull } = yield* socket.reader
     const { write } = yield* socket.writer
@@ -115,6 +125,77 @@ const webStreams: Leftovers.Cycle["run"] = ({ one, two }) =>
     })
   })
 
+const certificate = Certificate.make("netstack.test", addressTwo)
+const trust: Socket.TlsUpgradeOptions = { ca: certificate.cert, servername: "netstack.test" }
+const proof: Socket.TlsUpgradeOptions = { cert: certificate.cert, key: Redacted.make(certificate.key) }
+
+/** TLS from the first byte. */
+const tls: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const serving = yield* on(two)(NetstackSocketServer.make({ port, tls: proof }))
+    yield* Effect.forkScoped(serving.run(repeat))
+    const socket = yield* on(one)(NetstackSocket.make(server, { tls: trust }))
+    const { pull } = yield* socket.reader
+    const { write } = yield* socket.writer
+    yield* write("secret")
+    yield* pull
+  })
+
+/** TLS in the middle. */
+const upgrades: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const serving = yield* on(two)(NetstackSocketServer.make({ port }))
+    const startTls = (socket: Socket.Socket) =>
+      Effect.scoped(Effect.gen(function*() {
+        const { pull, upgrade } = yield* socket.reader
+        const { write } = yield* socket.writer
+        yield* pull
+        yield* write("go ahead")
+        yield* upgrade(proof)
+        yield* write(textOf(yield* pull))
+      })).pipe(Effect.catchTag("SocketError", () => Effect.void))
+    yield* Effect.forkScoped(serving.run(startTls))
+    const socket = yield* on(one)(NetstackSocket.make(server))
+    const { pull, upgrade } = yield* socket.reader
+    const { write } = yield* socket.writer
+    yield* write("STARTTLS")
+    yield* pull
+    yield* upgrade(trust)
+    yield* write("secret")
+    yield* pull
+  })
+
+const webSockets: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const serving = Layer.effectDiscard(HttpApp.serve).pipe(
+      Layer.provide(NetstackHttpServer.layerServer({ port })),
+      Layer.provide(Layer.succeed(Netstack.Netstack, two))
+    )
+    yield* Layer.build(serving)
+    const context = yield* Layer.build(
+      Layer.provide(NetstackHttpClient.layerWebSocketConstructor(), Layer.succeed(Netstack.Netstack, one))
+    )
+    const socket = yield* Effect.provideContext(makeWebSocket(`ws://${server}/socket`), context)
+    const { pull } = yield* socket.reader
+    const { write } = yield* socket.writer
+    yield* write("hello")
+    assert.deepStrictEqual(yield* pull, ["HELLO"])
+  })
+
+/** HTTP/2 over TLS. */
+const http2: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const { cert, key } = certificate
+    const node = Http2.createSecureServer({ cert, key }, (_, response) => void response.end("hello"))
+    const listening = yield* on(two)(NetstackNodeServer.attach(node as unknown as Net.Server))
+    listening.listen(443)
+    yield* event(listening, "listening")
+    const client = NetstackHttpClient.layerUndici({ tls: { ca: cert } })
+    const context = yield* Layer.build(Layer.provide(client, Layer.succeed(Netstack.Netstack, one)))
+    const response = yield* Effect.provideContext(HttpClient.get(`https://${addressTwo}/`), context)
+    assert.strictEqual(yield* response.text, "hello")
+  })
+
 const http =
   (client: Layer.Layer<HttpClient.HttpClient, never, Netstack.Netstack>): Leftovers.Cycle["run"] => ({ one, two }) =>
     Effect.gen(function*() {
@@ -137,14 +218,18 @@ const names: Leftovers.Cycle["run"] = ({ one, two }) =>
     yield* Effect.provideContext(Effect.flatMap(Dns.Dns, (dns) => dns.lookup("www.test")), context)
   })
 
-/** A whole stack on a wire of its own, with a lease that it gives back. */
+/** A whole stack on a wire of its own, with a lease that it gives back, and spans and metrics that are kept nowhere. */
 const stacks: Leftovers.Cycle["run"] = () =>
   Effect.gen(function*() {
     const [near, far] = MemoryLink.pair({ latency: "1 millis" })
     const server = yield* host([far], { ipv4: "10.0.0.1/24" }, 2)
     yield* on(server)(DhcpScript.serve())
-    const stack = yield* Netstack.make({ ipv4: "dhcp" }).pipe(Effect.provideService(Links, { links: [near] }))
+    const stack = yield* Netstack.make({ ipv4: "dhcp" }).pipe(
+      Effect.provideService(Links, { links: [near] }),
+      Effect.provide(Telemetry.layer())
+    )
     assert.strictEqual((yield* on(stack)(Network.leases)).length, 1)
+    yield* on(stack)(Ping.ping("10.0.0.1"))
   })
 
 const layers: Readonly<Record<string, Leftovers.Cycle>> = {
@@ -157,7 +242,11 @@ const layers: Readonly<Record<string, Leftovers.Cycle>> = {
   "WebStreams": { run: webStreams, turns: 4 },
   "NetstackHttpServer and undici": { run: http(NetstackHttpClient.layerUndici()), turns: 8 },
   "NetstackHttpServer and node:http": { run: http(NetstackHttpClient.layerNodeHttp()), turns: 8 },
-  "Netstack, with DHCP": { run: stacks, share: 0.1 }
+  "NetstackHttpServer and WebSockets": { run: webSockets, turns: 8 },
+  "NetstackNodeServer and undici, with HTTP/2": { run: http2, turns: 12, share: 0.5 },
+  "NetstackSocket with TLS": { run: tls, turns: 12, share: 0.5 },
+  "NetstackSocket that is upgraded to TLS": { run: upgrades, turns: 12, share: 0.5 },
+  "Netstack, with DHCP and Telemetry": { run: stacks, share: 0.1 }
 }
 
 /** Bytes by which the heap may seem to grow over half of the cycles, since what is compiled meanwhile takes its place too. */

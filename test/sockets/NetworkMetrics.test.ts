@@ -7,6 +7,7 @@ import type { Netstack } from "../../src/sockets/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as NetworkMetrics from "../../src/sockets/NetworkMetrics.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
+import * as VirtualTime from "../../src/testing/VirtualTime.ts"
 import { addressTwo, on, pair } from "../workers/Hosts.ts"
 import * as Exposition from "./Exposition.ts"
 
@@ -59,6 +60,23 @@ describe("NetworkMetrics.register", () => {
       const dropsNow = yield* valueOf("netstack.drops", { "netstack.drop.reason": "TcpNoListener" })
       assert.deepStrictEqual(dropsNow, { count: 2, incremental: true })
     }).pipe(alone))
+
+  it.effect("is up to date in virtual time too, where a whole run is one turn of the event loop", () =>
+    VirtualTime.run(
+      Effect.gen(function*() {
+        const { one, two } = yield* talked
+        yield* on(two)(NetworkMetrics.register)
+        for (const count of [1, 2, 3]) {
+          const drops = yield* valueOf("netstack.drops", { "netstack.drop.reason": "TcpNoListener" })
+          assert.deepStrictEqual(drops, { count, incremental: true })
+          const established = yield* valueOf("netstack.tcp.connections", { "netstack.tcp.state": "ESTABLISHED" })
+          assert.deepStrictEqual(established, { value: count })
+          yield* Effect.exit(on(one)(Tcp.connect(`${addressTwo}:81`)))
+          yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+          yield* Effect.sleep("1 second")
+        }
+      }).pipe(alone)
+    ))
 
   it.effect("takes them out when its scope closes", () =>
     Effect.gen(function*() {
