@@ -186,6 +186,10 @@ const seenIn = (option: Option.AccurateEcn): Seen => {
 export const introduced = (self: AccurateEcn, option: Option.AccurateEcn | undefined): AccurateEcn =>
   option === undefined ? self : { ...self, seen: seenIn(option), demand: 2 }
 
+/** Takes note of the first option of the peer's, but not of what it tells. */
+export const noticed = (self: AccurateEcn, option: Option.AccurateEcn | undefined): AccurateEcn =>
+  option === undefined || self.seen === "counters" || self.seen === "zeroed" ? self : { ...self, seen: seenIn(option) }
+
 /** By how much a counter of 24 bits has moved, also backwards. */
 const moved = (before: number, initialValue: number, field: number): number => (field - initialValue - before) << 8 >> 8
 
@@ -233,9 +237,8 @@ export const acknowledged = (
 ): readonly [AccurateEcn, isSure: boolean] => {
   if (self.seen === "zeroed") return [self, false]
   if (option === undefined) return [concluded(self, delivered, sentBytes), self.expected !== 0]
-  const seen = self.seen === "counters" ? self.seen : seenIn(option)
-  const known = seen === self.seen ? self : { ...self, seen }
-  return seen === "zeroed" ? [known, false] : taken(known, option)
+  const known = noticed(self, option)
+  return known.seen === "zeroed" ? [known, false] : taken(known, option)
 }
 
 /** Weight of the newest ACK in the average. */

@@ -60,6 +60,8 @@ export interface Agreed {
   readonly ecn: EcnUse
   /** The ECN bits that the peer's SYN came with, which an accurate SYN/ACK repeats. */
   readonly synMarks: number
+  /** A SYN that asks for nothing came as well: nothing that is sent may be marked (RFC 9768 §3.1.5). */
+  readonly hasPlainSyn: boolean
 }
 
 /** The send sequence space (RFC 9293 §3.3.1, figure 4). */

@@ -14,6 +14,7 @@ import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import type { Config } from "./Config.ts"
 import type { Agreed, Tuple } from "./Connection.ts"
+import * as Ecn from "./Ecn.ts"
 import * as EcnHandshake from "./EcnHandshake.ts"
 import * as Emit from "./Emit.ts"
 import * as InitialSequence from "./InitialSequence.ts"
@@ -30,9 +31,9 @@ const goodFor = Time.seconds(128)
 /** Without timestamps there is no room for anything but the MSS. */
 const agreedOn = (config: Config, segment: Segment.Segment): Agreed => {
   const agreed = Options.agree(config, segment)
-  // One bit is kept of marks, so only classic ones can be agreed on.
-  const ecn = agreed.ecn === "off" ? "off" : "classic"
-  return agreed.timestamps ? { ...agreed, ecn } : Options.nothingAgreed
+  if (agreed.timestamps) return agreed
+  const { ecn, synMarks } = agreed
+  return ecn === "accurate" ? { ...Options.nothingAgreed, ecn, synMarks } : Options.nothingAgreed
 }
 
 /** Answers a SYN and forgets it. */
@@ -50,23 +51,30 @@ export const send = (
   const stamp = SynCookies.timestamp(Timestamps.value(0, ctx.at), {
     windowScale: agreed.scaling ? agreed.sendScale : undefined,
     sack: agreed.sack,
-    ecn: agreed.ecn !== "off"
+    ecn: agreed.ecn === "classic"
   })
   ctx.count(Counter.index.tcpSynCookiesSent)
   ctx.set(state.cookiesUntil, Time.plus(ctx.at, goodFor))
   Emit.bare(ctx, tuple, path, config, {
     seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, Options.peerMss(path, segment.options)),
     ack: Sequence.add(segment.seq, 1),
-    flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(agreed.ecn, 0, 0),
+    flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(agreed.ecn, agreed.synMarks, 0),
     window: Math.min(config.receiveBuffer, 0xffff),
-    options: Options.accept(ctx, path, config, agreed, (stamp + offset) | 0, segment.options.timestampValue ?? 0)
+    options: Ecn.ofSynAckOptions(
+      agreed.ecn,
+      config,
+      true,
+      Options.accept(ctx, path, config, agreed, (stamp + offset) | 0, segment.options.timestampValue ?? 0)
+    )
   })
 }
 
 /** What the echoed timestamp has kept of the SYN's options. */
 const recalled = (config: Config, segment: Segment.Segment, offset: number): Agreed => {
   const echo = segment.options.timestampEcho
-  if (echo === undefined || !config.timestamps) return Options.nothingAgreed
+  if (echo === undefined || !config.timestamps) {
+    return { ...Options.nothingAgreed, ecn: EcnHandshake.recalled(config, segment, false) }
+  }
   const kept = SynCookies.options((echo - offset) | 0)
   const scaling = kept.windowScale !== undefined && config.windowScaling
   return {
@@ -75,8 +83,9 @@ const recalled = (config: Config, segment: Segment.Segment, offset: number): Agr
     scaling,
     sendScale: scaling ? kept.windowScale! : 0,
     receiveScale: scaling ? Options.receiveShift(config) : 0,
-    ecn: kept.ecn ? "classic" : "off",
-    synMarks: 0
+    ecn: EcnHandshake.recalled(config, segment, kept.ecn),
+    synMarks: 0,
+    hasPlainSyn: false
   }
 }
 

@@ -128,7 +128,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     recovery: Recovery.initial,
     rack: Rack.initial,
     tail: TailLossProbe.initial,
-    ecn: Ecn.make(from.agreed.ecn, from.agreed.synMarks),
+    ecn: Ecn.make(from.agreed),
     mtu: MtuProbe.off,
     tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),
     limits: Chronograph.initial,

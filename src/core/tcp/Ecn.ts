@@ -19,7 +19,7 @@ import * as Time from "../Time.ts"
 import * as AccurateEcn from "./AccurateEcn.ts"
 import * as AckPolicy from "./AckPolicy.ts"
 import type { Config } from "./Config.ts"
-import type { Connection } from "./Connection.ts"
+import type { Agreed, Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as EcnHandshake from "./EcnHandshake.ts"
@@ -74,9 +74,11 @@ const mask = 3
 const capable = 2
 const congested = 3
 
-/** Of a connection whose SYN came with the given marks. */
-export const make = (use: EcnHandshake.Use, synMarks: number): Ecn =>
-  use === "accurate" && synMarks !== 0 ? { ...initial, bytes: { ...AccurateEcn.initial, mark: synMarks } } : initial
+/** Of a connection that has agreed so. */
+export const make = ({ ecn, hasPlainSyn, synMarks }: Agreed): Ecn =>
+  ecn === "accurate" && (synMarks !== 0 || hasPlainSyn)
+    ? { ...initial, mute: hasPlainSyn, bytes: { ...AccurateEcn.initial, mark: synMarks } }
+    : initial
 
 /**
  * A SYN/ACK has come for our SYN, which was sent `retransmissions` times again: with accurate marks the next segment says how. Our SYN was not capable of
@@ -103,11 +105,17 @@ export const introduced = (
   }
 }
 
-/** The SYN/ACK came again: the ACK that it wants says once more how it came (RFC 9768 §3.2.2.1). */
-export const reintroduced = (self: Connection, segment: Segment.Segment): Connection =>
-  self.agreed.ecn === "accurate" && Segment.has(segment, Tcp.ACK)
-    ? { ...self, ecn: { ...self.ecn, handshake: EcnHandshake.encodings[EcnHandshake.marksOf(segment)]! } }
-    : self
+/**
+ * The SYN/ACK came again: the ACK that it wants says once more how it came (RFC 9768 §3.2.2.1). One without the bits says that they are swallowed on the way:
+ * nothing is sent that could be marked (§3.1.5).
+ */
+export const reintroduced = (self: Connection, segment: Segment.Segment): Connection => {
+  const isAgain = segment.seq === self.rcv.irs && Segment.has(segment, Tcp.SYN) && Segment.has(segment, Tcp.ACK)
+  if (self.agreed.ecn !== "accurate" || !isAgain) return self
+  const handshake = EcnHandshake.encodings[EcnHandshake.marksOf(segment)]!
+  const mute = self.ecn.mute || EcnHandshake.aceOf(segment.flags) === 0
+  return { ...self, ecn: { ...self.ecn, handshake, mute } }
+}
 
 /** Text that was there before: see {@link AccurateEcn.repeated}. */
 export const repeated = (self: Connection, segment: Segment.Segment): Connection => {
@@ -206,6 +214,13 @@ export const hasTold = (before: Connection, after: Connection, segment: Segment.
 /** Text of a full segment, less the option if each of them has one. */
 const fullSegment = (self: Connection): number => self.snd.mss - (isOptionAlways(self) ? AccurateEcn.optionLength : 0)
 
+/** An ACK whose counts may be older than those that are known; that the peer sends options, and that its bits come through, it tells all the same. */
+const unordered = (self: Connection, segment: Segment.Segment): Connection => {
+  const { ecn } = self
+  const bytes = AccurateEcn.noticed(ecn.bytes, segment.options.accurateEcn)
+  return ecn.untested || bytes !== ecn.bytes ? { ...self, ecn: { ...ecn, untested: false, bytes } } : self
+}
+
 /** An accurate count; the ACK delivers `delivered` bytes. */
 const counted = (ctx: Context, self: Connection, segment: Segment.Segment, delivered: number): Connection => {
   const { ecn } = self
@@ -213,7 +228,7 @@ const counted = (ctx: Context, self: Connection, segment: Segment.Segment, deliv
   // RFC 9768 §3.2.2.4: counts begin with five, so somebody on the way has cleared the bits.
   if (ecn.untested && ace === 0) return { ...self, ecn: { ...ecn, untested: false, mute: true } }
   // Nobody knows the order of ACKs that acknowledge nothing, unless their timestamps tell.
-  if (delivered === 0 && !ecn.isLater) return ecn.untested ? { ...self, ecn: { ...ecn, untested: false } } : self
+  if (delivered === 0 && !ecn.isLater) return unordered(self, segment)
   const sentBytes = self.snd.acked + Connections.inFlight(self)
   const [bytes, isSure] = AccurateEcn.acknowledged(ecn.bytes, segment.options.accurateEcn, delivered, sentBytes)
   const mss = fullSegment(self)
@@ -273,7 +288,7 @@ export const completed = (self: Ecn, use: EcnHandshake.Use, segment: Segment.Seg
   return {
     ...self,
     told: isReport && ace === EcnHandshake.encodings[congested] ? 6 : self.told,
-    mute: isSilent || isRewritten,
+    mute: self.mute || isSilent || isRewritten,
     // What the client's option says is answered with at least one (RFC 9768 §3.2.3.2.1).
     bytes: { ...AccurateEcn.introduced(bytes, segment.options.accurateEcn), demand: Math.max(1, bytes.demand) }
   }
@@ -298,13 +313,13 @@ export const hasOption = (ctx: Context, self: Connection): boolean =>
 export const withOption = (ctx: Context, self: Connection, options: TcpOptions.Options): TcpOptions.Options =>
   hasOption(ctx, self) ? AccurateEcn.added(self.ecn.bytes, options) : options
 
-/** The options of a SYN/ACK, sent `retransmissions` times again: with ours the first time only, since some boxes swallow what they do not know (RFC 9768 §3.2.3.2.2). */
+/** The options of a SYN/ACK: with ours the first time only, since some boxes swallow what they do not know (RFC 9768 §3.2.3.2.2). */
 export const ofSynAckOptions = (
   use: EcnHandshake.Use,
   config: Config,
-  retransmissions: number,
+  isFirst: boolean,
   options: TcpOptions.Options
-): TcpOptions.Options => use === "accurate" && retransmissions === 0 ? AccurateEcn.offered(options, config) : options
+): TcpOptions.Options => use === "accurate" && isFirst ? AccurateEcn.offered(options, config) : options
 
 /** A segment has left with the given options, and has told what there was to tell. */
 export const toldBy = (ctx: Context, self: Connection, options: TcpOptions.Options): Ecn => {

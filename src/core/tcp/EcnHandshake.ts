@@ -7,6 +7,7 @@
  */
 import * as Tcp from "../../wire/Tcp.ts"
 import type { Config } from "./Config.ts"
+import type { Agreed } from "./Connection.ts"
 import * as Segment from "./Segment.ts"
 
 /** What both sides have agreed on. */
@@ -82,6 +83,27 @@ export const ofSynAck = (use: Use, marks: number, retransmissions: number): numb
   return retransmissions < 2 ? flagsOf(encodings[marks & mask]!) : 0
 }
 
-/** A SYN that comes again without asking takes back what the first has asked for (rfc: 3168 §6.1.1 SHOULD NOT, §6.1.1.1). */
-export const isWithdrawnBy = (use: Use, segment: Segment.Segment): boolean =>
-  use !== "off" && (aceOf(segment.flags) & 0b011) === 0b000
+/**
+ * A SYN comes again. One that asks for nothing takes back what the first has asked for (rfc: 3168 §6.1.1 SHOULD NOT, §6.1.1.1), but for accurate marks: they
+ * stay agreed on, and nothing may be marked any more. The SYN/ACK says how the newest SYN came (RFC 9768 §3.1.5).
+ */
+export const repeated = (self: Agreed, segment: Segment.Segment): Agreed => {
+  const ace = aceOf(segment.flags)
+  switch (self.ecn) {
+    case "off":
+      return self
+    case "classic":
+      return (ace & 0b011) === 0b000 ? { ...self, ecn: "off" } : self
+    case "accurate":
+      return { ...self, synMarks: marksOf(segment), hasPlainSyn: self.hasPlainSyn || ace === 0 }
+  }
+}
+
+/**
+ * What was agreed on by the ACK of a SYN cookie, which keeps whether it was classic marks: the bits of an accurate client are never 000 or 001 there
+ * (RFC 9768 §5.1), those of others always.
+ */
+export const recalled = (config: Config, segment: Segment.Segment, isClassic: boolean): Use => {
+  if (agreesToAccurate(config) && aceOf(segment.flags) > 0b001) return "accurate"
+  return isClassic ? "classic" : "off"
+}

@@ -44,7 +44,7 @@ export const synAck = (ctx: Context, self: Connection): void =>
     options: Ecn.ofSynAckOptions(
       self.agreed.ecn,
       self.config,
-      self.recovery.timeouts,
+      self.recovery.timeouts === 0,
       Options.accept(
         ctx,
         self.path,

@@ -7,6 +7,7 @@ import type { Context } from "../Context.ts"
 import type { Reason } from "../Reason.ts"
 import type { Span } from "../Time.ts"
 import * as Time from "../Time.ts"
+import type * as AccurateEcn from "./AccurateEcn.ts"
 import * as Chronograph from "./Chronograph.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
@@ -111,6 +112,14 @@ export interface Info {
   /** Congestion marks that came, and, where they are counted (RFC 9768), that the peer has told of. */
   readonly marksReceived: number
   readonly marksTold: number
+  /** Where the AccECN option is in use: bytes of text by the mark that they came with, and that the peer has told of (RFC 9768 §3.2.3). */
+  readonly bytesReceivedWith: AccurateEcn.Bytes
+  readonly bytesToldWith: AccurateEcn.Bytes
+  /** What has been seen of the peer's options, and whether ours seem to get lost. */
+  readonly ecnOptionSeen: AccurateEcn.Seen
+  readonly isEcnOptionRefused: boolean
+  /** Nothing is sent that could be marked, though marks were agreed on: somebody on the way rewrites or swallows the bits. */
+  readonly isEcnMute: boolean
   /** Totals in bytes of payload. */
   readonly bytesAcked: number
   readonly bytesReceived: number
@@ -231,7 +240,12 @@ const totals = (self: Connection) => ({
   timeoutTime: self.recovery.timeoutTime,
   duplicatesReported: self.recovery.dsacks,
   marksReceived: self.ecn.received - Ecn.initial.received,
-  marksTold: self.ecn.told - Ecn.initial.told
+  marksTold: self.ecn.told - Ecn.initial.told,
+  bytesReceivedWith: self.ecn.bytes.received,
+  bytesToldWith: self.ecn.bytes.told,
+  ecnOptionSeen: self.ecn.bytes.seen,
+  isEcnOptionRefused: self.ecn.bytes.isRefused,
+  isEcnMute: self.ecn.mute
 })
 
 /** The snapshot of a connection. */

@@ -52,14 +52,15 @@ export const isFull = (self: Listener): boolean => self.waiting >= self.backlog
 const patience = (config: Config, retransmissions: number): Time.Span =>
   Time.min(Time.scale(config.initialRto, 2 ** retransmissions), config.maxRto)
 
-export const synAck = (ctx: Context, self: HalfOpen, config: Config): void => {
+/** Sends the SYN/ACK, for the first time or again. */
+export const synAck = (ctx: Context, self: HalfOpen, config: Config, isFirst: boolean): void => {
   const tsval = Timestamps.value(self.offset, ctx.at)
   Emit.bare(ctx, self.tuple, self.path, config, {
     seq: self.iss,
     ack: Sequence.add(self.irs, 1),
     flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(self.agreed.ecn, self.agreed.synMarks, self.retransmissions),
     window: self.offered,
-    options: Ecn.ofSynAckOptions(self.agreed.ecn, config, self.retransmissions, {
+    options: Ecn.ofSynAckOptions(self.agreed.ecn, config, isFirst, {
       ...Options.accept(ctx, self.path, config, self.agreed, tsval, self.recent),
       // rfc: 7413 §4.2.1 RECOMMENDED: not again in a SYN/ACK that is sent again.
       ...(self.cookie === "no" || self.retransmissions > 0
@@ -171,7 +172,7 @@ const remember = (
     remote: tuple.remote,
     remotePort: tuple.remotePort
   })
-  synAck(ctx, record, listener.config)
+  synAck(ctx, record, listener.config, true)
 }
 
 /** A half-open connection is forgotten: its peer is back at a listener (RFC 9293 §3.10.7.4, second and fourth check). */
@@ -197,7 +198,7 @@ export const alarm = (ctx: Context, state: State, self: HalfOpen, due: Time.Inst
   ctx.count(Counter.index.tcpSegmentsRetransmitted)
   const again: HalfOpen = { ...self, retransmissions, timer: Alarm.arm(ctx, id, armed, at) }
   ctx.put(state.entries, self.id, again)
-  synAck(ctx, again, config)
+  synAck(ctx, again, config, false)
 }
 
 /** The round trip of the handshake: by its timestamp, else if the SYN/ACK went out once (Karn's rule, RFC 6298 §3). */

@@ -60,7 +60,8 @@ export const agree = (config: Config, segment: Segment.Segment): Agreed => {
     sendScale: scaling ? Math.min(options.windowScale!, largestShift) : 0,
     receiveScale: scaling ? receiveShift(config) : 0,
     ecn: EcnHandshake.useOf(config, segment),
-    synMarks: EcnHandshake.marksOf(segment)
+    synMarks: EcnHandshake.marksOf(segment),
+    hasPlainSyn: false
   }
 }
 
@@ -72,7 +73,8 @@ export const nothingAgreed: Agreed = Object.freeze({
   sendScale: 0,
   receiveScale: 0,
   ecn: "off",
-  synMarks: 0
+  synMarks: 0,
+  hasPlainSyn: false
 })
 
 /** The options of our SYN; the MSS is in every SYN and in nothing else. */

@@ -92,6 +92,25 @@ const sizes = (info: Info): Fields => ({
   tcpi_bytes_retrans: info.bytesRetransmitted
 })
 
+const ecnModes = { off: 0, classic: 1, accurate: 2 } as const
+
+const optionsSeen = { nothing: 0, empty: 1, counters: 2, zeroed: 3 } as const
+
+const marks = (info: Info): Fields => ({
+  tcpi_delivered_ce: info.marksTold,
+  tcpi_received_ce: info.marksReceived,
+  tcpi_delivered_e1_bytes: info.bytesToldWith.ect1,
+  tcpi_delivered_e0_bytes: info.bytesToldWith.ect0,
+  tcpi_delivered_ce_bytes: info.bytesToldWith.ce,
+  tcpi_received_e1_bytes: info.bytesReceivedWith.ect1,
+  tcpi_received_e0_bytes: info.bytesReceivedWith.ect0,
+  tcpi_received_ce_bytes: info.bytesReceivedWith.ce,
+  tcpi_ecn_mode: ecnModes[info.ecnUse],
+  tcpi_accecn_opt_seen: optionsSeen[info.ecnOptionSeen],
+  tcpi_accecn_fail_mode: (info.isEcnMute ? 2 : 0) | (info.isEcnOptionRefused ? 4 : 0) |
+    (info.ecnOptionSeen === "zeroed" ? 8 : 0)
+})
+
 export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
   new Map(Object.entries({
     ...infoConstants,
@@ -109,8 +128,7 @@ export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
     tcpi_fastopen_client_fail: 0,
     tcpi_reord_seen: info.reorderingSeen ? 1 : 0,
     tcpi_delivery_rate_app_limited: info.isDeliveryRateAppLimited ? 1 : 0,
-    tcpi_delivered_ce: info.marksTold,
-    tcpi_received_ce: info.marksReceived,
+    ...marks(info),
     ...(info.deliveryRate === undefined ? {} : { tcpi_delivery_rate: Math.round(info.deliveryRate) }),
     ...(info.pacingRate === undefined ? {} : { tcpi_pacing_rate: Math.round(info.pacingRate) })
   }))

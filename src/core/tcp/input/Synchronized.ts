@@ -59,7 +59,7 @@ const answerUnacceptable = (ctx: Context, state: State, self: Connection, segmen
   if (Segment.length(segment) > 0 && !Segment.has(segment, Tcp.SYN)) {
     return Ecn.repeated({ ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }, segment)
   }
-  return Challenge.send(ctx, state, self)
+  return Challenge.send(ctx, state, Ecn.reintroduced(self, segment))
 }
 
 /** First check, of timestamps and numbers: is the segment young, and in the window? */
