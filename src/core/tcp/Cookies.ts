@@ -28,7 +28,7 @@ import * as Timestamps from "./Timestamps.ts"
 /** Cookies are looked for in stray ACKs for so long after one was sent: as long as one is good. */
 const goodFor = Time.seconds(128)
 
-/** Without timestamps there is no room for anything but the MSS. */
+/** Without timestamps there is no room for anything but the MSS; that marks are accurate, the bits of the ACK tell. */
 const agreedOn = (config: Config, segment: Segment.Segment): Agreed => {
   const agreed = Options.agree(config, segment)
   if (agreed.timestamps) return agreed

@@ -45,12 +45,10 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
   // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
   const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
   if (isRepeated && !isOld(self, segment)) {
-    const agreed = EcnHandshake.isWithdrawnBy(self.agreed.ecn, segment)
-      ? { ...self.agreed, ecn: "off" as const }
-      : self.agreed
+    const agreed = EcnHandshake.repeated(self.agreed, segment)
     const again = { ...self, agreed, recent: segment.options.timestampValue ?? self.recent }
     ctx.put(state.entries, self.id, again)
-    Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp)
+    Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp, false)
     return false
   }
   if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
