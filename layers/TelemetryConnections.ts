@@ -40,6 +40,7 @@ const events: { readonly [K in ConnectionEvent]: readonly [name: string, detail:
   windowClosed: ["window-closed", "netstack.tcp.unsent"],
   windowOpened: ["window-opened", "netstack.tcp.unsent"],
   urgent: ["urgent", "netstack.tcp.urgent"],
+  userTimeoutAdvised: ["user-timeout-advised", "netstack.tcp.user_timeout"],
   unreachable: ["unreachable", "netstack.icmp.code"]
 }
 

@@ -26,6 +26,8 @@ export type ConnectionEvent =
   | "windowOpened"
   /** Urgent data was announced; bytes up to its end (RFC 9293 §3.8.5). */
   | "urgent"
+  /** The peer advises a user timeout that the program's own stands against; in seconds (RFC 5482 §3.1). */
+  | "userTimeoutAdvised"
   /** An ICMP error that ends nothing; its code (RFC 9293 §3.9.1.8). */
   | "unreachable"
 

@@ -81,7 +81,10 @@ const spanKnobs: { readonly [K in SpanKnob]: true } = {
   granularity: true,
   keepAliveIdle: true,
   keepAliveInterval: true,
-  userTimeout: true
+  userTimeout: true,
+  userTimeoutAdvertised: true,
+  userTimeoutLeast: true,
+  userTimeoutMost: true
 }
 
 const knobOf = ([name, value]: readonly [string, unknown]): readonly [string, unknown] =>

@@ -141,13 +141,15 @@ const withMost = (options: TcpOptions.Options, bytes: Bytes, required: number): 
  */
 export const added = (self: AccurateEcn, options: TcpOptions.Options): TcpOptions.Options => {
   const { received, required } = self
-  if (options.sackBlocks.length === 0) return { ...options, accurateEcn: optionOf(received, 3) }
+  if (options.sackBlocks.length === 0 && options.userTimeout === undefined) {
+    return { ...options, accurateEcn: optionOf(received, 3) }
+  }
   for (let blocks = options.sackBlocks; blocks.length > 0; blocks = blocks.slice(0, -1)) {
     const all = withMost({ ...options, sackBlocks: blocks }, received, required)
     if (all !== undefined) return all
     if (blocks.length <= 2) return options
   }
-  return options
+  return withMost(options, received, required) ?? options
 }
 
 /** The same for a SYN/ACK: nothing has come yet. */

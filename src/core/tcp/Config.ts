@@ -150,6 +150,15 @@ export interface Config {
 
   /** Small segments leave at once (rfc: 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
   readonly noDelay: boolean
+  /** The user timeout option is sent and read (RFC 5482 §3, ENABLED). Default off. */
+  readonly userTimeoutOption: boolean
+  /** The user timeout that the option tells (ADV_UTO); 0 for `userTimeout`, or five minutes if that is 0 too. Default 0. */
+  readonly userTimeoutAdvertised: Time.Span
+  /** Whether the peer's option may change the user timeout (CHANGEABLE): default unless the program has set one. */
+  readonly userTimeoutChangeable: "unlessSet" | "yes" | "no"
+  /** Limits of what the peer's option may change it to (rfc: 5482 §3.1 MUST; L_LIMIT SHOULD be at least 100 s). Default 100 s and a day. */
+  readonly userTimeoutLeast: Time.Span
+  readonly userTimeoutMost: Time.Span
   /** Only full segments leave, for up to 200 ms. Default off. */
   readonly cork: boolean
 }
@@ -204,6 +213,9 @@ export type Knob =
 
 /** A program's choice for one socket; what it leaves out is the stack's. */
 export type Options = { readonly [K in Knob]?: Config[K] }
+  | "userTimeoutOption"
+  | "userTimeoutAdvertised"
+  | "userTimeoutChangeable"
 
 export const defaults: Config = Object.freeze({
   timestamps: true,
@@ -266,5 +278,10 @@ export const defaults: Config = Object.freeze({
 /** The stack's knobs with a program's choices; the same record when there are none, so that connections share it. */
 export const withOptions = (config: Config, options: Options): Config => {
   for (const _ in options) return { ...config, ...options }
+  userTimeoutOption: false,
+  userTimeoutAdvertised: Time.zero,
+  userTimeoutChangeable: "unlessSet",
+  userTimeoutLeast: Time.seconds(100),
+  userTimeoutMost: Time.seconds(86_400),
   return config
 }

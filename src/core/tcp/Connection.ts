@@ -36,6 +36,7 @@ import type { TailLossProbe } from "./TailLossProbe.ts"
 import type { Deadlines } from "./Timer.ts"
 import type { Timestamps } from "./Timestamps.ts"
 import type { Tuning } from "./Tuning.ts"
+import type { UserTimeoutOption } from "./UserTimeoutOption.ts"
 
 /** Both ends; shared by all versions of the record. */
 export interface Tuple {
@@ -62,6 +63,8 @@ export interface Agreed {
   readonly synMarks: number
   /** A SYN that asks for nothing came as well: nothing that is sent may be marked (RFC 9768 §3.1.5). */
   readonly hasPlainSyn: boolean
+  /** The user timeout that the peer's SYN advises, in seconds (RFC 5482). */
+  readonly userTimeout: number | undefined
 }
 
 /** The send sequence space (RFC 9293 §3.3.1, figure 4). */
@@ -166,6 +169,7 @@ export interface Connection {
   readonly ecn: Ecn
   readonly mtu: MtuProbe
   readonly tuning: Tuning
+  readonly timeoutOption: UserTimeoutOption
   readonly limits: Chronograph
   readonly deadlines: Deadlines
   readonly timer: Armed

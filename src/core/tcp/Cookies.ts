@@ -85,7 +85,8 @@ const recalled = (config: Config, segment: Segment.Segment, offset: number): Agr
     receiveScale: scaling ? Options.receiveShift(config) : 0,
     ecn: EcnHandshake.recalled(config, segment, kept.ecn),
     synMarks: 0,
-    hasPlainSyn: false
+    hasPlainSyn: false,
+    userTimeout: undefined
   }
 }
 

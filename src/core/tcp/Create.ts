@@ -27,6 +27,7 @@ import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Deadlines from "./Timer.ts"
 import * as Timestamps from "./Timestamps.ts"
 import * as Tuning from "./Tuning.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 /** What differs between the ways in which a connection begins. */
 export interface Beginning {
@@ -130,6 +131,7 @@ export const connection = (ctx: Context, from: Beginning): Connection => {
     tail: TailLossProbe.initial,
     ecn: Ecn.make(from.agreed),
     mtu: MtuProbe.off,
+    timeoutOption: UserTimeoutOption.make(from.config),
     tuning: Tuning.make(ctx.at, Sequence.add(from.irs, 1)),
     limits: Chronograph.initial,
     deadlines: Deadlines.none,

@@ -23,6 +23,7 @@ import type { Connection, Tuple } from "./Connection.ts"
 import * as Ecn from "./Ecn.ts"
 import * as Segment from "./Segment.ts"
 import * as Timestamps from "./Timestamps.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 import * as Window from "./Window.ts"
 
 /** What goes into a header beside the ports. */
@@ -144,13 +145,16 @@ const usualOptions = (ctx: Context, self: Connection): TcpOptions.Options => {
 }
 
 /** The options of a segment of an open connection. */
-const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options =>
-  Ecn.withOption(ctx, self, usualOptions(ctx, self))
+const optionsOf = (ctx: Context, self: Connection): TcpOptions.Options => {
+  const usual = usualOptions(ctx, self)
+  const all = self.timeoutOption.isDue ? { ...usual, userTimeout: UserTimeoutOption.told(self) } : usual
+  return Ecn.withOption(ctx, self, all)
+}
 
 /** Text bytes that a full segment carries now: less than `snd.mss` while there is more to tell than the time. */
 export const segmentSize = (ctx: Context, self: Connection): number => {
   const { agreed, snd } = self
-  if (Ecn.hasOption(ctx, self)) {
+  if (self.timeoutOption.isDue || Ecn.hasOption(ctx, self)) {
     const length = TcpOptions.size(optionsOf(ctx, self)) - (agreed.timestamps ? TcpOptions.timestampsLength : 0)
     return Math.max(1, snd.mss - length)
   }
@@ -245,7 +249,8 @@ const afterSend = (
     rcv: edge === rcv.edge ? rcv : { ...rcv, edge },
     stamps: stamps.lastAck === rcv.nxt ? stamps : { ...stamps, lastAck: rcv.nxt },
     ack: AckPolicy.sent(isAnswer(ctx, self, length) ? AckPolicy.answered(ack) : ack),
-    ecn: Ecn.toldBy(ctx, self, options)
+    ecn: Ecn.toldBy(ctx, self, options),
+    timeoutOption: UserTimeoutOption.sent(self.timeoutOption)
   }
 }
 

@@ -21,6 +21,7 @@ import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 import * as Write from "./Write.ts"
 
 /** RFC 9293 §3.3.2. */
@@ -69,6 +70,8 @@ export interface Info {
   readonly smoothedRtt: Span
   readonly rttVariation: Span
   readonly minimumRtt: Span
+  /** Text unacknowledged for so long ends the connection, as the program or the peer's advice has it (RFC 5482); 0 leaves it to `retries`. */
+  readonly userTimeout: Span
   /** How long an ACK may wait for company. */
   readonly ackDelay: Span
   /** Since text was sent, since text came, and since anything came; since the beginning if none did. */
@@ -180,6 +183,7 @@ const times = (ctx: Context, self: Connection) => ({
   smoothedRtt: self.rtt.srtt ?? Time.zero,
   rttVariation: self.rtt.rttvar,
   minimumRtt: Rtt.minimum(self.rtt) ?? Time.zero,
+  userTimeout: UserTimeoutOption.inForce(self),
   ackDelay: self.config.delayedAck,
   sinceSent: Time.max(Time.zero, Time.between(self.snd.lastAt, ctx.at)),
   sinceText: Time.between(self.rcv.textAt, ctx.at),

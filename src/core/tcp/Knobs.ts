@@ -225,6 +225,21 @@ export const table: Table = {
 /** Every knob's name, in the order of the table. */
 export const names: ReadonlyArray<keyof Config> = Object.keys(table) as Array<keyof Config>
 
+  userTimeoutOption: knob("opening", toggle, "RFC 5482 §3", "Tells the peer the user timeout, and hears the peer's"),
+  userTimeoutAdvertised: knob(
+    "always",
+    time(0, 0x7fff * 60_000),
+    "RFC 5482 §3",
+    "The user timeout that is told; 0: the one in force, or five minutes"
+  ),
+  userTimeoutChangeable: knob(
+    "always",
+    choice("unlessSet", "yes", "no"),
+    "RFC 5482 §3",
+    "Whether the peer's word changes the user timeout: unless the program has set one, in any case, or never"
+  ),
+  userTimeoutLeast: knob("stack", time(1, day), "RFC 5482 §3.1", "The least that the peer's word changes it to"),
+  userTimeoutMost: knob("stack", time(1, 365 * day), "RFC 5482 §3.1", "The most that the peer's word changes it to"),
 const isWithin = (value: unknown, least: number, most: number): boolean =>
   typeof value === "number" && value >= least && value <= most
 

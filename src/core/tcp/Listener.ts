@@ -38,6 +38,7 @@ import type * as Segment from "./Segment.ts"
 import type { HalfOpen, Listener, State } from "./State.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 const largestWindow = 0xffff
 
@@ -256,7 +257,8 @@ export const promote = (
   const control = self.retransmissions > 1
     ? Control.afterHandshake(connection.config, connection.snd.mss, ctx.at, self.retransmissions)
     : connection.control
-  return { ...connection, stamps, rtt, snd, recovery, tail, control, timer: self.timer }
+  const promoted: Connection = { ...connection, stamps, rtt, snd, recovery, tail, control, timer: self.timer }
+  return UserTimeoutOption.heard(ctx, promoted, self.agreed.userTimeout)
 }
 
 export const endpointOf = (self: Connection): Endpoint => ({

@@ -10,6 +10,7 @@ import type { Config } from "./Config.ts"
 import type { Agreed } from "./Connection.ts"
 import * as EcnHandshake from "./EcnHandshake.ts"
 import type * as Segment from "./Segment.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 /** RFC 7323 §2.3: a shift above 14 counts as 14. */
 const largestShift = 14
@@ -61,7 +62,8 @@ export const agree = (config: Config, segment: Segment.Segment): Agreed => {
     receiveScale: scaling ? receiveShift(config) : 0,
     ecn: EcnHandshake.useOf(config, segment),
     synMarks: EcnHandshake.marksOf(segment),
-    hasPlainSyn: false
+    hasPlainSyn: false,
+    userTimeout: options.userTimeout
   }
 }
 
@@ -74,7 +76,8 @@ export const nothingAgreed: Agreed = Object.freeze({
   receiveScale: 0,
   ecn: "off",
   synMarks: 0,
-  hasPlainSyn: false
+  hasPlainSyn: false,
+  userTimeout: undefined
 })
 
 /** The options of our SYN; the MSS is in every SYN and in nothing else. */
@@ -84,6 +87,7 @@ export const offer = (ctx: Context, path: Path, config: Config, tsval: number): 
   maximumSegmentSize: receiveMss(ctx, path, config),
   windowScale: config.windowScaling ? receiveShift(config) : undefined,
   sackPermitted: config.sack,
+  userTimeout: UserTimeoutOption.ofSyn(config),
   timestampValue: config.timestamps ? tsval : undefined,
   timestampEcho: config.timestamps ? 0 : undefined
 })
@@ -101,6 +105,7 @@ export const accept = (
   maximumSegmentSize: receiveMss(ctx, path, config),
   windowScale: agreed.scaling ? agreed.receiveScale : undefined,
   sackPermitted: agreed.sack,
+  userTimeout: UserTimeoutOption.ofSyn(config),
   timestampValue: agreed.timestamps ? tsval : undefined,
   timestampEcho: agreed.timestamps ? tsecr : undefined
 })

@@ -48,7 +48,10 @@ const retransmit = (ctx: Context, state: State, self: Connection): Connection | 
   if (Connections.inFlight(self) === 0) return self
   const { config, path, recovery } = self
   // rfc: 9293 §3.8.3 MUST-20 MUST-21 SHLD-11: at R1 the next hop is doubted, at every timeout the way is looked up anew; R2 is the knob.
-  if (recovery.timeouts >= config.retries && !isShutOut(ctx, self)) return giveUp(ctx, state, self)
+  // A user timeout that the peer has advised takes the place of the count (RFC 5482 §3.1).
+  if (recovery.timeouts >= config.retries && self.timeoutOption.adopted === 0 && !isShutOut(ctx, self)) {
+    return giveUp(ctx, state, self)
+  }
   if (recovery.timeouts + 1 >= retransmissionsOfDoubt) ctx.links.doubt(ctx, path.link, path.nextHop)
   return LossTimer.restart(ctx, Spurious.onTimeout(ctx, MtuProbe.onTimeout(PathMtu.refreshed(ctx, self))))
 }

@@ -17,6 +17,7 @@ import * as MtuProbe from "./MtuProbe.ts"
 import type { TcpSetOptions } from "./Requests.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 /** A connection that waits for its first text has not asked its peer for anything yet. */
 const isUndecided = (self: Connection): boolean => self.fastOpen === "waits"
@@ -30,12 +31,15 @@ const refusal = (self: Connection, options: Config.Options): Reason.Reason | und
 }
 
 /** The timers of keeping alive and of the user timeout begin anew when what they wait for has changed. */
-const withTimers = (ctx: Context, self: Connection, before: Config.Config): Connection => {
-  const { keepAlive, keepAliveIdle, keepAliveInterval, userTimeout } = self.config
+const withTimers = (ctx: Context, connection: Connection, before: Config.Config): Connection => {
+  const self = UserTimeoutOption.changed(connection, before)
+  const { keepAlive, keepAliveIdle, keepAliveInterval } = self.config
   const isWatched = keepAlive === before.keepAlive && keepAliveIdle === before.keepAliveIdle &&
     keepAliveInterval === before.keepAliveInterval
   const watched = isWatched ? self : KeepAlive.start(ctx, self)
-  return userTimeout === before.userTimeout ? watched : Deadlines.withSlow(watched, "user", Time.never)
+  return UserTimeoutOption.inForce(self) === (connection.timeoutOption.adopted || before.userTimeout)
+    ? watched :
+    Deadlines.withSlow(watched, "user", Time.never)
 }
 
 /** How many segments are acknowledged at once counts from now on. */

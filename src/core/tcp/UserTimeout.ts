@@ -10,13 +10,14 @@ import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 /** Something waits to be acknowledged, or to be sent through a closed window. */
 const isWaiting = (self: Connection): boolean => Connections.inFlight(self) > 0 || Connections.unsent(self) > 0
 
 /** Starts the time when there is something to wait for, stops it when there is nothing. */
 export const watch = (ctx: Context, self: Connection): Connection => {
-  const { userTimeout } = self.config
+  const userTimeout = UserTimeoutOption.inForce(self)
   if (userTimeout === 0) return self
   if (!isWaiting(self)) return Deadlines.withSlow(self, "user", Time.never)
   return self.deadlines.slow.user === Time.never
@@ -26,7 +27,7 @@ export const watch = (ctx: Context, self: Connection): Connection => {
 
 /** The peer has acknowledged something: the time begins anew. */
 export const progress = (self: Connection): Connection =>
-  self.config.userTimeout === 0 ? self : Deadlines.withSlow(self, "user", Time.never)
+  UserTimeoutOption.inForce(self) === 0 ? self : Deadlines.withSlow(self, "user", Time.never)
 
 /** The time is over (RFC 9293 §3.10.8, USER TIMEOUT). */
 export const timeout = (ctx: Context, state: State, self: Connection): Connection | undefined => {

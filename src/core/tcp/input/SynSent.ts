@@ -24,6 +24,7 @@ import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
 import * as TailLossProbe from "../TailLossProbe.ts"
 import * as Timestamps from "../Timestamps.ts"
+import * as UserTimeoutOption from "../UserTimeoutOption.ts"
 import * as Text from "./Text.ts"
 
 /** First check: an ACK of anything but our SYN gets a reset. True if processing goes on. */
@@ -116,7 +117,7 @@ export const arrives = (ctx: Context, state: State, self: Connection, segment: S
   if (!checkReset(ctx, state, self, segment)) return
   // Third check, of security and compartment: nobody has them. Fourth, the SYN; fifth, nothing else is of use.
   if (!Segment.has(segment, Tcp.SYN)) return ctx.drop("TcpNoAck", segment.packet.link)
-  const next = introduced(ctx, self, segment)
+  const next = UserTimeoutOption.heard(ctx, introduced(ctx, self, segment), segment.options.userTimeout)
   if (Segment.has(segment, Tcp.ACK)) established(ctx, state, next, segment)
   else simultaneous(ctx, state, next)
 }

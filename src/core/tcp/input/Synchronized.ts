@@ -27,6 +27,7 @@ import * as Deadlines from "../Timer.ts"
 import * as Timestamps from "../Timestamps.ts"
 import * as TimeWait from "../TimeWait.ts"
 import * as Tuning from "../Tuning.ts"
+import * as UserTimeoutOption from "../UserTimeoutOption.ts"
 import * as Ack from "./Ack.ts"
 import * as Text from "./Text.ts"
 
@@ -176,6 +177,7 @@ export const accepted = (ctx: Context, state: State, connection: Connection, seg
   self = Ack.check(ctx, state, self, kept)
   if (self === undefined) return
   self = Text.check(ctx, state, self, kept)
+  if (kept.options.userTimeout !== undefined) self = UserTimeoutOption.heard(ctx, self, kept.options.userTimeout)
   if (self === undefined) return
   Finish.event(ctx, state, self)
 }
