@@ -145,11 +145,6 @@ export interface Config {
   readonly keepAliveCount: number
   /** Data unacknowledged for so long ends the connection (RFC 9293 §3.9.1, RFC 5482); 0 leaves it to `retries`. Default 0. */
   readonly userTimeout: Time.Span
-
-  // Sending
-
-  /** Small segments leave at once (rfc: 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
-  readonly noDelay: boolean
   /** The user timeout option is sent and read (RFC 5482 §3, ENABLED). Default off. */
   readonly userTimeoutOption: boolean
   /** The user timeout that the option tells (ADV_UTO); 0 for `userTimeout`, or five minutes if that is 0 too. Default 0. */
@@ -159,6 +154,11 @@ export interface Config {
   /** Limits of what the peer's option may change it to (rfc: 5482 §3.1 MUST; L_LIMIT SHOULD be at least 100 s). Default 100 s and a day. */
   readonly userTimeoutLeast: Time.Span
   readonly userTimeoutMost: Time.Span
+
+  // Sending
+
+  /** Small segments leave at once (rfc: 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
+  readonly noDelay: boolean
   /** Only full segments leave, for up to 200 ms. Default off. */
   readonly cork: boolean
 }
@@ -208,14 +208,14 @@ export type Knob =
   | "keepAliveInterval"
   | "keepAliveCount"
   | "userTimeout"
+  | "userTimeoutOption"
+  | "userTimeoutAdvertised"
+  | "userTimeoutChangeable"
   | "noDelay"
   | "cork"
 
 /** A program's choice for one socket; what it leaves out is the stack's. */
 export type Options = { readonly [K in Knob]?: Config[K] }
-  | "userTimeoutOption"
-  | "userTimeoutAdvertised"
-  | "userTimeoutChangeable"
 
 export const defaults: Config = Object.freeze({
   timestamps: true,
@@ -271,6 +271,11 @@ export const defaults: Config = Object.freeze({
   keepAliveInterval: Time.seconds(75),
   keepAliveCount: 9,
   userTimeout: Time.zero,
+  userTimeoutOption: false,
+  userTimeoutAdvertised: Time.zero,
+  userTimeoutChangeable: "unlessSet",
+  userTimeoutLeast: Time.seconds(100),
+  userTimeoutMost: Time.seconds(86_400),
   noDelay: false,
   cork: false
 })
@@ -278,10 +283,5 @@ export const defaults: Config = Object.freeze({
 /** The stack's knobs with a program's choices; the same record when there are none, so that connections share it. */
 export const withOptions = (config: Config, options: Options): Config => {
   for (const _ in options) return { ...config, ...options }
-  userTimeoutOption: false,
-  userTimeoutAdvertised: Time.zero,
-  userTimeoutChangeable: "unlessSet",
-  userTimeoutLeast: Time.seconds(100),
-  userTimeoutMost: Time.seconds(86_400),
   return config
 }

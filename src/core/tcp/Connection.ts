@@ -167,9 +167,9 @@ export interface Connection {
   readonly rack: Rack
   readonly tail: TailLossProbe
   readonly ecn: Ecn
+  readonly timeoutOption: UserTimeoutOption
   readonly mtu: MtuProbe
   readonly tuning: Tuning
-  readonly timeoutOption: UserTimeoutOption
   readonly limits: Chronograph
   readonly deadlines: Deadlines
   readonly timer: Armed

@@ -218,13 +218,6 @@ export const table: Table = {
     "RFC 5482",
     "Text unacknowledged for so long ends the connection; 0: `retries` decides"
   ),
-  noDelay: knob("always", toggle, "RFC 9293 §3.7.4", "Small segments leave at once, without Nagle's algorithm"),
-  cork: knob("always", toggle, "Linux: TCP_CORK", "Only full segments leave, for up to 200 ms")
-}
-
-/** Every knob's name, in the order of the table. */
-export const names: ReadonlyArray<keyof Config> = Object.keys(table) as Array<keyof Config>
-
   userTimeoutOption: knob("opening", toggle, "RFC 5482 §3", "Tells the peer the user timeout, and hears the peer's"),
   userTimeoutAdvertised: knob(
     "always",
@@ -240,6 +233,13 @@ export const names: ReadonlyArray<keyof Config> = Object.keys(table) as Array<ke
   ),
   userTimeoutLeast: knob("stack", time(1, day), "RFC 5482 §3.1", "The least that the peer's word changes it to"),
   userTimeoutMost: knob("stack", time(1, 365 * day), "RFC 5482 §3.1", "The most that the peer's word changes it to"),
+  noDelay: knob("always", toggle, "RFC 9293 §3.7.4", "Small segments leave at once, without Nagle's algorithm"),
+  cork: knob("always", toggle, "Linux: TCP_CORK", "Only full segments leave, for up to 200 ms")
+}
+
+/** Every knob's name, in the order of the table. */
+export const names: ReadonlyArray<keyof Config> = Object.keys(table) as Array<keyof Config>
+
 const isWithin = (value: unknown, least: number, most: number): boolean =>
   typeof value === "number" && value >= least && value <= most
 

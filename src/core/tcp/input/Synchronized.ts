@@ -174,10 +174,10 @@ export const accepted = (ctx: Context, state: State, connection: Connection, seg
     refuse(ctx, state, self, kept, "TcpNoAck")
     return
   }
+  if (kept.options.userTimeout !== undefined) self = UserTimeoutOption.heard(ctx, self, kept.options.userTimeout)
   self = Ack.check(ctx, state, self, kept)
   if (self === undefined) return
   self = Text.check(ctx, state, self, kept)
-  if (kept.options.userTimeout !== undefined) self = UserTimeoutOption.heard(ctx, self, kept.options.userTimeout)
   if (self === undefined) return
   Finish.event(ctx, state, self)
 }
