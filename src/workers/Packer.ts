@@ -111,12 +111,22 @@ class SlabPacker implements Packer {
 
   /** Packs one frame; the offset behind it, or -1 if it does not fit. */
   private join(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>): number {
+    const complete = this.complete || !isLeft(outgoing)
+    if (this.isWhole(outgoing, complete)) {
+      frames.push(frameOf(outgoing, outgoing.head, outgoing.headStart, outgoing.headEnd, complete, outgoing.gso))
+      return at
+    }
     const start = at + this.link.headroom
     if (start + Gather.size(outgoing) > this.slab.length) return -1
-    const complete = this.complete || !isLeft(outgoing)
     const end = Gather.into(outgoing, this.slab, start, complete)
     frames.push(frameOf(outgoing, this.slab, start, end, complete, outgoing.gso))
     return end
+  }
+
+  /** Whether the frame lies in memory of its own, with room before it, as it has to leave: what is forwarded in large units is not copied again. */
+  private isWhole({ block, checksum, headStart, pieces }: Gather.Outgoing, complete: boolean): boolean {
+    return block !== undefined && pieces.length === 0 && headStart >= this.link.headroom &&
+      !(complete && checksum === "partial")
   }
 
   /** Packs as many packets of a super-segment as fit; the offset behind the last, or -1 if more are to come. */

@@ -168,4 +168,17 @@ describe("Packer", () => {
     assert.strictEqual(frames.length, 9 * Math.ceil(60_000 / 1460))
     assert.deepStrictEqual(payloadOf(frames), Array.from({ length: 9 }, () => sequence(60_000)).flat())
   })
+
+  it("sends what lies whole in memory of its own from there, if the link's header has room before it and nothing is left to do", () => {
+    const { head, headEnd, ...rest } = segment(0)
+    const block = new Uint8Array(64 + headEnd)
+    block.set(head, 64)
+    const packet: Outgoing = { ...rest, head: block, headStart: 64, headEnd: 64 + headEnd, pieces: [], block }
+    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0).frames
+    assert.strictEqual(framesOf(linkWith(offloading, 10))[0]!.bytes, block)
+    assert.deepStrictEqual(Frame.copy(framesOf(linkWith(offloading, 10))[0]!), head)
+    // No room, or a checksum to complete in what is no copy.
+    assert.notStrictEqual(framesOf(linkWith(offloading, 65))[0]!.bytes, block)
+    assert.notStrictEqual(framesOf(linkWith(noCapabilities(1500), 10))[0]!.bytes, block)
+  })
 })
