@@ -82,6 +82,7 @@ const spanKnobs: { readonly [K in SpanKnob]: true } = {
   keepAliveIdle: true,
   keepAliveInterval: true,
   userTimeout: true,
+  challengeInterval: true,
   userTimeoutAdvertised: true,
   userTimeoutLeast: true,
   userTimeoutMost: true

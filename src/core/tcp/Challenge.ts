@@ -1,10 +1,11 @@
 /**
  * Challenge ACKs (RFC 5961): the answer to what may be an attack and may be a peer that has lost its mind. It tells an honest peer
- * where we are and an attacker nothing. Limited per stack (§7), and per connection where two confused ends could answer each other for ever.
+ * where we are and an attacker nothing. Limited per stack (§7), and per connection, so that two confused ends do not answer each other for ever.
  */
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as TokenBucket from "../data/TokenBucket.ts"
+import * as Time from "../Time.ts"
 import type { Connection } from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import { challengeRate, type State } from "./State.ts"
@@ -19,6 +20,12 @@ export const isAllowed = (ctx: Context, state: State): boolean => {
   return true
 }
 
-/** Sends a challenge ACK if the allowance permits. */
-export const send = (ctx: Context, state: State, self: Connection): Connection =>
-  isAllowed(ctx, state) ? Emit.ack(ctx, self) : self
+/** Whether so much time has passed since the last one of a connection that another may leave. */
+export const isDue = (ctx: Context, last: Time.Instant): boolean =>
+  Time.between(last, ctx.at) >= ctx.config.tcp.challengeInterval
+
+/** Sends a challenge ACK if the allowances permit. */
+export const send = (ctx: Context, state: State, self: Connection): Connection => {
+  if (!isDue(ctx, self.rcv.challengedAt) || !isAllowed(ctx, state)) return self
+  return Emit.ack(ctx, { ...self, rcv: { ...self.rcv, challengedAt: ctx.at } })
+}

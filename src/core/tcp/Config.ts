@@ -104,6 +104,11 @@ export interface Config {
   /** Segments at the start of a connection, and after a gap or idle time, that are acknowledged at once. Default 16. */
   readonly quickAcks: number
 
+  /** Between two ACKs of a connection that answer what is not acceptable and brings no text (RFC 5961 §7); 0 for no limit but the stack's. Default 500 ms. */
+  readonly challengeInterval: Time.Span
+  /** An open connection answers an ACK of what it never sent (RFC 9293 §3.10.7.4) instead of dropping it in silence, as Linux does. Default on. */
+  readonly answersUnsentAcks: boolean
+
   // Listening
 
   /** SYN cookies (RFC 4987 §3.6): when the table of half-open connections is full, for every SYN, or never. Default `whenFull`. */
@@ -256,6 +261,8 @@ export const defaults: Config = Object.freeze({
   pacing: false,
   delayedAck: Time.millis(40),
   quickAcks: 16,
+  challengeInterval: Time.millis(500),
+  answersUnsentAcks: true,
   synCookies: "whenFull",
   abortOnOverflow: false,
   pathMtuDiscovery: true,

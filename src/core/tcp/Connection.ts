@@ -127,6 +127,8 @@ export interface Rcv {
   readonly lastAt: Time.Instant
   /** When one with text came last. */
   readonly textAt: Time.Instant
+  /** When one was answered last that was not acceptable and brought no text. */
+  readonly challengedAt: Time.Instant
   readonly bytes: number
   readonly segments: number
   readonly textSegments: number

@@ -118,6 +118,7 @@ const recordOf = (
     startedAt: ctx.at,
     // When the SYN/ACK left is forgotten, so without timestamps no round trip can be measured.
     retransmissions: 1,
+    challengedAt: Time.instantOf(-Infinity),
     cookie: "no",
     offered: Math.min(listener.config.receiveBuffer, 0xffff),
     timer: Alarm.idle

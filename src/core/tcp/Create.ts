@@ -94,6 +94,7 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     mss: smallestFull,
     lastAt: ctx.at,
     textAt: ctx.at,
+    challengedAt: Time.instantOf(-Infinity),
     bytes: 0,
     segments: 0,
     textSegments: 0,

@@ -168,6 +168,13 @@ export const table: Table = {
     "RFC 5681 §4.2",
     "Segments that are acknowledged at once, at the start and after gaps"
   ),
+  challengeInterval: knob(
+    "stack",
+    time(0, 60_000),
+    "RFC 5961 §7",
+    "Between two answers of a connection to what is not acceptable and brings no text"
+  ),
+  answersUnsentAcks: knob("stack", toggle, "RFC 9293 §3.10.7.4", "Answers an ACK of what was never sent"),
   synCookies: knob(
     "stack",
     choice("whenFull", "always", "never"),

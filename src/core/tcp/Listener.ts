@@ -49,6 +49,12 @@ const linkOf = (self: Listener, segment: Segment.Segment): LinkId | undefined =>
 /** Whether the listener's queue takes no more (the backlog of `TcpListen`). */
 export const isFull = (self: Listener): boolean => self.waiting >= self.backlog
 
+/** The SYN/ACK has left again because the SYN did: it waits for its ACK from now on. */
+export const waitAgain = (ctx: Context, self: HalfOpen, config: Config): HalfOpen => {
+  const at = Time.plus(ctx.at, patience(config, self.retransmissions))
+  return { ...self, timer: Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, at) }
+}
+
 /** How long the SYN/ACK waits for its ACK, by how often it was sent again (RFC 6298 §5.5). */
 const patience = (config: Config, retransmissions: number): Time.Span =>
   Time.min(Time.scale(config.initialRto, 2 ** retransmissions), config.maxRto)
@@ -100,6 +106,7 @@ const halfOpen = (
     recent: segment.options.timestampValue ?? 0,
     startedAt: ctx.at,
     retransmissions: 0,
+    challengedAt: Time.instantOf(-Infinity),
     cookie: !wantsFastOpen ? "no" : segment.options.fastOpenExperimental ? "experimental" : "standard",
     offered: Math.min(listener.config.receiveBuffer, largestWindow),
     timer: Alarm.arm(ctx, { _tag: "Tcp", key: id }, Alarm.idle, at)

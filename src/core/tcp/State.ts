@@ -43,6 +43,8 @@ export interface HalfOpen {
   readonly retransmissions: number
   /** The SYN asked for a cookie, in this form. */
   readonly cookie: "no" | "standard" | "experimental"
+  /** When it answered last what was not acceptable, a repeated SYN included. */
+  readonly challengedAt: Time.Instant
   /** The SYN/ACK's window, from which the connection's right edge follows. */
   readonly offered: number
   readonly timer: Armed
@@ -63,6 +65,8 @@ export interface TimeWait {
   readonly offset: number
   readonly recent: number
   readonly recentAt: Time.Instant
+  /** When it answered last what brought no text. */
+  readonly challengedAt: Time.Instant
   readonly timer: Armed
   /** Neighbours in the order in which they entered, 0 at the ends; for the eviction of the oldest. */
   readonly older: number

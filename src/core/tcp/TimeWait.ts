@@ -8,6 +8,7 @@ import * as TcpOptions from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
+import * as Challenge from "./Challenge.ts"
 import type { Connection } from "./Connection.ts"
 import * as ConnectionOf from "./Connection.ts"
 import * as Emit from "./Emit.ts"
@@ -63,6 +64,7 @@ export const compact = (ctx: Context, state: State, self: Connection, until: Tim
     offset: stamps.offset,
     recent: stamps.recent,
     recentAt: stamps.recentAt,
+    challengedAt: self.rcv.challengedAt,
     timer: Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, until),
     older: newest,
     newer: 0
@@ -130,6 +132,14 @@ export const judge = (
   return Segment.isAcceptable(segment, rcvNxt, Sequence.add(rcvNxt, window)) ? "drop" : "acknowledge"
 }
 
+/** Tells where we are: at once for text, which its sender repeats by a timer, and else so often as other connections do (RFC 5961 §7). */
+const answer = (ctx: Context, state: State, self: TimeWait, segment: Segment.Segment): void => {
+  if (Segment.length(segment) > 0 && !Segment.has(segment, Tcp.SYN)) return acknowledge(ctx, self)
+  if (!Challenge.isDue(ctx, self.challengedAt)) return
+  ctx.put(state.entries, self.id, { ...self, challengedAt: ctx.at })
+  acknowledge(ctx, self)
+}
+
 /** A segment for a compact record; answers whether a listener may have it. */
 export const arrives = (ctx: Context, state: State, self: TimeWait, segment: Segment.Segment): "done" | "reopen" => {
   const verdict = judge(segment, self.timestamps, self.recent, self.rcvNxt, self.window)
@@ -146,7 +156,7 @@ export const arrives = (ctx: Context, state: State, self: TimeWait, segment: Seg
       return "done"
     }
     case "acknowledge":
-      acknowledge(ctx, self)
+      answer(ctx, state, self, segment)
       ctx.drop("TcpTimeWait", segment.packet.link)
       return "done"
     case "drop":

@@ -50,6 +50,7 @@ const millis = (
     | "maxRto"
     | "initialRto"
     | "delayedAck"
+    | "challengeInterval"
     | "finWait2Timeout"
     | "keepAliveIdle"
     | "keepAliveInterval"
@@ -157,6 +158,7 @@ const linux: Readonly<Record<string, Meaning>> = {
   tcp_rto_min_us: (value) => ({ minRto: Time.micros(value) }),
   tcp_rto_max_ms: millis("maxRto"),
   tcp_delack_min: millis("delayedAck"),
+  tcp_invalid_ratelimit: millis("challengeInterval"),
   ip_default_ttl: count("hopLimit"),
   tcp_ecn_fallback: () => ({}),
   ip_local_port_range: (first, [, last]) =>
@@ -235,7 +237,8 @@ export const linuxDefaults: Partial<Tcp.Config> = {
   rack: true,
   ecn: "off",
   fastOpen: "both",
-  synCookies: "whenFull"
+  synCookies: "whenFull",
+  answersUnsentAcks: false
 }
 
 /** How FreeBSD comes, where it differs from Linux. */
@@ -247,5 +250,6 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   sendBufferLimit: 32_768,
   minRto: Time.millis(30),
   finWait2Timeout: Time.seconds(60),
-  timeWait: Time.seconds(60)
+  timeWait: Time.seconds(60),
+  challengeInterval: Time.zero
 }

@@ -69,7 +69,9 @@ const ofHost = new Set([
   "tailLossProbe",
   "frto",
   "undo",
-  "synCookies"
+  "synCookies",
+  "challengeInterval",
+  "answersUnsentAcks"
 ])
 
 /** The host's next packet as what the script expects. */

@@ -25,7 +25,6 @@ const names = new Set([
   "tcp_fastopen_blackhole_timeout_sec",
   "tcp_fastopen_key",
   "tcp_fwmark_accept",
-  "tcp_invalid_ratelimit",
   "tcp_l3mdev_accept",
   "tcp_limit_output_bytes",
   "tcp_low_latency",

@@ -1,5 +1,6 @@
 /** Requirements of RFC 5681, 5961, 6298 and 7323 that the other files do not name. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Config from "../../../src/core/tcp/Config.ts"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
@@ -18,7 +19,8 @@ describe("Blind attacks (RFC 5961)", () => {
   })
   it("rfc: 5961 §7 SHOULD: challenges are limited in time, by a bound that can be set", () => {
     const answers = (limit: number): ReadonlyArray<number> => {
-      const self = host({ limits: { tcpChallengeAcksPerSecond: limit } })
+      const config = { tcp: { ...Config.defaults, challengeInterval: Time.zero } }
+      const self = host({ config, limits: { tcpChallengeAcksPerSecond: limit } })
       const { peer, seq } = established(self)
       const burst = (): number => {
         for (let i = 1; i <= 50; i++) peer.send({ seq: seq + i, flags: RST })
@@ -31,12 +33,26 @@ describe("Blind attacks (RFC 5961)", () => {
     assert.deepStrictEqual(answers(10), [10, 10])
     assert.deepStrictEqual(answers(40), [40, 40])
   })
+  it("rfc: 5961 §7 SHOULD: a connection answers once in half a second, but text in any case", () => {
+    const self = host()
+    const { ack, peer, seq } = established(self)
+    const answers = (): number => {
+      for (let i = 1; i <= 5; i++) peer.send({ seq: seq + i, flags: RST })
+      return peer.take().length
+    }
+    assert.deepStrictEqual([answers(), answers()], [1, 0])
+    peer.send({ seq: seq - 10, ack, flags: ACK, text: text(10) })
+    assert.strictEqual(peer.one().ack, seq)
+    self.advance(millis(500))
+    assert.strictEqual(answers(), 1)
+  })
   it("rfc: 5961 §5.2 MUST: text with an ACK out of range is dropped, and challenged", () => {
     const self = host()
     const { ack, connection, peer, seq } = established(self, { window: 1000 })
     for (const out of [ack + 1, ack - 1001]) {
       peer.send({ seq, ack: out, flags: ACK | PSH, text: text(10) })
       assert.strictEqual(peer.one().ack, seq)
+      self.advance(seconds(1))
     }
     assert.strictEqual(info(self, connection).unread, 0)
     peer.send({ seq, ack: ack - 1000, flags: ACK | PSH, text: text(10) })

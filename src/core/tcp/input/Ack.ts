@@ -48,6 +48,10 @@ const checkHandshake = (
   return undefined
 }
 
+/** Whether the ACK is of what was sent, and not far below what is outstanding. */
+export const isCredible = ({ snd }: Connection, segment: Segment.Segment): boolean =>
+  !Sequence.after(segment.ack, snd.nxt) && !Sequence.before(segment.ack, Sequence.add(snd.una, -snd.maxWnd))
+
 /** An ACK of what was never sent, or far below what is outstanding, may be an attack (rfc: 5961 §5.2 MUST, 9293 §3.10.7.4 MAY-12). */
 const checkRange = (
   ctx: Context,
@@ -55,11 +59,11 @@ const checkRange = (
   self: Connection,
   segment: Segment.Segment
 ): Connection | undefined => {
-  const { snd } = self
-  const isTooNew = Sequence.after(segment.ack, snd.nxt)
-  if (!isTooNew && !Sequence.before(segment.ack, Sequence.add(snd.una, -snd.maxWnd))) return self
+  if (isCredible(self, segment)) return self
+  const isTooNew = Sequence.after(segment.ack, self.snd.nxt)
   ctx.drop(isTooNew ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
-  Finish.event(ctx, state, Challenge.send(ctx, state, self))
+  const isSilent = isTooNew && self.state === "ESTABLISHED" && !ctx.config.tcp.answersUnsentAcks
+  Finish.event(ctx, state, isSilent ? self : Challenge.send(ctx, state, self))
   return undefined
 }
 

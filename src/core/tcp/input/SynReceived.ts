@@ -28,6 +28,13 @@ const acknowledge = (ctx: Context, self: HalfOpen): void => {
   })
 }
 
+/** Answers what is not acceptable, as far as the allowances go (RFC 5961 §7). */
+const challenge = (ctx: Context, state: State, self: HalfOpen): void => {
+  if (!Challenge.isDue(ctx, self.challengedAt) || !Challenge.isAllowed(ctx, state)) return
+  ctx.put(state.entries, self.id, { ...self, challengedAt: ctx.at })
+  acknowledge(ctx, self)
+}
+
 /** A segment from before: PAWS works from the first segment on (RFC 7323 §5.3). */
 const isOld = (self: HalfOpen, segment: Segment.Segment): boolean =>
   self.agreed.timestamps && segment.options.timestampValue !== undefined &&
@@ -45,13 +52,16 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
   // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
   const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
   if (isRepeated && !isOld(self, segment)) {
+    if (!Challenge.isDue(ctx, self.challengedAt)) return false
+    const config = state.listeners.get(self.listener)?.config ?? ctx.config.tcp
     const agreed = EcnHandshake.repeated(self.agreed, segment)
-    const again = { ...self, agreed, recent: segment.options.timestampValue ?? self.recent }
+    const recent = segment.options.timestampValue ?? self.recent
+    const again = Listener.waitAgain(ctx, { ...self, agreed, recent, challengedAt: ctx.at }, config)
     ctx.put(state.entries, self.id, again)
-    Listener.synAck(ctx, again, state.listeners.get(self.listener)?.config ?? ctx.config.tcp, false)
+    Listener.synAck(ctx, again, config, false)
     return false
   }
-  if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
+  challenge(ctx, state, self)
   ctx.drop("TcpNotAcceptable", segment.packet.link)
   return false
 }
@@ -68,7 +78,7 @@ const checkReset = (ctx: Context, state: State, self: HalfOpen, segment: Segment
   if (segment.seq === Sequence.add(self.irs, 1)) {
     ctx.count(Counter.index.tcpResetsReceived)
     failed(ctx, state, self)
-  } else if (Challenge.isAllowed(ctx, state)) acknowledge(ctx, self)
+  } else challenge(ctx, state, self)
   ctx.drop("TcpBadReset", segment.packet.link)
   return false
 }

@@ -158,7 +158,10 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
       segments: rcv.segments + 1,
       textSegments: hasText ? rcv.textSegments + 1 : rcv.textSegments
     },
-    stamps: self.agreed.timestamps ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at) : stamps,
+    // What can't be an ACK of ours must not decide which segments are too old from now on.
+    stamps: self.agreed.timestamps && Ack.isCredible(self, segment)
+      ? Timestamps.update(stamps, segment.options, segment.seq, ctx.at)
+      : stamps,
     ack: hasText && Time.between(rcv.textAt, ctx.at) > Rtt.rtoOf(self.rtt, self.config)
       ? AckPolicy.resumed(self.ack, self.config)
       : self.ack,
