@@ -17,6 +17,8 @@ export interface SystemError extends Error {
   readonly syscall: string
   readonly address?: string
   readonly port?: number
+  /** The name that has no addresses. */
+  readonly hostname?: string
 }
 
 /** The far side, as far as it is known. */
@@ -73,11 +75,21 @@ export const make = (code: string, syscall: string, peer?: Peer, cause?: unknown
   return Object.assign(error, { code, errno: numberOf(code), syscall, ...fields })
 }
 
+/** libuv's number for a name without addresses (`EAI_NONAME`), which Node calls ENOTFOUND. */
+const noName = -3008
+
+/** As `dns.lookup` fails. */
+const notFound = (hostname: string, cause: TcpError): SystemError => {
+  const error = make("ENOTFOUND", "getaddrinfo", undefined, cause)
+  error.message += ` ${hostname}`
+  return Object.assign(error, { errno: noName, hostname })
+}
+
 /** The error for an operation on TCP; `peer` is named in those of `connect` only, as Node does. */
 export const of = (error: TcpError, peer?: Peer): SystemError => {
   const { operation, reason } = error
-  const syscall = reason._tag === "NameNotResolved" ? "getaddrinfo" : operation
-  return make(codeOf(reason, operation), syscall, operation === "connect" ? peer : undefined, error)
+  if (reason._tag === "NameNotResolved") return notFound(reason.host, error)
+  return make(codeOf(reason, operation), operation, operation === "connect" ? peer : undefined, error)
 }
 
 /** The parts of an address that Node's sockets show. */

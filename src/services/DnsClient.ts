@@ -183,7 +183,7 @@ class Resolver {
     return Effect.gen({ self: this }, function*() {
       const { timeout, tries } = this.options
       let servers = yield* this.servers
-      let last = new DnsExchange.DnsExchangeError({ server: "none configured", reason: "Unreachable" })
+      let last = new DnsExchange.DnsExchangeError({ server: DnsExchange.noServer, reason: "Unreachable" })
       for (let round = 0; round < tries && servers.length > 0; round++) {
         const silent: Array<NetAddress.InetAddress> = []
         const time = Duration.times(timeout, 2 ** round)

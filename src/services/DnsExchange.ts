@@ -17,6 +17,9 @@ import * as DnsName from "../wire/DnsName.ts"
 import * as Malformed from "../wire/Malformed.ts"
 import * as ByteReader from "./ByteReader.ts"
 
+/** In the place of a server where there is none. */
+export const noServer = "none"
+
 /** A name server gave no answer that could be used. */
 export class DnsExchangeError extends Schema.TaggedError<DnsExchangeError>()("DnsExchangeError", {
   server: Schema.String,
@@ -33,7 +36,9 @@ export class DnsExchangeError extends Schema.TaggedError<DnsExchangeError>()("Dn
   cause: Schema.optional(Schema.Defect())
 }) {
   override get message(): string {
-    return `name server ${this.server}: ${this.reason}`
+    return this.server === noServer
+      ? "no name server: none is configured, and the network has told of none"
+      : `name server ${this.server}: ${this.reason}`
   }
 }
 

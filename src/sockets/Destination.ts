@@ -71,12 +71,16 @@ export const lookUp = (
   Effect.gen(function*() {
     const dns = yield* Effect.serviceOption(Dns.Dns)
     if (Option.isNone(dns)) {
-      const detail = "the program has no service Dns"
+      const detail = "the program has no service Dns (layers/NetstackDns.ts has one)"
       return yield* Effect.fail(new Failure.NameNotResolved({ host: name, detail }))
     }
     const addresses = yield* Effect.mapError(
       dns.value.lookup(name, { family }),
-      (error) => new Failure.NameNotResolved({ host: name, detail: error.message })
+      (error) => {
+        const { cause, message } = error
+        const because = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : ""
+        return new Failure.NameNotResolved({ host: name, detail: `${message}${because}` })
+      }
     )
     return Arr.map(addresses, Edge.addressOf)
   })

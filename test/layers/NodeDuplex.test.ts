@@ -190,7 +190,14 @@ describe("NodeDuplex.dialer", () => {
       assert.deepStrictEqual([syscall, code, address, port], ["connect", "ECONNREFUSED", addressTwo, 81])
       assert.strictEqual(refused.message, `connect ECONNREFUSED ${addressTwo}:81`)
       assert.strictEqual((yield* failing("192.0.2.1:80")).code, "ENETUNREACH")
-      assert.strictEqual((yield* failing("nowhere.example:80")).code, "ENOTFOUND")
+      const nowhere = (yield* failing("nowhere.example:80")) as SystemError.SystemError
+      assert.deepInclude(nowhere, {
+        code: "ENOTFOUND",
+        errno: -3008,
+        syscall: "getaddrinfo",
+        hostname: "nowhere.example"
+      })
+      assert.strictEqual(nowhere.message, "getaddrinfo ENOTFOUND nowhere.example")
       assert.strictEqual((yield* failing("10.0.0.2:80", { localAddress: "10.9.9.9" })).code, "EADDRNOTAVAIL")
       assert.strictEqual((yield* failing("not a destination")).code, "EINVAL")
     }))
