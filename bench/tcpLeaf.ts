@@ -94,6 +94,7 @@ const ack: Controller.AckSample = {
   bytesLost: 0,
   bytesInFlight: 1e9,
   bytesInFlightAfter: 1e9,
+  mostInFlight: Infinity,
   rtt: Time.millis(50),
   srtt: Time.millis(50),
   minRtt: Time.millis(50),

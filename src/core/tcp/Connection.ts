@@ -91,6 +91,9 @@ export interface Snd {
   readonly credit: number
   /** Sending stopped because the program had no more, not because a window was full. */
   readonly isAppLimited: boolean
+  /** In slow start: the most that was on its way since the last transmissions up to {@link mostOutUntil}; Infinity if it was all that the window takes. */
+  readonly mostOut: number
+  readonly mostOutUntil: Sequence.Sequence
   /** When text or a FIN was sent last. */
   readonly lastAt: Time.Instant
   /** Totals. */

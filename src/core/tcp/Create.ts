@@ -69,6 +69,8 @@ const send = (from: Beginning): Connection["snd"] => ({
   hasUrgent: false,
   credit: 0,
   isAppLimited: false,
+  mostOut: 0,
+  mostOutUntil: from.iss,
   lastAt: Time.instantOf(0),
   acked: 0,
   segments: 0,

@@ -73,6 +73,7 @@ const tellController = (
     srtt: self.rtt.srtt,
     minRtt,
     isAppLimited: self.snd.isAppLimited,
+    mostInFlight: self.snd.mostOut,
     isMarked,
     recovery: phase === "open" ? "none" : phase,
     rate: sample
@@ -284,6 +285,7 @@ export const onCalmAck = (
     srtt: estimate.srtt,
     minRtt,
     isAppLimited: snd.isAppLimited,
+    mostInFlight: snd.mostOut,
     isMarked: false,
     recovery: "none",
     rate: sample

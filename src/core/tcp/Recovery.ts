@@ -184,10 +184,27 @@ export const withLosses = (ctx: Context, self: Connection, losses: Loss.Losses):
 
 /** Marks whether the program, and not the window, was what ended a burst: then the window has not been proven (RFC 7661). */
 export const limitedBy = (self: Connection, waiting: number): Connection => {
+  // Nothing was ever sent: nothing of it can have been limited.
+  if (self.snd.lastAt === 0) return self
   const isAppLimited = waiting === 0 && allowance(self) > 0
   if (isAppLimited === self.snd.isAppLimited) return self
   const rate = isAppLimited ? DeliveryRate.appLimited(self.rate, Scoreboard.pipe(self.board)) : self.rate
   return { ...self, rate, snd: { ...self.snd, isAppLimited } }
+}
+
+/**
+ * Notes in slow start how much of the window a burst has used: the window may come to twice that, which outlasts the ACKs of the burst, though less and less
+ * is on its way with each (RFC 7661 §4.3).
+ */
+export const withUse = (self: Connection, hasSent: boolean): Connection => {
+  const { control, snd } = self
+  if (control.controller.ssthresh(control.state) <= Control.window(control)) return self
+  const isUsedUp = allowance(self) < snd.mss
+  if (!hasSent && !isUsedUp) return self
+  const out = isUsedUp ? Infinity : Connections.inFlight(self)
+  const isOfBurst = Sequence.before(snd.una, snd.mostOutUntil)
+  if (isOfBurst && !isUsedUp && out <= snd.mostOut) return self
+  return { ...self, snd: { ...snd, mostOut: out, mostOutUntil: snd.nxt } }
 }
 
 /** Before sending after a pause: the window is no longer proven (rfc: 5681 §4.1 SHOULD). */

@@ -167,5 +167,6 @@ export const push = (ctx: Context, connection: Connection): Connection => {
     waiting = Connections.unsent(self)
   }
   if (waiting === 0 && Connections.finUnsent(self) && windowLeft(self) > 0) self = fin(ctx, self)
-  return LossTimer.persist(ctx, Recovery.limitedBy(corked(ctx, self, waiting), waiting))
+  self = Recovery.withUse(corked(ctx, self, waiting), self.snd.nxt !== connection.snd.nxt)
+  return LossTimer.persist(ctx, Recovery.limitedBy(self, waiting))
 }

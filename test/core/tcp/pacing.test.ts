@@ -35,7 +35,7 @@ const paced = (delay: Span, options: object = {}, window = 65_535): readonly [Ho
 
 /** For a path of a minute. */
 const patient = {
-  initialWindow: 2,
+  initialWindow: 3,
   tailLossProbe: false,
   slowStartAfterIdle: false,
   initialRto: seconds(200),
@@ -66,7 +66,7 @@ describe("Pacing", () => {
     for (const gap of gaps) assert.approximately(gap, 10_000, 300)
   })
   it("holds a FIN with the text before it, and lets both go within a second however slow the rate", () => {
-    // A round trip of a minute and a window of two segments: 33 bytes a second would be the pace.
+    // A round trip of a minute and a window of three segments: 50 bytes a second would be the pace.
     const [self, open] = paced(seconds(60), patient)
     write(self, open.connection, text(1000))
     open.peer.take()

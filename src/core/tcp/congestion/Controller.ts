@@ -43,6 +43,8 @@ export interface AckSample {
   readonly minRtt: Span | undefined
   /** Something other than the congestion window limited what was in flight: the program, or the peer's window. */
   readonly isAppLimited: boolean
+  /** The most that was on its way in the burst that this ACK may belong to; Infinity if it used the whole window. Kept in slow start only. */
+  readonly mostInFlight: number
   /** It tells of congestion marks: the window does not grow by it (RFC 3168 §6.1.2). */
   readonly isMarked: boolean
   /** `timeout`: after a retransmission timeout, until everything sent before it is acknowledged. */

@@ -32,11 +32,11 @@ export const isSlowStart = (self: Windowed): boolean => self.window < self.ssthr
 /**
  * How many bytes this ACK opens the window by in slow start, before a look at ssthresh.
  *
- * Not at all while less than half the window is used: it was never validated (RFC 7661 §4.3). After a timeout one segment an ACK, since such ACKs cover what
+ * Not at all while no more than half the window was used: it was never validated (RFC 7661 §4.3). After a timeout one segment an ACK, since such ACKs cover what
  * has long left the network (rfc: 3465 §2.3 MUST).
  */
 export const growth = (self: Windowed, ack: AckSample): number => {
-  if (ack.bytesInFlight * 2 < self.window) return 0
+  if (self.window >= 2 * ack.mostInFlight) return 0
   const limit = ack.recovery === "timeout" ? 1 : self.slowStartLimit
   return Math.min(ack.bytesAcked, limit * self.mss)
 }

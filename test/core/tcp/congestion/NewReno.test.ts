@@ -95,9 +95,9 @@ describe("NewReno", () => {
     assert.strictEqual(segments(acked), 2)
   })
 
-  it("does not open while less than half of the window is used (RFC 7661 §4.3)", () => {
-    assert.strictEqual(segments(reno.onAck(fresh.state, ack({ bytesInFlight: 4 * mss }))), 10)
-    assert.strictEqual(segments(reno.onAck(fresh.state, ack({ bytesInFlight: 5 * mss, isAppLimited: true }))), 11)
+  it("does not open while no more than half of the window is used (RFC 7661 §4.3)", () => {
+    assert.strictEqual(segments(reno.onAck(fresh.state, ack({ mostInFlight: 5 * mss }))), 10)
+    assert.strictEqual(segments(reno.onAck(fresh.state, ack({ mostInFlight: 6 * mss, isAppLimited: true }))), 11)
     const idle = roundTrip(reno, avoiding(20), rtt, 1, { isAppLimited: true })
     assert.strictEqual(segments(idle.state), 20)
   })

@@ -129,6 +129,7 @@ export class Path<S> {
       bytesLost,
       bytesInFlight: before,
       bytesInFlightAfter: this.bytes,
+      mostInFlight: Infinity,
       rtt,
       srtt: rtt,
       minRtt: Time.micros(this.minRtt),
