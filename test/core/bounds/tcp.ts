@@ -4,6 +4,7 @@
 import { assert } from "@effect/vitest"
 import type * as Bounds from "../../../src/core/Bounds.ts"
 import * as Demux from "../../../src/core/Demux.ts"
+import * as TcpConfig from "../../../src/core/tcp/Config.ts"
 import * as FastOpen from "../../../src/core/tcp/FastOpen.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
@@ -132,7 +133,8 @@ export const tcp = {
     assert.isAtMost(self.memory(), 1024)
   },
   tcpChallengeAcksPerSecond: () => {
-    const self = host({ limits: { tcpChallengeAcksPerSecond: 4 } })
+    const config = { tcp: { ...TcpConfig.defaults, challengeInterval: Time.zero } }
+    const self = host({ config, limits: { tcpChallengeAcksPerSecond: 4 } })
     const { peer, seq } = established(self)
     self.advance(Time.seconds(1))
     for (let i = 0; i < 10; i++) peer.send({ seq: seq + i, flags: SYN })
