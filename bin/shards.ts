@@ -10,13 +10,19 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Sharded from "../layers/Sharded.ts"
 import * as Mac from "../src/wire/Mac.ts"
-import { CommandFailure, usageStatus } from "./exit.ts"
+import { badInput, CommandFailure } from "./exit.ts"
+import * as Layout from "./layout.ts"
 import type { Placed } from "./services.ts"
 import type { Input } from "./shardServices.ts"
 import type { Flags } from "./tapHost.ts"
 
-/** What a sharded host can't be, of what a host on one core can. */
-export const faultOf = (flags: Flags): string | undefined => {
+/** The flags of a host, and whether a collector looks into it. */
+interface ShardedFlags extends Flags {
+  readonly otlp: Option.Option<string>
+}
+
+/** What a sharded host can't be, of what a host on one core can; or what no host can be. */
+const faultOf = (flags: ShardedFlags): string | undefined => {
   if (flags.tap.length !== 1) return "--shards goes with one --tap: its queues are what the shards share"
   if (flags.address.length === 0) return "--shards needs an --address"
   const others: ReadonlyArray<readonly [string, boolean]> = [
@@ -26,10 +32,13 @@ export const faultOf = (flags: Flags): string | undefined => {
     ["--slaac", flags.slaac],
     ["--forward", flags.forward === true],
     ["--router-advertise", (flags.advertise ?? []).length > 0],
-    ["--capture", Option.isSome(flags.capture)]
+    ["--capture", Option.isSome(flags.capture)],
+    ["--otlp", Option.isSome(flags.otlp)]
   ]
   const other = others.find(([, isGiven]) => isGiven)
-  return other === undefined ? undefined : `${other[0]} does not go with --shards`
+  if (other !== undefined) return `${other[0]} does not go with --shards`
+  const layout = Layout.plan(flags)
+  return typeof layout === "string" ? layout : undefined
 }
 
 const optionsOf = (flags: Flags, shards: number, services: ReadonlyArray<Placed>): Sharded.Options => {
@@ -66,13 +75,13 @@ const announce = (view: Sharded.View): Effect.Effect<void> => {
 
 /** Runs until it is interrupted, or a shard dies. */
 export const run = (
-  flags: Flags,
+  flags: ShardedFlags,
   shards: number,
   services: ReadonlyArray<Placed>
 ): Effect.Effect<never, CommandFailure, Scope.Scope> =>
   Effect.gen(function*() {
     const fault = faultOf(flags)
-    if (fault !== undefined) return yield* new CommandFailure({ message: fault, status: usageStatus })
+    if (fault !== undefined) return yield* badInput(fault)
     const view = yield* Sharded.make(optionsOf(flags, shards, services))
     const addresses = flags.address.map(({ value }) => IpInterface.format(value)).join(", ")
     yield* Console.log(`${addresses} is up on ${flags.tap[0]}, in ${shards} shards. Ctrl-C ends it.`)

@@ -98,6 +98,29 @@ describe("netstack", () => {
       { args: ["script", "none.pkt"], says: /^netstack: none\.pkt can't be read: / }
     ]))
 
+  it.live("refuses with --shards what a host in shards does not do", () => {
+    const shards = ["up", ...host, "--shards", "2"]
+    const others = [
+      ["--vlan", "10"],
+      ["--dhcp"],
+      ["--slaac"],
+      ["--forward"],
+      ["--router-advertise", "2001:db8:1::/64"],
+      ["--capture", "shards.pcapng"],
+      ["--otlp", "http://127.0.0.1:4318"]
+    ]
+    return refuses([
+      { args: [...shards, "--tap", "tap1", "--bridge"], says: /one --tap/ },
+      { args: ["up", "--tap", "tap0", "--shards", "2"], says: /--shards needs an --address/ },
+      { args: [...shards, "--address", "tap9=10.0.1.2/24"], says: /no interface tap9; there are: tap0/ },
+      { args: ["up", ...host, "--shards", "0"], says: /from 1 to 256/ },
+      ...others.map((flags) => ({
+        args: [...shards, ...flags],
+        says: new RegExp(`${flags[0]} does not go with --shards`)
+      }))
+    ])
+  }, 60_000)
+
   it.live("shows its help and ends with status 2 without a subcommand", () =>
     Effect.gen(function*() {
       const { status, stderr, stdout } = yield* run([])

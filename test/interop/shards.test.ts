@@ -11,14 +11,21 @@ import { suite } from "./Requirements.ts"
 
 const kernelPort = 8007
 
-/** A device with several queues, an echo service of the kernel's, and the shards. */
-const sharded = (title: string, offload = false) =>
+/** A device with several queues. */
+const several = (title: string) =>
   Effect.gen(function*() {
     const folder = yield* Machine.artifacts(title)
     const namespace = yield* Namespace.make
     const address = `${Machine.kernelAddress}/${Machine.prefixLength}`
     yield* Namespace.addTap(namespace, { name: Machine.device, address, queues: "several" })
-    const machine: Machine.Machine = { namespace, folder }
+    return { namespace, folder } satisfies Machine.Machine
+  })
+
+/** A device with several queues, an echo service of the kernel's, and the shards. */
+const sharded = (title: string, offload = false) =>
+  Effect.gen(function*() {
+    const machine = yield* several(title)
+    const { namespace } = machine
     const server =
       `require("node:net").createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(${kernelPort}, () => console.log("listening"))`
     const echo = yield* namespace.start(process.execPath, ["--eval", server])
@@ -34,7 +41,7 @@ interface Seen {
   readonly handedOver: number
 }
 
-suite("shards", ["python3"], () => {
+suite("shards", ["python3", "ping", "curl"], () => {
   it.live("serve connections on both queues, and ask the kernel from both", () =>
     Effect.gen(function*() {
       const { machine, running } = yield* sharded("shards connections")
@@ -70,6 +77,24 @@ suite("shards", ["python3"], () => {
       const { handedOver } = JSON.parse((yield* running.line(/^\{.*\}$/))[0]) as Seen
       // Each comes from a port of its own, and so on whichever queue; neighbours' frames are handed over as well.
       assert.isAbove(handedOver, 0)
+    }))
+
+  it.live("are what `netstack up --shards` runs, with its services on all of them, until Ctrl-C", () =>
+    Effect.gen(function*() {
+      const machine = yield* several("shards up")
+      const up = yield* Machine.up(machine, ["echo:7", "http:80"], ["--shards", "2"])
+      for (const service of ["echo on port 7", "http on port 80"]) yield* up.line(new RegExp(`^${service}, 2 shards$`))
+      const count = 100
+      const result = yield* Machine.kernelScript(machine, "connections", ["parallel", Machine.stackAddress, 7, count])
+      assert.deepStrictEqual(result, { echoed: count, failures: [] })
+      yield* machine.namespace.succeed("ping", ["-c", "1", "-W", "5", Machine.stackAddress])
+      // Each from a port of its own, and so from either shard.
+      for (let i = 0; i < 8; i++) {
+        const page = yield* machine.namespace.succeed("curl", ["-sSf", `http://${Machine.stackAddress}/`])
+        assert.match(page.stdout, /<html/)
+      }
+      yield* up.signal("SIGINT")
+      assert.strictEqual((yield* up.ended()).status, 0)
     }))
 
   it.live("end together when one of them dies, and say which", () =>
