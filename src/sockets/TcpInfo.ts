@@ -24,6 +24,7 @@ type Spans =
   | "bufferLimitedTime"
   | "timeoutTime"
   | "receiveRtt"
+  | "userTimeout"
 
 /** Sizes are in bytes, totals count payload; see `core/tcp/Info.ts` for each field. */
 export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
@@ -46,6 +47,8 @@ export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
   readonly timeoutTime: Duration.Duration
   /** The round trip as the receiver measures it; zero before it could. */
   readonly receiveRtt: Duration.Duration
+  /** Text unacknowledged for so long ends the connection, as the program or the peer's advice has it (RFC 5482); zero leaves it to `retries`. */
+  readonly userTimeout: Duration.Duration
   /** What a router says of the way to the peer, though it ends nothing (RFC 9293 §3.9.1.8); or why the connection has ended. */
   readonly lastError: Failure.Any | undefined
 }
@@ -53,7 +56,7 @@ export interface TcpInfo extends Omit<Info, Ends | Spans | "lastError"> {
 export const of = (info: Info): TcpInfo => {
   const { lastError, local, localPort, remote, remotePort, ...rest } = info
   const { ackDelay, minimumRtt, rto, rttVariation, sinceHeard, sinceSent, sinceText, smoothedRtt } = info
-  const { bufferLimitedTime, busyTime, receiveRtt, timeoutTime, windowLimitedTime } = info
+  const { bufferLimitedTime, busyTime, receiveRtt, timeoutTime, userTimeout, windowLimitedTime } = info
   return {
     ...rest,
     busyTime: Edge.durationOf(busyTime),
@@ -61,6 +64,7 @@ export const of = (info: Info): TcpInfo => {
     bufferLimitedTime: Edge.durationOf(bufferLimitedTime),
     timeoutTime: Edge.durationOf(timeoutTime),
     receiveRtt: Edge.durationOf(receiveRtt),
+    userTimeout: Edge.durationOf(userTimeout),
     lastError: lastError === undefined ? undefined : Failure.of(lastError),
     local: Edge.inetOf(local, localPort),
     remote: Edge.inetOf(remote, remotePort),
