@@ -94,7 +94,7 @@ export interface UdpSocket {
   ) => Effect.Effect<void, UdpError.UdpError>
   /**
    * {@link send} for many datagrams in one request, in their order. The first that is refused ends it: the number is of those before it, and sending the rest
-   * tells why. Fails if it is the very first.
+   * tells why. Fails if it is the very first. Those to the same destination and of the same length go to the kernel as one where the link cuts them apart.
    */
   readonly sendMany: (datagrams: ReadonlyArray<Outgoing>) => Effect.Effect<number, UdpError.UdpError>
   /** {@link send} without waiting; false when there is no room. */

@@ -11,7 +11,7 @@ const { kernelAddress, stackAddress } = Machine
 /** At the edges of a packet, of two, and of what UDP can carry. */
 const sizes = [0, 1, 100, 1471, 1472, 1473, 2952, 2953, 9000, 65_506, 65_507]
 
-suite("udp", ["nc", "tcpdump"], () => {
+suite("udp", ["nc", "tcpdump", "python3"], () => {
   it.live("datagrams of every size come back as they were, in fragments where they must (RFC 791 §3.2)", () =>
     Effect.gen(function*() {
       const machine = yield* Machine.make("udp echo")
@@ -49,6 +49,28 @@ suite("udp", ["nc", "tcpdump"], () => {
       yield* driver.line(/^u dialled$/)
       yield* driver.write("u send 65508\n")
       yield* driver.line(/^u failed MessageTooLarge$/)
+    }))
+
+  it.live("datagrams that the kernel has not cut come apart, and those of one call travel as one (UDP_SEGMENT)", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make("udp trains")
+      const [count, size] = [40, 1200]
+      const stack = yield* Machine.start(machine, "trains", [5001, count])
+      yield* stack.line(/^ready$/, "30 seconds")
+      const script = Machine.kernelScriptPath("segments.py")
+      const { stdout } = yield* machine.namespace.succeed("python3", [
+        script,
+        stackAddress,
+        "5001",
+        `${count}`,
+        `${size}`
+      ])
+      assert.strictEqual(Number(stdout), count)
+      const seen = JSON.parse((yield* stack.line(/^\{.*\}$/))[0]) as Record<string, number>
+      assert.deepInclude(seen, { udpReceived: count, udpSent: count })
+      // Neighbour discovery and what the kernel says by itself are among the frames.
+      assert.isBelow(seen["framesReceived"]!, count / 2)
+      assert.isBelow(seen["ipSent"]!, count / 2)
     }))
 
   it.live("a port of the stack without a socket tells the kernel's program so (RFC 1122 §4.1.3.1)", () =>

@@ -108,6 +108,10 @@ const sendFragments = (ctx: Context, state: State, packet: Send, messageLength: 
 const creditOf = (packet: Send, isLast: boolean): Send["credit"] =>
   packet.credit === undefined || isLast ? packet.credit : { ...packet.credit, bytes: 0 }
 
+/** Packets that a link cuts it into, each with the next identification. */
+const packetsOf = ({ gso, head, headEnd, pieces }: Send): number =>
+  gso === undefined ? 1 : Math.ceil((headEnd - head.at + Fragment.size(pieces) - gso.headerLength) / gso.size)
+
 /**
  * An identification for a packet that may be cut: unique for as long as possible among those with the same source, destination and
  * protocol (RFC 6864 §4.3), and not to be guessed from others. One that is never cut needs none (§4.1).
@@ -117,7 +121,7 @@ const identificationOf = (ctx: Context, state: State, packet: Send): number => {
   const hash = Demux.hash(ctx.keys.identification, source, packet.protocol, destination, 0)
   const counter = hash % identificationCounters
   const count = state.identifications.get(counter)
-  ctx.add(state.identifications, counter, 1)
+  ctx.add(state.identifications, counter, packetsOf(packet))
   // The low bits chose the counter, the rest says where its numbers begin for these ends.
   return (Math.floor(hash / identificationCounters) + count) & (packet.path.version === 4 ? 0xffff : -1)
 }

@@ -19,6 +19,7 @@ import * as Receive from "./Receive.ts"
 import type { Message, UdpSend, UdpSendMany } from "./Requests.ts"
 import * as Sockets from "./Sockets.ts"
 import type { Sender, Socket, State } from "./State.ts"
+import * as Train from "./Train.ts"
 
 /** A request to send: done at once, or parked until bytes have left. */
 export const start = (
@@ -47,13 +48,16 @@ const stop = (ctx: Context, { at, request, ticket }: Sender, reason: Reason.Reas
 const advance = (ctx: Context, state: State, { at, request, ticket }: Sender): number | undefined => {
   const isMany = request._tag === "UdpSendMany"
   const count = isMany ? request.messages.length : 1
-  for (let next = at; next < count; next++) {
+  let next = at
+  while (next < count) {
     const message = isMany ? request.messages[next]! : request
     const socket = state.sockets.get(request.socket)
     if (socket === undefined) return void stop(ctx, { ticket, request, at: next }, Reason.closed)
     if (!hasRoom(ctx, socket, message)) return next
-    const refusal = send(ctx, state, socket, message)
-    if (refusal !== undefined) return void stop(ctx, { ticket, request, at: next }, refusal)
+    const train = isMany ? Train.from(ctx, socket, request.messages, next) : Train.of(message)
+    const sent = send(ctx, state, socket, message, train)
+    if (typeof sent === "object") return void stop(ctx, { ticket, request, at: next }, sent)
+    next += sent
   }
   return void ctx.reply(ticket, isMany ? count : undefined)
 }
@@ -97,7 +101,14 @@ const sourceOf = ({ local }: Socket): Address.Address | undefined =>
 /** Port 0 means that no answer is wanted (RFC 768), so it can't be a destination. */
 export const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 0xffff
 
-const send = (ctx: Context, state: State, socket: Socket, request: Message): Reason.Reason | undefined => {
+/** Sends a datagram, and those behind it where the link cuts them apart; answers how many that was. */
+const send = (
+  ctx: Context,
+  state: State,
+  socket: Socket,
+  request: Message,
+  train: Train.Train
+): Reason.Reason | number => {
   const target = targetOf(socket, request)
   if ("_tag" in target) return target
   const failure = takeFailure(ctx, state, socket, target)
@@ -112,8 +123,11 @@ const send = (ctx: Context, state: State, socket: Socket, request: Message): Rea
     // rfc: 8085 §3.7: only who has said so may send to everybody
     return Reason.invalidArgument("broadcasting is not allowed on this socket")
   }
-  if (!Address.isMulticast(path.destination)) return transmit(ctx, state, socket, path, target.port, request.bytes)
-  return sendToGroup(ctx, state, socket, path, target.port, request.bytes)
+  if (Address.isMulticast(path.destination)) {
+    return sendToGroup(ctx, state, socket, path, target.port, request.bytes) ?? 1
+  }
+  const carried = Train.fits(ctx, path, train) ? train : Train.of(request)
+  return transmit(ctx, state, socket, path, target.port, carried) ?? carried.messages.length
 }
 
 /** rfc: 1112 §6.1: out of the interface, unless no hop is allowed, and to those of this host that listen there */
@@ -126,7 +140,7 @@ const sendToGroup = (
   bytes: Uint8Array
 ): Reason.Reason | undefined => {
   const hopLimit = hopLimitOf(ctx, socket, path)
-  const refusal = hopLimit === 0 ? undefined : transmit(ctx, state, socket, path, port, bytes)
+  const refusal = hopLimit === 0 ? undefined : transmit(ctx, state, socket, path, port, Train.of({ bytes }))
   if (refusal !== undefined) return refusal
   // What goes out of the loopback interface comes in again by itself.
   if (!socket.options.multicastLoopback || path.link === loopback) return undefined
@@ -161,32 +175,35 @@ const transmit = (
   socket: Socket,
   path: Path,
   destinationPort: number,
-  bytes: Uint8Array
+  train: Train.Train
 ): Reason.Reason | undefined => {
-  const length = Wire.headerLength + bytes.length
+  const { messages, size } = train
+  const length = Wire.headerLength + size
   const head = ctx.reserve(length)
   const pseudo = Checksum.pseudo(path.source, path.destination, IpProtocol.udp, length)
   // rfc: 1122 §4.1.3.4 MUST: a checksum is always sent
   const fields = { sourcePort: socket.port, destinationPort, length, checksum: Checksum.fold(pseudo) }
   const at = Wire.emit(fields, head.bytes, head.at)
+  let headEnd = at
+  for (const { bytes } of messages) headEnd = Piece.copyRange(bytes, 0, bytes.length, head.bytes, headEnd)
   const refusal = ctx.ip.send(ctx, {
     path,
     protocol: IpProtocol.udp,
     head,
-    headEnd: Piece.copyRange(bytes, 0, bytes.length, head.bytes, at),
+    headEnd,
     pieces: noPieces,
     checksumOffset: Wire.checksumOffset,
     hopLimit: hopLimitOf(ctx, socket, path),
     trafficClass: socket.options.trafficClass,
     dontFragment: socket.options.dontFragment,
-    gso: undefined,
-    credit: { owner: "Udp", id: socket.id, bytes: bytes.length, isAwaited: true }
+    gso: Train.cutting(train),
+    credit: { owner: "Udp", id: socket.id, bytes: size, isAwaited: true }
   })
   if (refusal !== undefined) {
     return refusal._tag === "MessageTooLarge" ? Reason.messageTooLarge(refusal.limit - Wire.headerLength) : refusal
   }
-  ctx.count(Counter.index.udpSent)
-  ctx.put(state.sockets, socket.id, { ...socket, unsentBytes: socket.unsentBytes + bytes.length })
+  ctx.count(Counter.index.udpSent, messages.length)
+  ctx.put(state.sockets, socket.id, { ...socket, unsentBytes: socket.unsentBytes + size })
   return undefined
 }
 
