@@ -158,6 +158,9 @@ export const kernelScript = (
     ({ stdout }) => JSON.parse(stdout.trim().split("\n").at(-1)!) as unknown
   )
 
+/** Where a script of the kernel's side lies. */
+export const kernelScriptPath = (file: string): string => fileURLToPath(new URL(`kernel/${file}`, import.meta.url))
+
 /** The arguments for Node that run a script of the kernel's side. */
 export const kernelCommand = (name: string, args: ReadonlyArray<string | number>): ReadonlyArray<string> => [
   fileURLToPath(new URL(`kernel/${name}.ts`, import.meta.url)),

@@ -167,7 +167,7 @@ const identity = (ctx: Context, self: Connection) => ({
   windowScaling: self.agreed.scaling,
   ecn: self.agreed.ecn !== "off",
   ecnUse: self.agreed.ecn,
-  hadTextInSyn: self.fastOpen === "taken",
+  hadTextInSyn: self.fastOpen === "taken" || self.fastOpen === "accepted",
   sendScale: self.agreed.sendScale,
   receiveScale: self.agreed.receiveScale,
   sendMss: self.snd.mss,
