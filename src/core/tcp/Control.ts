@@ -13,12 +13,17 @@ export interface Control {
   readonly state: unknown
 }
 
+/** SMSS as controllers see it before a handshake has told it: no controller has to do with segments of no size (rfc: 9293 §3.7.1 MUST-15). */
+const known = (mss: number): number => mss > 0 ? mss : smallestDefault
+const smallestDefault = 536
+
 export const start = (config: Config, mss: number, at: Time.Instant): Control => {
   // Requests with a name that nobody has are refused before (`Knobs.ts`).
   const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
+  const size = known(mss)
   return {
     controller,
-    state: controller.start({ now: at, mss, initialWindow: initialWindow(mss, config.initialWindow) })
+    state: controller.start({ now: at, mss: size, initialWindow: initialWindow(size, config.initialWindow) })
   }
 }
 
@@ -32,7 +37,7 @@ export const afterHandshake = (config: Config, mss: number, at: Time.Instant, re
 /** Another controller goes on from the window that this one has come to. */
 export const replaced = (self: Control, config: Config, mss: number, at: Time.Instant): Control => {
   const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
-  return { controller, state: controller.start({ now: at, mss, initialWindow: window(self) }) }
+  return { controller, state: controller.start({ now: at, mss: known(mss), initialWindow: window(self) }) }
 }
 
 /** The control after its controller's state has moved on; the same record if it has not. */

@@ -6,8 +6,8 @@ export const table = { ...known } as const
 
 export type Name = keyof typeof table
 
-/** Every name, for checking a knob and for its documentation. */
-export const names: ReadonlyArray<Name> = Object.keys(table) as Array<Name>
+/** Every name, for checking a knob and for its documentation; in an order that no loader of modules decides. */
+export const names: ReadonlyArray<Name> = (Object.keys(table) as Array<Name>).toSorted()
 
 // A controller's state goes through the connection unseen, so its type ends here.
 /** The controller of that name; undefined if there is none. */

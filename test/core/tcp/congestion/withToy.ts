@@ -1,6 +1,6 @@
 /**
- * The stack with one line more in `known.ts`, that of the toy: tells whether its knob is known, moves a megabyte over a network that loses, and prints what came of
- * it. `adding.test.ts` runs it in a process of its own, whose modules are those of the tree but for that line.
+ * The stack with one line more in `known.ts`, that of the toy: tells whether its knob is known, moves a megabyte over a network that loses, lets random programs choose it
+ * among the others, and prints what came of it. `adding.test.ts` runs it in a process of its own, whose modules are those of the tree but for that line.
  */
 import { registerHooks } from "node:module"
 
@@ -14,11 +14,12 @@ registerHooks({
   }
 })
 
-const [Knobs, Simulator, Topology, Transfer] = await Promise.all([
+const [Knobs, Simulator, Topology, Transfer, { World }] = await Promise.all([
   import("../../../../src/core/tcp/Knobs.ts"),
   import("../../../../src/testing/Simulator.ts"),
   import("../../../../src/testing/Topology.ts"),
-  import("../../../../src/testing/Transfer.ts")
+  import("../../../../src/testing/Transfer.ts"),
+  import("../properties/World.ts")
 ])
 
 const simulation = Simulator.make(Topology.pair({ delay: "5 millis", rate: 2e7, loss: 0.01 }), {
@@ -32,6 +33,8 @@ const { isIntact, segmentsRetransmitted, sender } = Transfer.run(simulation, {
   bytes: 1_000_000,
   options
 })
+const [firstSeed, seeds] = [200, 20]
+for (let i = 0; i < seeds; i++) new World(firstSeed + i).run()
 const { values } = Knobs.table.congestionControl
 process.stdout.write(
   JSON.stringify({ values, isIntact, hasRepaired: segmentsRetransmitted > 0, used: sender.congestionControl })
