@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
+import { readFileSync } from "node:fs"
 import * as Telemetry from "../../layers/Telemetry.ts"
 import type { Netstack } from "../../src/sockets/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
@@ -59,6 +60,20 @@ describe("NetworkMetrics.register", () => {
       yield* Effect.exit(on(one)(Tcp.connect(`${addressTwo}:81`)))
       const dropsNow = yield* valueOf("netstack.drops", { "netstack.drop.reason": "TcpNoListener" })
       assert.deepStrictEqual(dropsNow, { count: 2, incremental: true })
+    }).pipe(alone))
+
+  it.effect("has the metrics that the documentation lists, and no others", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair().pipe(Effect.provide(Telemetry.layer()))
+      yield* on(one)(Network.interfaces)
+      const ids = new Set((yield* Metric.snapshot).map(({ id }) => id))
+      const table = /\| metric \| unit .*\n.*\n((?:\|.*\n)+)/.exec(readFileSync("docs/observe.md", "utf8"))![1]!
+      const listed = table.split("\n").flatMap((row) => {
+        const names = Array.from(row.split(" | ")[0]!.matchAll(/`([^`]+)`/g), ([, name]) => name!)
+        const above = names[0]?.replace(/\.[^.]+$/, "") ?? ""
+        return names.map((name) => name.startsWith(".") ? `${above}${name}` : name)
+      })
+      assert.deepStrictEqual([...ids].toSorted(), listed.toSorted())
     }).pipe(alone))
 
   it.effect("is up to date in virtual time too, where a whole run is one turn of the event loop", () =>

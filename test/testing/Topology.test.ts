@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { readFileSync } from "node:fs"
 import * as Plan from "../../src/testing/Plan.ts"
 import * as Topology from "../../src/testing/Topology.ts"
 
@@ -98,6 +99,41 @@ changes:
       assert.strictEqual(topology.hosts["client"]!.tcp!.congestionControl, "newReno")
       assert.isTrue(Result.isSuccess(Plan.make(topology)))
       assert.deepStrictEqual(yield* Topology.parse(JSON.stringify(json)), yield* Topology.decode(json))
+    }))
+
+  it.effect("has every fault that the documentation lists in YAML, but the one that is a function", () =>
+    Effect.gen(function*() {
+      const faults = {
+        loss: "0.1",
+        bursts: "{ enter: 0.01, leave: 0.3, lossInGood: 0.001, lossInBad: 0.9 }",
+        lostFrames: "[1, 2]",
+        outage: "{ every: 1 minute, length: 1 second }",
+        largestFrame: "1300",
+        losing: "[{ like: { tcp: { flags: /S/ } }, numbers: [1] }]",
+        delay: "20 millis",
+        jitter: "5 millis",
+        jitterDistribution: "exponential",
+        rate: "1e6",
+        queueBytes: "50000",
+        duplication: "0.01",
+        reordering: "0.02",
+        corruption: "0.03",
+        reorderingDelay: "30 millis"
+      }
+      const table = /\| fault \| says \|\n.*\n((?:\|.*\n)+)/.exec(readFileSync("docs/testing-kit.md", "utf8"))![1]!
+      const listed = table.split("\n").flatMap((row) =>
+        Array.from(row.split(" | ")[0]!.matchAll(/`(\w+)`/g), ([, name]) => name!)
+      )
+      assert.deepStrictEqual(listed.filter((name) => name !== "lose"), Object.keys(faults))
+      const lines = Object.entries(faults).map(([name, value]) => `    ${name}: ${value}`)
+      const { links } = yield* Topology.parse(
+        ["hosts: { a: {}, b: {} }", "links:", "  wire:", "    between: [a, b]", ...lines].join("\n")
+      )
+      assert.deepStrictEqual(
+        Object.keys(links["wire"]!).toSorted(),
+        [...listed, "between"].filter((name) => name !== "lose").toSorted()
+      )
+      assert.deepStrictEqual(links["wire"]!.losing, [{ like: { tcp: { flags: /S/ } }, numbers: [1] }])
     }))
 
   it.effect("says what is wrong with a text", () =>
