@@ -252,16 +252,23 @@ const deliveredBy = (self: Connection, segment: Segment.Segment): number => {
   return Scoreboard.update(board, snd.una, self.agreed.sack ? sackBlocks : []).delivered
 }
 
+/** What was sent after the last reduction is arriving: its number is forgotten, or marks would seem to be of before once numbers have gone half way round. */
+const settled = (self: Connection): Connection =>
+  self.ecn.recover !== undefined && Sequence.after(self.snd.una, self.ecn.recover)
+    ? { ...self, ecn: { ...self.ecn, recover: undefined } }
+    : self
+
 /**
  * An ACK may tell of marks, but not the last one of a handshake, which tells something else ({@link completed}). Where nothing is on its way any more (`isOver`)
  * a classic one has nothing to tell.
  */
 export const acknowledged = (
   ctx: Context,
-  self: Connection,
+  connection: Connection,
   segment: Segment.Segment,
   isOver: boolean
 ): Connection => {
+  const self = settled(connection)
   if (self.ecn.mute) return self
   switch (self.agreed.ecn) {
     case "off":

@@ -79,15 +79,15 @@ describe("Agreeing on congestion marks (RFC 3168 §6.1.1, RFC 9768 §3.1)", () =
     ["a SYN with CWR alone", CWR],
     ["a SYN with AE alone", AE]
   ]
-  const modes: ReadonlyArray<EcnMode> = ["off", "passive", "active", "accurate"]
+  const modes: ReadonlyArray<EcnMode> = ["off", "passive", "active", "accurate", "accuratePassive", "accurateActive"]
   // What our SYN/ACK says, by the knob: in the order of `modes`.
   const answers: ReadonlyArray<ReadonlyArray<number>> = [
-    [0, 0, 0, 0],
-    [0, 1, 1, 1],
-    [0, 1, 1, 0b010],
-    [0, 0, 0, 0b010],
-    [0, 0, 0, 0b010],
-    [0, 0, 0, 0b010]
+    [0, 0, 0, 0, 0, 0],
+    [0, 1, 1, 1, 1, 1],
+    [0, 1, 1, 0b010, 0b010, 0b010],
+    [0, 0, 0, 0b010, 0b010, 0b010],
+    [0, 0, 0, 0b010, 0b010, 0b010],
+    [0, 0, 0, 0b010, 0b010, 0b010]
   ]
   asking.forEach(([what, flags], row) => {
     it(`${what} is answered as the knob \`ecn\` allows (rfc: 3168 §6.1.1 MUST NOT, 9768 §3.1.3)`, () => {
@@ -102,7 +102,16 @@ describe("Agreeing on congestion marks (RFC 3168 §6.1.1, RFC 9768 §3.1)", () =
   })
 
   it("a SYN asks for what the knob says", () => {
-    for (const [mode, expected] of [["off", 0], ["passive", 0], ["active", 3], ["accurate", 7]] as const) {
+    for (
+      const [mode, expected] of [
+        ["off", 0],
+        ["passive", 0],
+        ["active", 3],
+        ["accurate", 7],
+        ["accuratePassive", 0],
+        ["accurateActive", 3]
+      ] as const
+    ) {
       assert.strictEqual(ace(connecting(mode).peer.one().flags), expected, mode)
     }
   })
@@ -113,6 +122,9 @@ describe("Agreeing on congestion marks (RFC 3168 §6.1.1, RFC 9768 §3.1)", () =
         return [info(open).ecn, sendsCapable(open)]
       })
     const [no, yes, mute] = [[false, false], [true, true], [true, false]]
+    // Who takes accurate marks and asks for classic ones.
+    assert.deepStrictEqual(agreed("accurateActive"), [no, yes, no, no, no, yes, no, no])
+    assert.deepStrictEqual(agreed("accuratePassive"), agreed("off"))
     assert.deepStrictEqual(agreed("off"), Array.from({ length: 8 }, () => no))
     assert.deepStrictEqual(agreed("active"), [no, yes, no, no, no, yes, no, no])
     // Accurate marks, of which some say that our SYN, sent without marks, came with some: then nothing is sent that can be marked (RFC 9768 §3.2.2.3).
@@ -187,6 +199,22 @@ describe("Answering congestion marks (RFC 3168 §6.1.2)", () => {
     // What acknowledges the CWR and echoes all the same has seen another mark.
     peer.send({ seq, ack: ack + 11_000, flags: ACK | ECE })
     assert.isBelow(window(open), after)
+  })
+  it("forgets where the last reduction was once text of after it has arrived, or marks would be missed when numbers have gone half way round", () => {
+    const open = agreed()
+    const { ack, connection, peer, self, seq } = open
+    const recover = () => {
+      const entry = self.state.tcp.entries.get(connection)
+      return entry?._tag === "Connection" ? entry.ecn.recover : undefined
+    }
+    write(self, connection, text(10_000))
+    peer.send({ seq, ack: ack + 8000, flags: ACK | ECE })
+    write(self, connection, text(1000))
+    assert.strictEqual(recover(), (ack + 10_000) | 0)
+    peer.send({ seq, ack: ack + 10_000, flags: ACK })
+    assert.isDefined(recover())
+    peer.send({ seq, ack: ack + 11_000, flags: ACK })
+    assert.isUndefined(recover())
   })
   it("says CWR after a loss as well, with new text only, and does not come down again for marks of the same window", () => {
     for (const rack of [true, false]) {
@@ -326,5 +354,58 @@ describe("Counting congestion marks (RFC 9768 §3.2)", () => {
     const { connection } = self.call({ _tag: "TcpAccept", listener, block: false })
     write(self, connection, text(8000))
     assert.deepStrictEqual(peer.take().map((got) => ace(got.flags)), Array.from({ length: 8 }, () => 6))
+  })
+  it("full segments have room for the option, each packet of a super-segment has it, and none is longer than the path carries", () => {
+    for (const timestampValue of [undefined, 1]) {
+      const self = host()
+      const listener = listen(self, 80, 4, { ecn: "accurate", noDelay: true })
+      const peer = new Peer(self, 80)
+      const offered = { maximumSegmentSize: 1000, sackPermitted: true }
+      const stamps = timestampValue === undefined ? {} : { timestampValue, timestampEcho: 0 }
+      peer.send({ seq: 1000, flags: SYN | marks, options: { ...offered, ...stamps } })
+      const answer = peer.one()
+      const accurateEcn = { order: 1, ect1Bytes: 1, ceBytes: 0, ect0Bytes: 1 } as const
+      const echoed = timestampValue === undefined
+        ? {}
+        : { timestampValue: 2, timestampEcho: answer.options.timestampValue }
+      peer.send({ seq: 1001, ack: answer.seq + 1, flags: ACK | bits(0b010), options: { accurateEcn, ...echoed } })
+      const { connection } = self.call({ _tag: "TcpAccept", listener, block: false })
+      write(self, connection, text(8000))
+      const got = peer.take()
+      const most = 1000 - 12 - (timestampValue === undefined ? 0 : 12)
+      assert.deepStrictEqual(got.slice(0, -1).map((each) => each.text.length), Array.from({ length: 8 }, () => most))
+      assert.isTrue(got.every((each) => each.options.accurateEcn?.ect0Bytes === 1))
+    }
+  })
+  it("every segment is capable of marks where the knob says so, but for SYNs and resets (draft-ietf-tcpm-generalized-ecn)", () => {
+    const { ack, connection, peer, self, seq } = agreed(bits(0b010), { ecnPackets: "all" })
+    const capable = () => peer.take().map((got) => got.trafficClass & 3)
+    peer.send({ seq, ack, flags: ACK | bits(5), text: text(10) })
+    assert.deepStrictEqual(capable(), [2])
+    write(self, connection, text(10))
+    assert.deepStrictEqual(capable(), [2])
+    self.advance(seconds(1))
+    assert.isTrue(capable().every((mark) => mark === 2))
+    self.call({ _tag: "TcpAbort", connection })
+    assert.deepStrictEqual(capable(), [0])
+    // Classic marks know nothing of that.
+    const classic = passive("passive", ECE | CWR, 0, { ecnPackets: "all" })
+    classic.peer.send({ seq: classic.seq, ack: classic.ack, flags: ACK, text: text(10) })
+    assert.strictEqual(classic.peer.one().trafficClass & 3, 0)
+  })
+  it("a mark halves the window once in a round trip, as for classic marks (RFC 9768 §3.3)", () => {
+    for (const congestionControl of ["newReno", "cubic"]) {
+      const { ack, connection, peer, self, seq } = agreed(bits(0b010), { congestionControl })
+      const window = () => info({ connection, self }).congestionWindow
+      write(self, connection, text(10_000))
+      peer.take()
+      const before = window()
+      peer.send({ seq, ack: ack + 1000, flags: ACK | bits(6) })
+      const after = window()
+      assert.isBelow(after, before)
+      peer.send({ seq, ack: ack + 2000, flags: ACK | bits(7) })
+      assert.strictEqual(window(), after)
+      assert.strictEqual(info({ connection, self }).marksTold, 2)
+    }
   })
 })
