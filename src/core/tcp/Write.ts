@@ -8,6 +8,7 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Parked from "./Parked.ts"
+import * as Recovery from "./Recovery.ts"
 import * as SendQueue from "./SendQueue.ts"
 
 /**
@@ -16,7 +17,8 @@ import * as SendQueue from "./SendQueue.ts"
  */
 export const room = (self: Connection): number => {
   const free = Math.max(0, sendBuffer(self) - SendQueue.length(self.queue))
-  const lacking = self.config.notSentLowWater - Connections.unsent(self)
+  if (self.config.notSentLowWater === Infinity) return free
+  const lacking = self.config.notSentLowWater + sendable(self) - Connections.unsent(self)
   return lacking <= 0 ? 0 : Math.min(free, Math.max(lacking, self.snd.mss))
 }
 
@@ -25,6 +27,13 @@ export const room = (self: Connection): number => {
  * for the reordering window (RFC 8985 §6.2), one more for the retransmission, and some to write in meanwhile.
  */
 const windowsBuffered = 3
+
+/** What can leave at once does not wait unsent. */
+const sendable = (self: Connection): number => {
+  const { snd } = self
+  const offered = snd.wnd - Sequence.distance(snd.una, snd.nxt)
+  return Math.max(0, Math.min(offered, Recovery.allowance(self), Connections.creditLeft(self, snd.mss)))
+}
 
 /** The send buffer grows with the window that the network has proven to take (auto-sizing). */
 export const sendBuffer = (self: Connection): number => {

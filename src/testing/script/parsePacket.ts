@@ -82,6 +82,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   const sequence = parseRange(scanner)
   const numbers: { ack?: number; win?: number; urg?: number } = {}
   for (let word = scanner.take(field); word !== undefined; word = scanner.take(field)) {
+    if (word[1] === "win" && scanner.take(anything) !== undefined) continue
     numbers[word[1] as "ack" | "win" | "urg"] = integer(scanner, `a number behind ${word[1]}`)
   }
   if (direction === "in" && sequence.length > longestText) scanner.fail(`a segment of ${sequence.length} octets`)
@@ -101,6 +102,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
 }
 
 const field = /(ack|win|urg)\b/y
+const anything = /\*/y
 
 const parseUdp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const [, length] = scanner.expect(/\(\s*(\d+)\s*\)/y, "the length of a datagram in parentheses")

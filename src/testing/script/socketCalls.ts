@@ -161,6 +161,7 @@ const close: Handler = (kernel, [fd]) => {
   const self = kernel.descriptors.get(number)
   if (self === undefined) return immediate(failed("EBADF"))
   kernel.descriptors.delete(number)
+  if ([...kernel.descriptors.values()].includes(self)) return ok
   if (self._tag === "Udp") return udpClose(kernel, self)
   if (self._tag !== "Tcp") return ok
   if (self.listener !== undefined) {
@@ -199,6 +200,15 @@ const nameOfEnd: Handler = (kernel, [fd], { name }) => {
   if (typeof self === "string") return immediate(failed(self))
   const state = kernel.info(self)?.state ?? "CLOSED"
   return immediate(name === "getpeername" && state === "CLOSED" ? failed("ENOTCONN") : returned(0))
+}
+
+/** Another number for the same socket, which is closed with the last of them. */
+const dup: Handler = (kernel, [fd, other], call) => {
+  const self = kernel.descriptors.get(numberOf(fd))
+  if (self === undefined) return immediate(failed("EBADF"))
+  if (other === undefined) return immediate(returned(kernel.install(self, expectedFd(call))))
+  kernel.descriptors.set(numberOf(other), self)
+  return immediate(returned(numberOf(other)))
 }
 
 /** `pipe([5, 6])`: the end to read from and the end to write to. */
@@ -268,6 +278,8 @@ export const socketCalls: Readonly<Record<string, Handler>> = {
   open: (kernel, _, call) => immediate(returned(kernel.install({ _tag: "File" }, expectedFd(call)))),
   getsockname: nameOfEnd,
   getpeername: nameOfEnd,
+  dup,
+  dup2: dup,
   pipe,
   pipe2: pipe,
   cap_set: () => ok,

@@ -63,6 +63,13 @@ const answerUnacceptable = (ctx: Context, state: State, self: Connection, segmen
   return Challenge.send(ctx, state, Ecn.reintroduced(self, segment))
 }
 
+/**
+ * A FIN alone whose turn it is. It needs no room, so that a closed window is no reason to refuse it, as deployed stacks find too: its sender would ask for ever whether
+ * the window has opened for it (RFC 9293 §3.4 counts its number against the window).
+ */
+const isLastWord = (self: Connection, segment: Segment.Segment): boolean =>
+  Segment.has(segment, Tcp.FIN) && segment.seq === self.rcv.nxt && Segment.length(segment) === 1
+
 /** First check, of timestamps and numbers: is the segment young, and in the window? */
 // rfc: 9293 §3.10.7.4, 7323 §5.3 R1
 const checkSequence = (
@@ -78,7 +85,7 @@ const checkSequence = (
     ctx.count(Counter.index.tcpPawsRejected)
     return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpPaws")
   }
-  if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge)) return self
+  if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge) || isLastWord(self, segment)) return self
   return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpNotAcceptable")
 }
 
@@ -137,7 +144,7 @@ const isRepeatedSyn = (self: Connection, segment: Segment.Segment): boolean =>
 
 /** The segment without what lies outside of the window, and the connection that knows of it. */
 const trimmed = (self: Connection, segment: Segment.Segment): Segment.Segment =>
-  Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
+  isLastWord(self, segment) ? segment : Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
 
 /** A part of the segment was old or did not fit: the peer should know where we are. */
 const afterTrim = (self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection =>

@@ -76,11 +76,14 @@ const remembered = (self: Connection, segment: Segment.Segment): Connection => {
 }
 
 /** The peer's FIN is taken: RCV.NXT goes over it, and it is acknowledged at once. */
-const finTaken = (self: Connection): Connection => ({
-  ...self,
-  rcv: { ...self.rcv, nxt: Sequence.add(self.rcv.nxt, 1), ended: true, hasFinAhead: false },
-  ack: AckPolicy.now(self.ack)
-})
+const finTaken = (self: Connection): Connection => {
+  const nxt = Sequence.add(self.rcv.nxt, 1)
+  return {
+    ...self,
+    rcv: { ...self.rcv, nxt, edge: Sequence.later(self.rcv.edge, nxt), ended: true, hasFinAhead: false },
+    ack: AckPolicy.now(self.ack)
+  }
+}
 
 /** Eighth check: the FIN. */
 const checkFin = (
