@@ -174,7 +174,7 @@ describe("Telemetry.layer", () => {
         const link = yield* TestNetwork.link("wire")
         // The SYN arrives, nothing comes back.
         yield* link.partition("forth")
-        yield* TestNetwork.on("remote")(Effect.timeoutOption(visit, "90 seconds"))
+        yield* TestNetwork.on("remote")(Effect.timeoutOption(visit, "3 minutes"))
         return (yield* Network.counters).tcpAttemptFails
       })
       const { exit, spans } = yield* traced(Effect.scoped(program))
