@@ -164,6 +164,8 @@ export interface Config {
 
   /** Small segments leave at once (rfc: 9293 §3.7.4 MUST-17: Nagle's algorithm can be switched off). Default off: Nagle is in force. */
   readonly noDelay: boolean
+  /** What a small segment waits for: that all before it is acknowledged (Nagle's algorithm), or all small ones (Minshall's variant of it, as Linux has it). Default `all`. */
+  readonly nagle: "all" | "small"
   /** Only full segments leave, for up to 200 ms. Default off. */
   readonly cork: boolean
 }
@@ -284,6 +286,7 @@ export const defaults: Config = Object.freeze({
   userTimeoutLeast: Time.seconds(100),
   userTimeoutMost: Time.seconds(86_400),
   noDelay: false,
+  nagle: "all",
   cork: false
 })
 

@@ -94,6 +94,8 @@ export interface Snd {
   /** In slow start: the most that was on its way since the last transmissions up to {@link mostOutUntil}; Infinity if it was all that the window takes. */
   readonly mostOut: number
   readonly mostOutUntil: Sequence.Sequence
+  /** Behind the last segment that was shorter than a full one. */
+  readonly smallEnd: Sequence.Sequence
   /** When text or a FIN was sent last. */
   readonly lastAt: Time.Instant
   /** Totals. */

@@ -71,6 +71,7 @@ const send = (from: Beginning): Connection["snd"] => ({
   isAppLimited: false,
   mostOut: 0,
   mostOutUntil: from.iss,
+  smallEnd: from.iss,
   lastAt: Time.instantOf(0),
   acked: 0,
   segments: 0,

@@ -268,7 +268,6 @@ export const onCalmAck = (
   snd: Connection["snd"],
   queue: Connection["queue"]
 ): Connection => {
-  const before = Scoreboard.pipe(self.board)
   const update = Scoreboard.update(self.board, snd.una)
   const rtt = measured(ctx, self, segment, update)
   const estimate = rtt === undefined ? self.rtt : Rtt.sample(self.rtt, rtt, ctx.at, self.config, samplesPerRound(snd))
@@ -279,7 +278,7 @@ export const onCalmAck = (
     bytesAcked: update.acked,
     bytesDelivered: update.delivered,
     bytesLost: 0,
-    bytesInFlight: before,
+    bytesInFlight: Scoreboard.pipe(self.board),
     bytesInFlightAfter: Scoreboard.pipe(update.board),
     rtt,
     srtt: estimate.srtt,

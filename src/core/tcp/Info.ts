@@ -266,10 +266,14 @@ export const of = (ctx: Context, self: Connection): Info => ({
   caState: caState(self)
 })
 
+/** Something was overtaken, or sent again for safety. */
+const hasDoubts = (board: Scoreboard.Scoreboard): boolean =>
+  Scoreboard.sackedBytes(board) > 0 || Scoreboard.sentAgain(board) > 0
+
 const caState = (self: Connection): Info["caState"] => {
   switch (self.recovery.phase) {
     case "open":
-      return self.recovery.duplicates > 0 ? "disorder" : "open"
+      return self.recovery.duplicates > 0 || hasDoubts(self.board) ? "disorder" : "open"
     case "fast":
       return "recovery"
     case "timeout":

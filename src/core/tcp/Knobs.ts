@@ -241,6 +241,12 @@ export const table: Table = {
   userTimeoutLeast: knob("stack", time(1, day), "RFC 5482 §3.1", "The least that the peer's word changes it to"),
   userTimeoutMost: knob("stack", time(1, 365 * day), "RFC 5482 §3.1", "The most that the peer's word changes it to"),
   noDelay: knob("always", toggle, "RFC 9293 §3.7.4", "Small segments leave at once, without Nagle's algorithm"),
+  nagle: knob(
+    "stack",
+    choice("all", "small"),
+    "RFC 9293 §3.7.4",
+    "What a small segment waits for: the acknowledgement of all before it, or of the small ones only"
+  ),
   cork: knob("always", toggle, "Linux: TCP_CORK", "Only full segments leave, for up to 200 ms")
 }
 

@@ -33,6 +33,9 @@ const corkLimit = Time.millis(200)
 /** What the peer's window leaves; nothing new goes behind its edge, even if that was further before (rfc: 9293 §3.8.6 SHLD-15). */
 const windowLeft = (self: Connection): number => self.snd.wnd - Sequence.distance(self.snd.una, self.snd.nxt)
 
+/** A segment shorter than a full one is on its way. */
+const hasSmallOut = ({ snd }: Connection): boolean => Sequence.after(snd.smallEnd, snd.una)
+
 /**
  * Whether a segment shorter than the MSS may leave (RFC 9293 §3.8.6.2.1; D is what waits, U what the windows allow).
  */
@@ -54,7 +57,7 @@ const mayBeShort = (
     if (self.snd.fin) return true
     // A cork that has held for its time lets go whatever else is on its way.
     if (self.config.cork) return self.deadlines.slow.cork <= ctx.at
-    return self.config.noDelay || isIdle
+    return self.config.noDelay || isIdle || (ctx.config.tcp.nagle === "small" && !hasSmallOut(self))
   }
   // Half of the largest window the peer has ever offered is as good as its buffer will give.
   return isIdle && length >= self.snd.maxWnd / 2
@@ -85,7 +88,8 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind, or nothing of the same record.
   const isPushed = isLast || SendQueue.isRecordEnd(queue, end)
   const flags = isPushed ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
-  const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
+  const noted = length % mss === 0 ? self : { ...self, snd: { ...self.snd, smallEnd: end } }
+  const sent = Ecn.told(Emit.segment(ctx, noted, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
   return afterSend(ctx, sent, queue, seq, withFin ? Sequence.add(end, 1) : end, mss)
 }
 

@@ -71,7 +71,8 @@ const ofHost = new Set([
   "undo",
   "synCookies",
   "challengeInterval",
-  "answersUnsentAcks"
+  "answersUnsentAcks",
+  "nagle"
 ])
 
 /** The host's next packet as what the script expects. */
