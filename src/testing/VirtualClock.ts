@@ -5,7 +5,7 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { Heap } from "./Heap.ts"
+import { Heap } from "../link/Heap.ts"
 
 interface Sleeper {
   readonly resume: (effect: Effect.Effect<void>) => void

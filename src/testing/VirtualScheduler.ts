@@ -6,7 +6,7 @@
  */
 import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
-import { Heap } from "./Heap.ts"
+import { Heap } from "../link/Heap.ts"
 
 type Task = () => void
 

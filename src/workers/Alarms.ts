@@ -4,26 +4,13 @@
  * The heap is lazy: an alarm is never taken back or moved. A record that has changed its mind ignores the alarm when it rings
  * (`core/Timer.ts`), and only asks for another when none that is outstanding rings early enough. Alarms for the same instant
  * ring in the order in which they were set, so that a run can be repeated.
- *
- * ```
- *            root: earliest          a binary heap in one array:
- *            /          \            the children of i are 2i+1 and 2i+2
- *         later        later
- * ```
  */
 import type { Event } from "../core/Event.ts"
 import * as Time from "../core/Time.ts"
 import type { TimerId } from "../core/Timer.ts"
+import { Heap } from "../link/Heap.ts"
 
 export type TimerEvent = Extract<Event, { readonly _tag: "Timer" }>
-
-interface Alarm {
-  readonly due: Time.Instant
-  readonly order: number
-  readonly timer: TimerId
-}
-
-const before = (a: Alarm, b: Alarm): boolean => a.due < b.due || (a.due === b.due && a.order < b.order)
 
 export interface Alarms {
   /** Sets an alarm; true if it rings before all others. */
@@ -36,56 +23,26 @@ export interface Alarms {
   readonly clear: () => void
 }
 
-const push = (heap: Array<Alarm>, alarm: Alarm): void => {
-  let at = heap.length
-  while (at > 0) {
-    const parent = (at - 1) >> 1
-    if (!before(alarm, heap[parent]!)) break
-    heap[at] = heap[parent]!
-    at = parent
-  }
-  heap[at] = alarm
-}
-
-const pop = (heap: Array<Alarm>): Alarm => {
-  const root = heap[0]!
-  const moved = heap.pop()!
-  if (heap.length === 0) return root
-  let at = 0
-  for (;;) {
-    let child = 2 * at + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child += 1
-    if (!before(heap[child]!, moved)) break
-    heap[at] = heap[child]!
-    at = child
-  }
-  heap[at] = moved
-  return root
-}
-
 export const make = (): Alarms => {
-  const heap: Array<Alarm> = []
-  let order = 0
-  const earliest = (): Time.Instant => heap.length === 0 ? Time.never : heap[0]!.due
+  const heap: Heap<TimerId> = new Heap()
+  const earliest = (): Time.Instant => heap.size === 0 ? Time.never : Time.instantOf(heap.earliest)
   return {
     earliest,
     add: (timer, due) => {
       const isFirst = due < earliest()
-      push(heap, { due, order: order++, timer })
+      heap.put(due, timer)
       return isFirst
     },
     takeDue: (now, limit) => {
-      const due: Array<TimerEvent> = []
-      while (due.length < limit && heap.length > 0 && heap[0]!.due <= now) {
-        const alarm = pop(heap)
-        due.push({ _tag: "Timer", timer: alarm.timer, due: alarm.due })
+      const rung: Array<TimerEvent> = []
+      while (rung.length < limit && heap.size > 0) {
+        const due = earliest()
+        if (due > now) break
+        rung.push({ _tag: "Timer", timer: heap.take()!, due })
       }
-      return due
+      return rung
     },
-    size: () => heap.length,
-    clear: () => {
-      heap.length = 0
-    }
+    size: () => heap.size,
+    clear: () => heap.clear()
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Things in the order of their times; those of one time in the order in which they were put in.
  *
- * A binary heap in one array: the children of `i` are `2i + 1` and `2i + 2`, and no child is before its parent.
+ * Alarms of the core, frames under way and events of a simulation all wait in one of these. A binary heap in one array: the children of `i` are `2i + 1` and `2i + 2`, and no child is before its parent.
  */
 
 interface Entry<A> {
@@ -28,6 +28,15 @@ export class Heap<A> {
   /** The first item; `undefined` when there is none. */
   get first(): A | undefined {
     return this.entries[0]?.item
+  }
+
+  /** Everything, in no order. */
+  get items(): ReadonlyArray<A> {
+    return this.entries.map(({ item }) => item)
+  }
+
+  clear(): void {
+    this.entries.length = 0
   }
 
   /** A heap of the items for which a test holds, in the same order. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Heap } from "../../src/link/Heap.ts"
 import * as Random from "../../src/link/Random.ts"
-import { Heap } from "../../src/testing/Heap.ts"
 
 const drain = <A>(heap: Heap<A>): Array<A> => {
   const all: Array<A> = []
