@@ -60,7 +60,9 @@ const goals: ReadonlySet<string> = new Set([
   "memory-streams",
   "tap-latency",
   "tap-connects",
-  "scale",
+  "scale-idle",
+  "scale-parallel",
+  "idle",
   "forward",
   "collections"
 ])
