@@ -33,7 +33,10 @@ const optionsOf: Readonly<Record<(typeof tcpPorts)[number], Options>> = {
   443: {
     congestionControl: "newReno",
     userTimeout: Time.seconds(30),
+    userTimeoutOption: true,
+    userTimeoutChangeable: "yes",
     ecn: "accurate",
+    ecnOption: "changes",
     linger: Time.seconds(3),
     sack: false
   },

@@ -68,7 +68,10 @@ const offers = (random: Seeded): TcpConfig.Options => ({
   windowScaling: random.chance(0.8),
   sack: random.chance(0.7),
   dsack: random.chance(0.7),
-  ecn: random.pick(["off", "passive", "active", "accurate"]),
+  ecn: random.pick(["off", "passive", "active", "accurate", "accurate", "accuratePassive", "accurateActive"]),
+  ecnOption: random.pick(["never", "changes", "always"]),
+  ecnOptionBeacons: random.pick([0, 1, 3]),
+  ecnPackets: random.pick(["text", "all"]),
   fastOpen: random.pick(["off", "off", "both", "client", "server"]),
   maxSegment: random.pick([0, 0, 0, 64, 536, 1000])
 })
@@ -90,6 +93,10 @@ const patience = (random: Seeded): TcpConfig.Options => ({
   pathMtuDiscovery: random.chance(0.8),
   ...rarely(random, 0.2, () => ({ retries: random.pick([0, 1, 3, 6]) })),
   ...rarely(random, 0.1, () => ({ userTimeout: Time.seconds(random.pick([1, 10, 60])) })),
+  ...rarely(random, 0.2, () => ({
+    userTimeoutOption: true,
+    userTimeoutAdvertised: Time.seconds(random.pick([0, 1, 600]))
+  })),
   ...rarely(random, 0.1, () => ({ linger: Time.seconds(random.pick([0, 1, 30])) })),
   ...rarely(random, 0.2, () => ({ timeWait: Time.seconds(random.pick([0, 1, 5])) })),
   ...rarely(random, 0.1, () => ({ finWait2Timeout: Time.seconds(random.pick([0, 5])) })),
