@@ -49,6 +49,12 @@ export const defaultSlabs = 16
 /** A slab holds a batch of full frames, or at least this much where super-segments come. */
 const superSegmentSlabBytes = 1024 * 1024
 
+/**
+ * No further frame is read in a batch once it has so many bytes. The sender of super-segments waits for the ACK at the batch's end with a full socket buffer:
+ * in smaller batches it goes on meanwhile, and the bytes are copied to their reader while the processor's cache has them (row `offload-receive`).
+ */
+const batchBytes = superSegmentSlabBytes
+
 /** The largest IP packet, with which a super-segment travels. */
 const maxIpPacketBytes = 65_535
 
@@ -105,9 +111,10 @@ class Pump implements Port {
     this.frameBytes = Offload.maxFrameBytes(limits) + device.vnetHeaderBytes + 1
     this.wakefulness = Wakefulness.make(Duration.toMillis(options.spin ?? Duration.zero))
     this.scratch = new Uint8Array(device.vnetHeaderBytes === 0 ? 0 : this.frameBytes)
-    const batchBytes = this.batchFrames * (this.frameBytes + 8)
     this.pool = SlabPool.make({
-      slabBytes: device.segmentation.size === 0 ? batchBytes : Math.max(superSegmentSlabBytes, 2 * this.frameBytes),
+      slabBytes: device.segmentation.size === 0
+        ? this.batchFrames * (this.frameBytes + 8)
+        : Math.max(superSegmentSlabBytes, 2 * this.frameBytes),
       slabs: options.slabs ?? defaultSlabs,
       onRoom: () => setImmediate(() => this.resume())
     })
@@ -187,7 +194,8 @@ class Pump implements Port {
     const batch: Array<Frame> = []
     let failure = 0
     let count = 0
-    while (count < most) {
+    let bytes = 0
+    while (count < most && bytes < batchBytes) {
       const slab = this.pool.reserve(this.frameBytes)
       if (slab === undefined) {
         this.starved = true
@@ -200,6 +208,7 @@ class Pump implements Port {
         break
       }
       count += 1
+      bytes += length
       const frame = this.cut(slab, length)
       if (frame !== undefined) batch.push(frame)
     }

@@ -83,6 +83,17 @@ describe("TunTapLink", () => {
       assert.deepStrictEqual(sink.batches, [8, 2])
     }))
 
+  it.effect("ends a batch of super-segments once it has a mebibyte, and gives the rest at the next", () =>
+    Effect.gen(function*() {
+      const device = scripted({ vnetHeaderBytes: 10, segmentation: new Set(["tcp4"] as const) })
+      const sink = Collector.make()
+      yield* TunTapLink.make(device, undefined, { slabs: 64 }).open(sink)
+      receive(device, 20, 0, 65_000)
+      assert.deepStrictEqual(sink.batches, [17])
+      device.tell({ readable: true })
+      assert.deepStrictEqual(sink.batches, [17, 3])
+    }))
+
   it.effect("sends short when the device is full, and is writable again when the device is", () =>
     Effect.gen(function*() {
       const device = scripted()
@@ -160,7 +171,7 @@ describe("TunTapLink", () => {
 
   it.effect("writes the virtio-net header into the headroom, and copies where there is none", () =>
     Effect.gen(function*() {
-      const device = scripted({ vnetHeaderBytes: 10, segmentation: new Set(["tcp4"]) })
+      const device = scripted({ vnetHeaderBytes: 10, segmentation: new Set(["tcp4"] as const) })
       const link = TunTapLink.make(device, undefined, {})
       assert.strictEqual(link.headroom, 10)
       const port = yield* link.open(Collector.make())
