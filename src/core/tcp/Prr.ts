@@ -54,7 +54,8 @@ export const onAck = (self: Prr, ack: Ack): { readonly prr: Prr; readonly sndCnt
   const sndCnt = ack.pipe > prr.ssthresh
     ? proportion(prr, ack.mss) - prr.out
     : bound(prr, ack)
-  return { prr, sndCnt: Math.max(sndCnt, prr.out === 0 ? ack.mss : 0) }
+  // A controller's threshold may have fractions of a byte, which nothing that is sent or written has.
+  return { prr, sndCnt: Math.max(Math.floor(sndCnt), prr.out === 0 ? ack.mss : 0) }
 }
 
 /** Something was sent, new or again. */

@@ -49,6 +49,11 @@ describe("Prr", () => {
     assert.deepStrictEqual([slowStart.sent, slowStart.pipes], [[1, 1, 2, 2, 2], [19, 19, 4, 5, 6]])
   })
 
+  it("lets out whole bytes, whatever fraction of one a controller's threshold ends with", () => {
+    const prr = Prr.onSent(Prr.enter(257.7, 520), 52)
+    assert.strictEqual(Prr.onAck(prr, { delivered: 104, pipe: 156, mss: 52, isProgress: true }).sndCnt, 101)
+  })
+
   it("lets the fast retransmission out whatever the sums say", () => {
     const told = Prr.onAck(Prr.enter(10 * mss, 20 * mss), { delivered: 0, pipe: 19 * mss, mss, isProgress: false })
     assert.strictEqual(told.sndCnt, mss)
