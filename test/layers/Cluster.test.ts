@@ -19,11 +19,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { Rpc, RpcClient, RpcSerialization } from "effect/rpc"
+import { Rpc, RpcSerialization } from "effect/rpc"
 import * as Schema from "effect/Schema"
-import * as Socket from "effect/socket/Socket"
-import * as NetstackSocket from "../../layers/NetstackSocket.ts"
-import * as NetstackSocketServer from "../../layers/NetstackSocketServer.ts"
+import * as NetstackClusterSocket from "../../layers/NetstackClusterSocket.ts"
 import * as Faults from "../../src/link/Faults.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import { Netstack } from "../../src/sockets/Netstack.ts"
@@ -87,29 +85,12 @@ const makeStorage = Effect.sync(() => {
   })
 })
 
-/** How a runner reaches another: what Node's layer does with `NodeSocket`, with the stack's. */
-const layerClientProtocol = Layer.effect(Runners.RpcClientProtocol)(Effect.gen(function*() {
-  const serialization = yield* RpcSerialization.RpcSerialization
-  const stack = yield* Netstack
-  return {
-    codecFor: serialization.codecFor,
-    make: (address: RunnerAddress.RunnerAddress) =>
-      Effect.gen(function*() {
-        const socket = yield* NetstackSocket.make({ host: address.host, port: address.port })
-        return yield* RpcClient.makeProtocolSocket().pipe(
-          Effect.provideService(Socket.Socket, socket),
-          Effect.provideService(RpcSerialization.RpcSerialization, serialization)
-        )
-      }).pipe(Effect.provideService(Netstack, stack))
-  }
-}))
-
 /** A runner with its entity, on a stack. */
 const runnerOn = (stack: Stack, address: string, name: string, storage: Layer.Layer<RunnerStorage.RunnerStorage>) =>
   counterOn(name).pipe(
     Layer.provideMerge(SocketRunner.layer),
     Layer.provide(RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))),
-    Layer.provide([NetstackSocketServer.layer({ port }), layerClientProtocol]),
+    Layer.provide([NetstackClusterSocket.layerSocketServer, NetstackClusterSocket.layerClientProtocol]),
     Layer.provide([storage, MessageStorage.layerNoop, RpcSerialization.layerSchemaBinary()]),
     Layer.provide(ShardingConfig.layer({ runnerAddress: Option.some(RunnerAddress.make(address, port)) })),
     Layer.provide(Layer.succeed(Netstack, stack))
