@@ -19,8 +19,6 @@ const names = new Set([
   "tcp_comp_sack_rtt_percent",
   "tcp_comp_sack_slack_ns",
   "tcp_early_demux",
-  "tcp_ecn_option",
-  "tcp_ecn_option_beacon",
   "tcp_fack",
   "tcp_fastopen_blackhole_timeout_sec",
   "tcp_fastopen_key",
