@@ -20,11 +20,22 @@ import * as Lifecycle from "../Lifecycle.ts"
 import * as LossTimer from "../LossTimer.ts"
 import * as MtuProbe from "../MtuProbe.ts"
 import * as Recovery from "../Recovery.ts"
+import * as Rtt from "../Rtt.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
 import * as Deadlines from "../Timer.ts"
+import * as Timestamps from "../Timestamps.ts"
 import * as UserTimeout from "../UserTimeout.ts"
+
+/** A server that has trusted its client knows nothing of the way yet; what the client echoes is the timestamp of the SYN/ACK (RFC 7323 §4.1). */
+const measured = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  const echo = segment.options.timestampEcho
+  if (self.fastOpen !== "accepted" || !self.agreed.timestamps || echo === undefined || echo === 0) return self
+  const span = Timestamps.roundTrip(self.stamps, echo, ctx.at)
+  if (span === undefined) return self
+  return { ...self, rtt: Rtt.sample(self.rtt, span, ctx.at, self.config) }
+}
 
 /** SYN-RECEIVED: the ACK of our SYN establishes; any other gets a reset. */
 const checkHandshake = (
@@ -40,7 +51,7 @@ const checkHandshake = (
     const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment, self.recovery.timeouts)
     // What a server has sent since its SYN/ACK is acknowledged like any other text.
     const una = self.fastOpen === "accepted" ? Sequence.add(self.snd.iss, 1) : segment.ack
-    return Establish.enter(ctx, state, { ...self, snd, ecn }, una)
+    return Establish.enter(ctx, state, { ...measured(ctx, self, segment), snd, ecn }, una)
   }
   Emit.reset(ctx, segment)
   ctx.drop(Sequence.after(segment.ack, self.snd.nxt) ? "TcpAckTooNew" : "TcpAckTooOld", segment.packet.link)
