@@ -133,8 +133,11 @@ const corked = (ctx: Context, self: Connection, waiting: number): Connection => 
 const probeMtu = (ctx: Context, self: Connection, waiting: number): Connection => {
   if (!self.mtu.isOn) return self
   const allowed = Math.min(windowLeft(self), Recovery.allowance(self))
-  const length = MtuProbe.nextProbe(ctx, self, waiting, allowed)
-  if (length === 0 || SendQueue.inRecord(self.queue, self.snd.nxt, length) < length) return self
+  const most = MtuProbe.nextProbe(ctx, self, waiting, allowed)
+  if (most === 0) return self
+  // What else there is to tell takes its room in the probe as in any other segment.
+  const length = most - self.snd.mss + Emit.segmentSize(ctx, self)
+  if (SendQueue.inRecord(self.queue, self.snd.nxt, length) < length) return self
   const start = self.snd.nxt
   const sent = fresh(ctx, self, length, length)
   return MtuProbe.sent(sent, start, sent.snd.nxt)

@@ -108,6 +108,15 @@ describe("Accurate ECN between two hosts (RFC 9768)", () => {
     assert.strictEqual((told.marksTold - came.marksReceived) % 8, 0)
     assert.isAtMost(Math.abs(told.marksTold - came.marksReceived), came.marksReceived / 4)
   })
+  it("probes for the path MTU are as long as they say, though they carry the option", () => {
+    const hosts = pair({ options: accurate })
+    const longest = () => Math.max(...hosts.wire.carried.map((frame) => frame.length)) - ethernetLength
+    const [client] = moved(hosts, 2_000_000, { ...accurate, mtuProbing: "always" })
+    const { ecnOptionSeen, pathMtu } = info(hosts.client, client)
+    assert.strictEqual(ecnOptionSeen, "counters")
+    assert.isAtLeast(pathMtu, Family.mtuOf(1400))
+    assert.strictEqual(longest(), pathMtu)
+  })
   it("a path that marks is used with a smaller window than one that does not", () => {
     const window = (every: number): number => {
       const hosts = pair({ tap: path(every).tap, options: accurate })
