@@ -92,14 +92,24 @@ const accept: Handler = (kernel, [fd, , , flags], call) => {
   )
 }
 
+/** On Linux a further connect tells of the failure of the one before, even if the program knows of it; the next one may succeed. */
+const startAnew = (self: TcpSocket, errno: string): Pending => {
+  self.connecting = undefined
+  self.connection = undefined
+  self.isErrorTold = false
+  return immediate(failed(errno))
+}
+
 /** What a further connect on a socket tells of the first (POSIX connect). */
 const connectAgain = (kernel: Kernel, self: TcpSocket): Pending => {
   const outcome = self.connecting?.outcome()
   if (outcome?._tag === "Pending") return immediate(failed("EALREADY"))
   const reason = kernel.errorOf(self)
+  if (reason === undefined && outcome?._tag === "Failed" && !kernel.isFreeBsd) return startAnew(self, "ECONNABORTED")
   if (reason === undefined) return immediate(failed("EISCONN"))
+  const errno = kernel.errnoOf(self, reason, false)
   self.isErrorTold = true
-  return immediate(failed(kernel.errnoOf(self, reason, false)))
+  return kernel.isFreeBsd || outcome?._tag !== "Failed" ? immediate(failed(errno)) : startAnew(self, errno)
 }
 
 /** A connect that waits for text answers at once, whatever the socket's mode is. */

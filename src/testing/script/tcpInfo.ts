@@ -42,8 +42,9 @@ const numbersOfSegments = (info: Info): Fields => {
     tcpi_snd_cwnd: Math.floor(info.congestionWindow / mss),
     tcpi_snd_ssthresh: thresholdOf(info.slowStartThreshold, mss),
     tcpi_total_retrans: info.segmentsRetransmitted,
-    tcpi_segs_out: info.segmentsSent,
-    tcpi_segs_in: info.segmentsReceived,
+    // An opener's SYN counts, and for a listener the one that came.
+    tcpi_segs_out: info.segmentsSent + (info.isActive ? 1 : 0),
+    tcpi_segs_in: info.segmentsReceived + (info.isActive ? 0 : 1),
     tcpi_data_segs_out: info.textSegmentsSent,
     tcpi_data_segs_in: info.textSegmentsReceived,
     // A SYN counts as well, once it is acknowledged.
