@@ -27,9 +27,10 @@ export const ringFrames = 1024
 const batchSize = 64
 /**
  * Frames that are sent before the event loop has its turn, in which the link is read. What is sent to a fast link is answered while it is sent: who never
- * looked up would find the answers lost, since a device holds no more than a thousand.
+ * looked up would find the answers lost, since a device holds no more than a thousand. More than a link reads in a turn, so that what is forwarded leaves as fast
+ * as it comes.
  */
-const framesPerTurn = 128
+const framesPerTurn = 512
 
 type FrameEvent = Extract<Event, { readonly _tag: "Frame" }>
 
