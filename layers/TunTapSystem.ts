@@ -88,7 +88,29 @@ const fail = (error: unknown): never => {
   throw error
 }
 
-const poll = (koffi: Koffi, fd: number, listener: (readiness: Readiness) => void): Poll => {
+/**
+ * Closes what is open when the thread ends by `process.exit`, or by what nobody catches: a handle that is left makes the addon call an engine that is gone,
+ * which ends the process. A thread that is ended from outside is past help, since nothing of it runs any more.
+ */
+class Exits {
+  private readonly open: Set<() => void> = new Set()
+
+  private readonly closeAll = (): void => {
+    for (const close of this.open) close()
+  }
+
+  add(close: () => void): void {
+    if (this.open.size === 0) process.on("exit", this.closeAll)
+    this.open.add(close)
+  }
+
+  remove(close: () => void): void {
+    this.open.delete(close)
+    if (this.open.size === 0) process.off("exit", this.closeAll)
+  }
+}
+
+const poll = (koffi: Koffi, exits: Exits, fd: number, listener: (readiness: Readiness) => void): Poll => {
   let closed = false
   // koffi calls outside of Node's callback scope, where promises would wait for the next callback of somebody else: the check phase
   // that follows is inside and lets them go on. The frame itself does not wait for it.
@@ -107,6 +129,13 @@ const poll = (koffi: Koffi, fd: number, listener: (readiness: Readiness) => void
   // The handle stops silently when it is collected: the closures below keep it.
   const handle = koffi.node.poll(fd, { readable: true }, callback as never)
   let wants = 1
+  const close = (): void => {
+    if (closed) return
+    closed = true
+    exits.remove(close)
+    handle.close()
+  }
+  exits.add(close)
   return {
     want: (readable, writable) => {
       const wanted = (readable ? 1 : 0) | (writable ? 2 : 0)
@@ -115,11 +144,7 @@ const poll = (koffi: Koffi, fd: number, listener: (readiness: Readiness) => void
       if (wanted === 0) handle.stop()
       else handle.start({ readable, writable }, callback as never)
     },
-    close: () => {
-      if (closed) return
-      closed = true
-      handle.close()
-    }
+    close
   }
 }
 
@@ -138,6 +163,7 @@ const bind = (koffi: Koffi): System => {
     command: library.func("ioctl", "int", ["int", "unsigned long", "unsigned long"])
   }
   // Reading and writing take turns, each in a slab of its own.
+  const exits = new Exits()
   const readable = addressOf(koffi)
   const writable = addressOf(koffi)
   const checked = (result: number): number => result < 0 ? -koffi.errno() : result
@@ -155,7 +181,7 @@ const bind = (koffi: Koffi): System => {
       inside(bytes, start, end) ? checked(c.write(fd, writable(bytes) + start, end - start)) : -EINVAL,
     control: (fd, request, record) => checked(c.control(fd, request, record)),
     command: (fd, request, value) => checked(c.command(fd, request, value)),
-    poll: (fd, listener) => poll(koffi, fd, listener),
+    poll: (fd, listener) => poll(koffi, exits, fd, listener),
     errorName: errorNames(koffi)
   }
 }

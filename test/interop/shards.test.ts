@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Machine from "./Machine.ts"
 import * as Namespace from "./Namespace.ts"
 import * as Pattern from "./Pattern.ts"
-import { datagramPort, fatalPort } from "./programs/shardProgram.ts"
+import { datagramPort, fatalPorts } from "./programs/shardProgram.ts"
 import { suite } from "./Requirements.ts"
 
 const kernelPort = 8007
@@ -97,15 +97,17 @@ suite("shards", ["python3", "ping", "curl"], () => {
       assert.strictEqual((yield* up.ended()).status, 0)
     }))
 
-  it.live("end together when one of them dies, and say which", () =>
-    Effect.gen(function*() {
-      const { machine, running } = yield* sharded("shards death")
-      yield* machine.namespace.run("python3", [
-        "-c",
-        `import socket; socket.create_connection(("${Machine.stackAddress}", ${fatalPort}), 5).recv(1)`
-      ])
-      const { status, stdout } = yield* running.ended()
-      assert.match(stdout, /^ShardFailed of shard [01]$/m)
-      assert.strictEqual(status, 1)
-    }))
+  for (const [how, port] of Object.entries(fatalPorts)) {
+    it.live(`end together when one of them dies, and say which: its program ${how}`, () =>
+      Effect.gen(function*() {
+        const { machine, running } = yield* sharded(`shards death ${how}`)
+        yield* machine.namespace.run("python3", [
+          "-c",
+          `import socket; socket.create_connection(("${Machine.stackAddress}", ${port}), 5).recv(1)`
+        ])
+        const { status, stdout } = yield* running.ended()
+        assert.match(stdout, /^ShardFailed of shard [01]$/m)
+        assert.strictEqual(status, 1)
+      }))
+  }
 })

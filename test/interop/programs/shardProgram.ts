@@ -1,5 +1,5 @@
 /**
- * What each shard of `sharded.ts` runs: echo over TCP on port 7, on the second shard alone an echo of datagrams on an ephemeral port, a port
+ * What each shard of `sharded.ts` runs: echo over TCP on port 7, on the second shard alone an echo of datagrams on an ephemeral port, two ports
  * whose connections end the thread that has them, and one connection each to the kernel.
  */
 import * as Effect from "effect/Effect"
@@ -12,7 +12,8 @@ import * as Udp from "../../../src/sockets/Udp.ts"
 import { kernelAddress } from "../Machine.ts"
 
 export const datagramPort = 60_000
-export const fatalPort = 9
+/** By what is thrown where nobody catches it, and by `process.exit`. */
+export const fatalPorts = { throws: 9, exits: 13 } as const
 /** Where the kernel serves what `sharded.ts` was told to ask. */
 export type Input = { readonly kernelPort: number }
 
@@ -21,17 +22,19 @@ const echoDatagrams = Effect.gen(function*() {
   return yield* Stream.runForEach(socket.stream, ({ bytes, source }) => Effect.ignore(socket.send(bytes, source)))
 })
 
-const die = Effect.gen(function*() {
-  const listener = yield* Tcp.listen({ port: fatalPort })
-  const fault = new Error("thrown where nobody catches it")
-  return yield* listener.serve(() =>
-    Effect.sync(() =>
-      setImmediate(() => {
-        throw fault
-      })
-    )
-  )
-})
+const dieBy = (port: number, end: () => void) =>
+  Effect.gen(function*() {
+    const listener = yield* Tcp.listen({ port })
+    return yield* listener.serve(() => Effect.sync(() => setImmediate(end)))
+  })
+
+const fault = new Error("thrown where nobody catches it")
+const die = Effect.all([
+  dieBy(fatalPorts.throws, () => {
+    throw fault
+  }),
+  dieBy(fatalPorts.exits, () => process.exit(3))
+], { concurrency: "unbounded" })
 
 /** Asks the kernel's echo service one thing after another, as often as there are ephemeral ports to go wrong with. */
 const askKernel = (port: number) =>
