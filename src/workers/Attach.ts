@@ -56,7 +56,7 @@ const open = (shop: Workshop, fork: Fork, link: Link, close: Effect.Effect<void>
       changed: (change) => onChange(requests, fork, id, change, close)
     })
     // What could not be sent any more is no longer owed: its credits go back in a batch of their own.
-    yield* Effect.addFinalizer(() => Effect.andThen(attachment.close, core.run(noEvents)))
+    yield* Effect.addFinalizer(() => Effect.uninterruptible(Effect.andThen(attachment.close, core.run(noEvents))))
     const port = yield* link.open(attachment.sink)
     shop.attachments.set(id, attachment)
     shop.counters.set(id, port.counters)

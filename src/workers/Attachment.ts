@@ -17,6 +17,7 @@ import type { Link, LinkChange, Port, Sink } from "../link/Link.ts"
 import * as Coalesce from "../wire/Coalesce.ts"
 import * as Ethernet from "../wire/Ethernet.ts"
 import type { Frame } from "../wire/Frame.ts"
+import * as Bell from "./Bell.ts"
 import type { Core } from "./Core.ts"
 import type { Ledger } from "./Ledger.ts"
 import * as Packer from "./Packer.ts"
@@ -86,6 +87,8 @@ class QueuedAttachment implements Attachment {
   private readonly ledger: Ledger
   private readonly ring: Queue.Queue<FrameEvent>
   private readonly outgoing: Queue.Queue<Transmit>
+  private readonly received = Bell.make()
+  private readonly enqueued = Bell.make()
   private readonly packer: Packer.Packer
   /** What the transmit worker has taken from its queue and not yet reported: `batch[reported..]`. */
   private batch: ReadonlyArray<Transmit> = []
@@ -113,18 +116,23 @@ class QueuedAttachment implements Attachment {
       this.lost += 1
       frame.slab?.release()
     }
-    Queue.flushUnsafe(this.ring)
+    this.received.ring()
   }
 
   get receiveWorker(): Effect.Effect<never> {
     const { core, link, ring } = this
     const linkHeaderLength = link.medium === "ethernet" ? Ethernet.headerLength : 0
-    return Effect.gen(function*() {
-      while (true) {
-        const batch = yield* Queue.takeBetween(ring, 1, batchSize)
-        yield* core.run(coalesced(batch, linkHeaderLength), () => release(batch))
-      }
-    })
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function*() {
+        const rung = restore(this.received.rung)
+        const taken = restore(Queue.takeBetween(ring, 1, batchSize))
+        while (true) {
+          if (Queue.sizeUnsafe(ring) === 0) yield* rung
+          const batch = yield* taken
+          yield* core.run(coalesced(batch, linkHeaderLength), () => release(batch))
+        }
+      })
+    )
   }
 
   enqueue(transmit: Transmit): void {
@@ -132,19 +140,21 @@ class QueuedAttachment implements Attachment {
   }
 
   flush(): void {
-    Queue.flushUnsafe(this.outgoing)
+    this.enqueued.ring()
   }
 
   transmitWorker(port: Port): Effect.Effect<never> {
     const { core, outgoing } = this
     return Effect.gen({ self: this }, function*() {
+      const taken = Queue.takeBetween(outgoing, 1, batchSize)
       while (true) {
-        this.batch = yield* Queue.takeBetween(outgoing, 1, batchSize)
+        if (Queue.sizeUnsafe(outgoing) === 0) yield* this.enqueued.rung
+        this.batch = yield* taken
         this.reported = 0
         const held = this.send(port, 0)
         if (held !== undefined) yield* held
         // Nobody waits for frames without a credit: the next batch takes their bytes along.
-        if (this.report(this.batch.length)) yield* core.run(noEvents)
+        if (this.report(this.batch.length)) yield* Effect.uninterruptible(core.run(noEvents))
         if (this.sentInTurn >= framesPerTurn) yield* this.turn
       }
     })

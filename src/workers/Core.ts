@@ -11,6 +11,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as MutableRef from "effect/MutableRef"
 import * as Ref from "effect/Ref"
 import * as Semaphore from "effect/Semaphore"
 import type { Event } from "../core/Event.ts"
@@ -42,7 +43,11 @@ export interface Options {
 export type Observer = (at: Time.Instant, outputs: ReadonlyArray<Output>, events: ReadonlyArray<Event>) => void
 
 export interface Core {
-  /** Runs a batch under the permit and lets the workers run that got something. `done` is called after the step, under the permit. */
+  /**
+   * Runs a batch under the permit and lets the workers run that got something. `done` is called after the step, under the permit.
+   * For callers that can't be interrupted meanwhile: `Semaphore.withPermit`, which gives the permit back for those who can, takes three times
+   * the operations, and there are three batches in a request.
+   */
   readonly run: (events: ReadonlyArray<Event>, done?: () => void) => Effect.Effect<void>
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State) => A) => Effect.Effect<A>
@@ -78,18 +83,24 @@ export const make = (options: Options): Core => {
     observer?.(at, outputs, batch)
     for (const output of outputs) outbox.append(output)
   }
-  const flush = Effect.sync(outbox.flush)
+  const take = permit.take(1)
+  const release = permit.release(1)
+  const releaseAndFlush = Effect.map(release, outbox.flush)
+  const run: Core["run"] = (events, done) =>
+    Effect.flatMap(take, () => {
+      try {
+        commit(events)
+        done?.()
+        MutableRef.set(ref.ref, step.state)
+        return releaseAndFlush
+      } catch (defect) {
+        return Effect.andThen(release, Effect.die(defect))
+      }
+    })
   return {
     now,
     giveBack: (blocks) => step.giveBack(blocks),
-    run: (events, done) => {
-      const apply = Ref.update(ref, () => {
-        commit(events)
-        done?.()
-        return step.state
-      })
-      return Effect.andThen(permit.withPermit(apply), flush)
-    },
+    run,
     read: (select) => permit.withPermit(Effect.map(Ref.get(ref), select))
   }
 }

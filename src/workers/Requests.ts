@@ -17,6 +17,7 @@ import type { Event } from "../core/Event.ts"
 import type { Reply } from "../core/Output.ts"
 import * as Reason from "../core/Reason.ts"
 import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Request.ts"
+import * as Bell from "./Bell.ts"
 import type { Core } from "./Core.ts"
 
 /** Requests that may wait for the worker; further callers wait for a place. */
@@ -107,6 +108,7 @@ class Desk implements Requests {
   private readonly waiters: Map<Ticket, Waiter> = new Map()
   private lastTicket: Ticket = noTicket
   private isClosed = false
+  private readonly bell = Bell.make()
 
   constructor(queue: Queue.Queue<RequestEvent>) {
     this.queue = queue
@@ -169,12 +171,12 @@ class Desk implements Requests {
   private offer(waiter: Waiter, resume: Resume): void {
     waiter.resume = resume
     Queue.offerUnsafe(this.queue, eventOf(waiter))
-    Queue.flushUnsafe(this.queue)
+    this.bell.ring()
   }
 
   /** The way through a full queue: the caller waits for a place first. */
   private queued(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
-    return Effect.andThen(Queue.offer(this.queue, eventOf(waiter)), this.answered(waiter))
+    return Effect.andThen(this.line(eventOf(waiter)), this.answered(waiter))
   }
 
   private answered(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
@@ -207,12 +209,16 @@ class Desk implements Requests {
   /** For the worker, who takes it now if it waits. */
   private put(event: RequestEvent): void {
     if (!Queue.offerUnsafe(this.queue, event)) this.beside.push(event)
-    Queue.flushUnsafe(this.queue)
+    this.bell.ring()
   }
 
   tell(request: Request): Effect.Effect<void> {
-    const event: RequestEvent = { _tag: "Request", ticket: noTicket, request }
-    return Effect.map(Queue.offer(this.queue, event), () => Queue.flushUnsafe(this.queue))
+    return this.line({ _tag: "Request", ticket: noTicket, request })
+  }
+
+  /** Waits for a place in the queue. */
+  private line(event: RequestEvent): Effect.Effect<void> {
+    return Effect.map(Queue.offer(this.queue, event), this.bell.ring)
   }
 
   deliver(reply: Reply): void {
@@ -229,14 +235,19 @@ class Desk implements Requests {
 
   worker(core: Core): Effect.Effect<never> {
     const { queue } = this
-    return Effect.gen({ self: this }, function*() {
-      while (true) {
-        const batch = yield* Queue.takeBetween(queue, 1, batchSize)
-        // Behind all that stands in the queue, so that nothing is abandoned before it was asked.
-        if (this.beside.length > 0 && Queue.sizeUnsafe(queue) === 0) batch.push(...this.beside.splice(0))
-        yield* core.run(batch, () => this.forgetAbandoned(batch))
-      }
-    })
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function*() {
+        const rung = restore(this.bell.rung)
+        const taken = restore(Queue.takeBetween(queue, 1, batchSize))
+        while (true) {
+          if (Queue.sizeUnsafe(queue) === 0) yield* rung
+          const batch = yield* taken
+          // Behind all that stands in the queue, so that nothing is abandoned before it was asked.
+          if (this.beside.length > 0 && Queue.sizeUnsafe(queue) === 0) batch.push(...this.beside.splice(0))
+          yield* core.run(batch, () => this.forgetAbandoned(batch))
+        }
+      })
+    )
   }
 
   /** Behind every reply that the core still had for an abandoned ticket, so that a value among them is given back. */
@@ -268,7 +279,7 @@ class Desk implements Requests {
       waiter.answer = closedAnswer
       waiter.resume?.(closedAnswer)
     }
-    return Effect.asVoid(Queue.shutdown(this.queue))
+    return Effect.map(Queue.shutdown(this.queue), this.bell.ring)
   })
 
   waiting(): number {

@@ -66,7 +66,7 @@ export const make = (clock: Clock.Clock): Effect.Effect<Timers> =>
         while (true) {
           const next = alarms.earliest()
           const now = core.now()
-          if (next <= now) yield* core.run(alarms.takeDue(now, batchSize))
+          if (next <= now) yield* Effect.uninterruptible(core.run(alarms.takeDue(now, batchSize)))
           else {
             if (next !== Time.never) yield* sleepUntil(next, now)
             yield* Queue.take(rings)
