@@ -189,8 +189,8 @@ export class World {
     const iss = issOf(host, localPort)
     if (iss !== undefined) this.conversations.set(iss, conversation)
     this.openings.push({ asked, host, conversation, side })
-    // A program that is interrupted while it waits for the handshake.
-    if (this.random.chance(0.03)) host.abandon(asked)
+    // A program that is interrupted while it waits for the handshake; where both sides open, the other end could then meet a later opening by the same ports.
+    if (this.random.chance(0.03) && localPort !== crossedPorts[side]) host.abandon(asked)
   }
 
   /** What was opened and accepted since is played from now on. */
