@@ -171,6 +171,9 @@ const rfc1323: Meaning = (value) => ({
   timestamps: value === 1 || value === 3
 })
 
+/** A setting without a knob, of which only the value means something that this stack does anyway. */
+const stays = (only: number): Meaning => (value) => value === only ? {} : undefined
+
 const freeBsd: Readonly<Record<string, Meaning>> = {
   "rfc1323": rfc1323,
   "sack.enable": flag("sack"),
@@ -198,7 +201,12 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "syncookies": (value) => ({ synCookies: value === 0 ? "never" : "whenFull" }),
   "syncache.rexmtlimit": count("synAckRetries"),
   "path_mtu_discovery": (value) => ({ pathMtuDiscovery: value !== 0 }),
-  "icmp_may_rst": flag("icmpMayAbort")
+  "icmp_may_rst": flag("icmpMayAbort"),
+  "insecure_ack": stays(0),
+  "insecure_rst": stays(0),
+  "insecure_syn": stays(0),
+  "blackhole": stays(0),
+  "maxunacktime": stays(0)
 }
 
 /** What a setting stands for: knobs, nothing that matters, or nothing that is known. */
@@ -249,6 +257,8 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   sendBuffer: 32_768,
   sendBufferLimit: 32_768,
   minRto: Time.millis(30),
+  // Text of a single segment waits for company from the first on: there is no phase of quick ACKs.
+  quickAcks: 0,
   finWait2Timeout: Time.seconds(60),
   timeWait: Time.seconds(60),
   challengeInterval: Time.zero

@@ -46,6 +46,8 @@ describe("runCommand", () => {
       congestionControl: "newReno"
     })
     assert.deepInclude(knobs("sysctl net.inet.tcp.delayed_ack=0"), { quickAcks: Infinity })
+    assert.deepStrictEqual(runCommand("sysctl net.inet.tcp.insecure_rst=0").unknown, [])
+    assert.lengthOf(runCommand("sysctl net.inet.tcp.insecure_rst=1").unknown, 1)
   })
 
   it("takes from routes and links what connections over them begin with", () => {
