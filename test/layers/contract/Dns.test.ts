@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
 import type * as Scope from "effect/Scope"
+import type { EventEmitter } from "node:events"
+import type { AddressInfo } from "node:net"
 import * as NetstackDns from "../../../layers/NetstackDns.ts"
 import { Netstack } from "../../../src/sockets/Netstack.ts"
 import * as DnsZone from "../../services/DnsZone.ts"
@@ -19,34 +21,43 @@ const net = process.getBuiltinModule("node:net")
 
 const loopback = "127.0.0.1"
 
-/** The zone on the kernel's loopback, over UDP and TCP; gives the port. */
+const overUdp = (port: number) => {
+  const socket = dgram.createSocket("udp4")
+  socket.on("message", (query, from) => {
+    const response = DnsZone.reply(DnsZone.zone, query, "udp")
+    if (response !== undefined) socket.send(response, from.port, from.address)
+  })
+  socket.bind(port, loopback)
+  return socket
+}
+
+const overTcp = () => {
+  const server = net.createServer((connection) => {
+    connection.once("data", (query) => {
+      const response = DnsZone.reply(DnsZone.zone, query.subarray(2), "tcp")!
+      connection.end(Buffer.concat([Buffer.from([response.length >> 8, response.length & 0xff]), response]))
+    })
+  })
+  server.listen(0, loopback)
+  return server
+}
+
+/** Waits until it listens; fails where the number is taken. */
+const bound = (emitter: EventEmitter): Effect.Effect<void, unknown> =>
+  Effect.raceFirst(Effect.asVoid(event(emitter, "listening")), Effect.flatMap(event(emitter, "error"), Effect.fail))
+
+/** The zone on the kernel's loopback, over UDP and TCP; gives the port. A number that is free for TCP may be taken for UDP: then another one is tried. */
 const serveOnKernel: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function*() {
+  const server = yield* Effect.acquireRelease(Effect.sync(overTcp), (server) => Effect.sync(() => server.close()))
+  yield* bound(server)
+  const { port } = server.address() as AddressInfo
   const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => dgram.createSocket("udp4")),
+    Effect.sync(() => overUdp(port)),
     (socket) => Effect.sync(() => socket.close())
   )
-  socket.on("message", (query, { address, port }) => {
-    const response = DnsZone.reply(DnsZone.zone, query, "udp")
-    if (response !== undefined) socket.send(response, port, address)
-  })
-  socket.bind(0, loopback)
-  yield* event(socket, "listening")
-  const server = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      net.createServer((connection) => {
-        connection.once("data", (query) => {
-          const response = DnsZone.reply(DnsZone.zone, query.subarray(2), "tcp")!
-          connection.end(Buffer.concat([Buffer.from([response.length >> 8, response.length & 0xff]), response]))
-        })
-      })
-    ),
-    (server) => Effect.sync(() => server.close())
-  )
-  const { port } = socket.address()
-  server.listen(port, loopback)
-  yield* event(server, "listening")
+  yield* bound(socket)
   return port
-})
+}).pipe(Effect.retry({ times: 10 }), Effect.orDie)
 
 const environments: Readonly<Record<string, Effect.Effect<Layer.Layer<Dns.Dns>, never, Scope.Scope>>> = {
   "Node's network": Effect.map(
