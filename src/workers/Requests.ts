@@ -20,6 +20,12 @@ import { type AnswerOf, noTicket, type Request, type Ticket } from "../core/Requ
 import * as Bell from "./Bell.ts"
 import type { Core } from "./Core.ts"
 
+/**
+ * So many requests of callers that are being resumed are worth a batch: each batch costs what fifty operations of a fiber do, and the first answer waits for the
+ * last one of its batch (row `http`).
+ */
+const worthwhileBatch = 16
+
 /** Requests that may wait for the worker; further callers wait for a place. */
 export const queueCapacity = 1024
 /** Events of one batch, so that no other worker waits for long. */
@@ -109,6 +115,8 @@ class Desk implements Requests {
   private lastTicket: Ticket = noTicket
   private isClosed = false
   private readonly bell = Bell.make()
+  /** Callers are being resumed; what they ask next becomes one batch. */
+  private isHandingOver = false
 
   constructor(queue: Queue.Queue<RequestEvent>) {
     this.queue = queue
@@ -171,7 +179,7 @@ class Desk implements Requests {
   private offer(waiter: Waiter, resume: Resume): void {
     waiter.resume = resume
     Queue.offerUnsafe(this.queue, eventOf(waiter))
-    this.bell.ring()
+    this.ring()
   }
 
   /** The way through a full queue: the caller waits for a place first. */
@@ -209,7 +217,7 @@ class Desk implements Requests {
   /** For the worker, who takes it now if it waits. */
   private put(event: RequestEvent): void {
     if (!Queue.offerUnsafe(this.queue, event)) this.beside.push(event)
-    this.bell.ring()
+    this.ring()
   }
 
   tell(request: Request): Effect.Effect<void> {
@@ -218,19 +226,34 @@ class Desk implements Requests {
 
   /** Waits for a place in the queue. */
   private line(event: RequestEvent): Effect.Effect<void> {
-    return Effect.map(Queue.offer(this.queue, event), this.bell.ring)
+    return Effect.map(Queue.offer(this.queue, event), () => this.ring())
+  }
+
+  /** Lets the worker go on; but while callers are resumed only once there is a batch that is worth it. */
+  private ring(): void {
+    if (!this.isHandingOver || Queue.sizeUnsafe(this.queue) >= worthwhileBatch) this.bell.ring()
   }
 
   deliver(reply: Reply): void {
     this.deliveries.push(reply)
   }
 
-  /** A caller that is resumed may run further batches, inside this call: what those deliver lines up behind the rest. */
+  /**
+   * Callers that are resumed may ask for more, inside this call: an answer written and the next read are one batch that way, and so are those of connections that
+   * were served together. What is delivered meanwhile lines up behind the rest.
+   */
   flush(): void {
-    while (this.handedOver < this.deliveries.length) this.handOver(this.deliveries[this.handedOver++]!)
-    if (this.handedOver === 0) return
+    if (this.deliveries.length === 0) return
+    const isInner = this.isHandingOver
+    this.isHandingOver = true
+    try {
+      while (this.handedOver < this.deliveries.length) this.handOver(this.deliveries[this.handedOver++]!)
+    } finally {
+      this.isHandingOver = isInner
+    }
     this.deliveries.length = 0
     this.handedOver = 0
+    if (!isInner && Queue.sizeUnsafe(this.queue) > 0) this.bell.ring()
   }
 
   worker(core: Core): Effect.Effect<never> {

@@ -11,6 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import type { Event } from "../../src/core/Event.ts"
+import type { Ticket } from "../../src/core/Request.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
 import type * as TcpConnection from "../../src/sockets/TcpConnection.ts"
@@ -115,6 +116,36 @@ describe("Requests", () => {
       yield* Fiber.join(interrupting)
       const returned = told.filter((event) => event._tag === "Request" && event.request._tag === "Returned")
       assert.lengthOf(returned, 1)
+      yield* Scope.close(scope, Exit.void)
+    }))
+
+  it.effect("makes one batch of what callers ask for when they are resumed together", () =>
+    Effect.gen(function*() {
+      const requests = yield* Requests.make
+      const scope = yield* Scope.make()
+      const fork = (effect: Effect.Effect<unknown, unknown>) =>
+        Scope.provide(Effect.forkScoped(effect, { startImmediately: true }), scope)
+      const batches: Array<number> = []
+      const tickets: Array<Ticket> = []
+      const run = (events: ReadonlyArray<Event>) =>
+        Effect.sync(() => {
+          batches.push(events.length)
+          for (const event of events) if (event._tag === "Request") tickets.push(event.ticket)
+          if (tickets.length < 5) return
+          for (const ticket of tickets.splice(0)) {
+            requests.deliver({ _tag: "Reply", ticket, reason: undefined, value: [] })
+          }
+          requests.flush()
+        })
+      yield* fork(
+        requests.worker({ run, giveBack: () => {}, read: () => Effect.die("nobody reads"), now: () => 0 as never })
+      )
+      const ask = requests.ask({ _tag: "TcpList" })
+      const callers = []
+      for (let caller = 0; caller < 5; caller++) callers.push(yield* Effect.forkChild(Effect.andThen(ask, ask)))
+      yield* Fiber.joinAll(callers)
+      // The last one is answered inside its own call, and goes on after it.
+      assert.deepStrictEqual(batches, [1, 1, 1, 1, 1, 4, 1])
       yield* Scope.close(scope, Exit.void)
     }))
 })
