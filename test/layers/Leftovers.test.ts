@@ -2,17 +2,22 @@
  * Nothing is left of any layer that was opened and closed, as often as that may be, nor of one that was interrupted anywhere.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { RunnerAddress, Runners, ShardingConfig } from "effect/cluster"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { Rpc, RpcClient, RpcGroup, RpcSerialization, RpcServer } from "effect/rpc"
+import * as Schema from "effect/Schema"
 import { makeWebSocket } from "effect/socket/Socket"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import * as Http2 from "node:http2"
 import * as Net from "node:net"
+import * as NetstackClusterSocket from "../../layers/NetstackClusterSocket.ts"
 import * as NetstackDatagramSocket from "../../layers/NetstackDatagramSocket.ts"
 import * as NetstackDns from "../../layers/NetstackDns.ts"
 import * as NetstackHttpClient from "../../layers/NetstackHttpClient.ts"
@@ -218,6 +223,31 @@ const names: Leftovers.Cycle["run"] = ({ one, two }) =>
     yield* Effect.provideContext(Effect.flatMap(Dns.Dns, (dns) => dns.lookup("www.test")), context)
   })
 
+const Greeter = RpcGroup.make(Rpc.make("Greet", { payload: { name: Schema.String }, success: Schema.String }))
+
+/** A call from one runner's protocol to another's server. */
+const clusters: Leftovers.Cycle["run"] = ({ one, two }) =>
+  Effect.gen(function*() {
+    const address = RunnerAddress.make(addressTwo, port)
+    const serving = RpcServer.layer(Greeter).pipe(
+      Layer.provide(Greeter.toLayer({ Greet: ({ name }) => Effect.succeed(`hello, ${name}`) })),
+      Layer.provide(RpcServer.layerProtocolSocketServer),
+      Layer.provide(NetstackClusterSocket.layerSocketServer),
+      Layer.provide(ShardingConfig.layer({ runnerAddress: Option.some(address) })),
+      Layer.provide(Layer.succeed(Netstack.Netstack, two))
+    )
+    const calling = Layer.provide(NetstackClusterSocket.layerClientProtocol, Layer.succeed(Netstack.Netstack, one))
+    const context = yield* Layer.build(
+      Layer.provide(Layer.mergeAll(serving, calling), RpcSerialization.layerSchemaBinary())
+    )
+    const greeting = Effect.gen(function*() {
+      const protocol = yield* Effect.flatMap(Runners.RpcClientProtocol, ({ make }) => make(address))
+      const client = yield* RpcClient.make(Greeter).pipe(Effect.provideService(RpcClient.Protocol, protocol))
+      return yield* client.Greet({ name: "runner" })
+    })
+    assert.strictEqual(yield* Effect.provideContext(greeting, context), "hello, runner")
+  })
+
 /** A whole stack on a wire of its own, with a lease that it gives back, and spans and metrics that are kept nowhere. */
 const stacks: Leftovers.Cycle["run"] = () =>
   Effect.gen(function*() {
@@ -236,6 +266,7 @@ const layers: Readonly<Record<string, Leftovers.Cycle>> = {
   "Tcp": { run: tcp },
   "Udp, Raw and Ping": { run: datagrams },
   "NetstackSocket and NetstackSocketServer": { run: sockets },
+  "NetstackClusterSocket": { run: clusters },
   "NetstackDatagramSocket": { run: datagramSockets },
   "NetstackDns": { run: names },
   "NodeDuplex and NetstackNodeServer": { run: duplexes, turns: 8 },
