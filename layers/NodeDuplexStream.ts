@@ -52,6 +52,27 @@ export const environment = (context: Context.Context<never>): Environment => {
 
 type Written = (error?: Error | null) => void
 
+/** A piece of what waits to be written. */
+interface Chunk {
+  readonly chunk: Buffer | string
+  readonly encoding: BufferEncoding
+}
+
+/** Exact but for base64, where it is the most. */
+const lengthOf = ({ chunk, encoding }: Chunk): number =>
+  typeof chunk === "string" ? Buffer.byteLength(chunk, encoding) : chunk.length
+
+const joined = (chunks: ReadonlyArray<Chunk>): Buffer => {
+  let length = 0
+  for (const chunk of chunks) length += lengthOf(chunk)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const { chunk, encoding } of chunks) {
+    at += typeof chunk === "string" ? bytes.write(chunk, at, encoding) : chunk.copy(bytes, at)
+  }
+  return bytes.subarray(0, at)
+}
+
 /** A reset is no failure of `end`: there is nothing left to end. */
 const isGone = (error: Tcp.TcpError): boolean => error.reason._tag === "NotConnected"
 
@@ -83,6 +104,8 @@ export class NodeDuplex extends Duplex {
   constructor(environment: Environment, options: Options) {
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
+      // Text becomes bytes here, in the memory that is sent.
+      decodeStrings: false,
       ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
     })
     this.environment = environment
@@ -197,13 +220,14 @@ export class NodeDuplex extends Duplex {
     return hasRoom && !this.destroyed
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Written): void {
-    this.send(chunk, false, callback)
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Written): void {
+    if (typeof chunk === "string") this.send(Buffer.from(chunk, encoding), true, callback)
+    else this.send(chunk, false, callback)
   }
 
   /** What was written piece by piece goes as one, so that it shares segments. */
-  override _writev(chunks: Array<{ chunk: Buffer }>, callback: Written): void {
-    this.send(Buffer.concat(chunks.map(({ chunk }) => chunk)), true, callback)
+  override _writev(chunks: ReadonlyArray<Chunk>, callback: Written): void {
+    this.send(joined(chunks), true, callback)
   }
 
   /** A stream of Node has one write at a time. */

@@ -128,14 +128,11 @@ const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   return all
 }
 
-/** {@link TcpError.during} for an answer that is there. The core's answers fail with a reason and with nothing else. */
+/** {@link TcpError.during} for a reason that is there. */
 const failedDuring = (
   operation: TcpError.Operation,
-  answer: Exit.Failure<unknown, Reason.Reason>
-): Exit.Exit<never, TcpError.TcpError> => {
-  const reason = Cause.squash(answer.cause) as Reason.Reason
-  return Exit.fail(new TcpError.TcpError({ operation, reason: Failure.of(reason) }))
-}
+  reason: Reason.Reason
+): Exit.Exit<never, TcpError.TcpError> => Exit.fail(new TcpError.TcpError({ operation, reason: Failure.of(reason) }))
 
 class Connection implements TcpConnection {
   readonly id: number
@@ -207,7 +204,7 @@ class Connection implements TcpConnection {
   ): (() => void) | undefined {
     return this.retraction(this.stack.post(
       { _tag: "TcpRead", connection: this.id, max, block: true },
-      (answer) => done(Exit.isSuccess(answer) ? Exit.succeed(chunksOf(answer.value)) : failedDuring("read", answer))
+      ({ reason, value }) => done(reason === undefined ? Exit.succeed(chunksOf(value)) : failedDuring("read", reason))
     ))
   }
 
@@ -250,7 +247,7 @@ class Connection implements TcpConnection {
   ): (() => void) | undefined {
     return this.retraction(this.stack.post(
       this.writing(bytes, owned, true, false),
-      (answer) => done(Exit.isSuccess(answer) ? Exit.void : failedDuring("write", answer))
+      ({ reason }) => done(reason === undefined ? Exit.void : failedDuring("write", reason))
     ))
   }
 

@@ -45,6 +45,12 @@ export type Answered<Tag extends Request["_tag"]> = AnswerOf<Extract<Request, { 
 /** What `Effect.uninterruptibleMask` hands out. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+/** The end of a request as the core has told it: its value, or the reason why it has none. */
+export interface Told<A> {
+  readonly reason: Reason.Reason | undefined
+  readonly value: A
+}
+
 type Resume = (answer: Answer) => void
 
 interface Waiter {
@@ -52,7 +58,9 @@ interface Waiter {
   readonly request: Request
   /** Resumes the fiber; absent until it waits. */
   resume: Resume | undefined
-  answer: Answer | undefined
+  /** Tells a caller that is no fiber. */
+  readonly done: ((told: Told<unknown>) => void) | undefined
+  told: Told<unknown> | undefined
   /** The fiber was interrupted and wants no answer any more. */
   isGone: boolean
 }
@@ -79,7 +87,7 @@ export interface Requests {
    */
   readonly post: <Tag extends Request["_tag"]>(
     request: Asked<Tag>,
-    done: (answer: Exit.Exit<Answered<Tag>, Reason.Reason>) => void
+    done: (told: Told<Answered<Tag>>) => void
   ) => Ticket
   /** Takes back a request that was posted: what it has parked is taken out, and `done` is not called any more. */
   readonly abandon: (ticket: Ticket) => void
@@ -97,10 +105,11 @@ export interface Requests {
   readonly waiting: () => number
 }
 
-const answerOf = (reply: Reply): Answer =>
-  reply.reason === undefined ? Exit.succeed(reply.value) : Exit.fail(reply.reason)
+const answerOf = ({ reason, value }: Told<unknown>): Answer =>
+  reason === undefined ? Exit.succeed(value) : Exit.fail(reason)
 
-const closedAnswer: Answer = Exit.fail(Reason.stackClosed)
+const toldClosed: Told<never> = { reason: Reason.stackClosed, value: undefined as never }
+const closedAnswer: Answer = answerOf(toldClosed)
 
 const eventOf = ({ request, ticket }: Waiter): RequestEvent => ({ _tag: "Request", ticket, request })
 
@@ -130,7 +139,7 @@ class Desk implements Requests {
       if (Queue.isFullUnsafe(this.queue)) resume(Effect.onInterrupt(this.queued(waiter), () => this.giveUp(waiter)))
       else {
         this.offer(waiter, resume)
-        if (waiter.answer === undefined) return Effect.suspend(() => this.giveUp(waiter))
+        if (waiter.told === undefined) return Effect.suspend(() => this.giveUp(waiter))
       }
     }) as Effect.Effect<Answered<Tag>, Reason.Reason>
 
@@ -152,13 +161,12 @@ class Desk implements Requests {
 
   readonly post: Requests["post"] = (request, done) => {
     if (this.isClosed) {
-      done(closedAnswer as Parameters<typeof done>[0])
+      done(toldClosed)
       return noTicket
     }
-    const waiter = this.admit(request)
-    waiter.resume = done as (answer: Answer) => void
+    const waiter = this.admit(request, done as Waiter["done"])
     this.put(eventOf(waiter))
-    return waiter.answer === undefined ? waiter.ticket : noTicket
+    return waiter.told === undefined ? waiter.ticket : noTicket
   }
 
   abandon(ticket: Ticket): void {
@@ -169,8 +177,9 @@ class Desk implements Requests {
   }
 
   /** A caller with a ticket of its own. */
-  private admit(request: Request): Waiter {
-    const waiter: Waiter = { ticket: ++this.lastTicket, request, resume: undefined, answer: undefined, isGone: false }
+  private admit(request: Request, done?: Waiter["done"]): Waiter {
+    const ticket = ++this.lastTicket
+    const waiter: Waiter = { ticket, request, resume: undefined, done, told: undefined, isGone: false }
     this.waiters.set(waiter.ticket, waiter)
     return waiter
   }
@@ -189,8 +198,8 @@ class Desk implements Requests {
 
   private answered(waiter: Waiter): Effect.Effect<unknown, Reason.Reason> {
     return Effect.callback((resume) => {
-      if (waiter.answer === undefined) waiter.resume = resume
-      else resume(waiter.answer)
+      if (waiter.told === undefined) waiter.resume = resume
+      else resume(answerOf(waiter.told))
     })
   }
 
@@ -200,17 +209,15 @@ class Desk implements Requests {
    */
   private giveUp(waiter: Waiter): Effect.Effect<void> {
     if (this.isClosed) return Effect.void
-    if (waiter.answer === undefined) {
-      waiter.isGone = true
-      return this.tell({ _tag: "Abandoned", abandoned: waiter.ticket })
-    }
-    const { answer } = waiter
-    return Effect.sync(() => this.giveBack(waiter, answer))
+    const { told } = waiter
+    if (told !== undefined) return Effect.sync(() => this.giveBack(waiter, told))
+    waiter.isGone = true
+    return this.tell({ _tag: "Abandoned", abandoned: waiter.ticket })
   }
 
-  private giveBack(waiter: Waiter, answer: Answer): void {
-    if (Exit.isFailure(answer)) return
-    const request: Request = { _tag: "Returned", request: waiter.request, value: answer.value }
+  private giveBack(waiter: Waiter, { reason, value }: Told<unknown>): void {
+    if (reason !== undefined) return
+    const request: Request = { _tag: "Returned", request: waiter.request, value }
     this.put({ _tag: "Request", ticket: noTicket, request })
   }
 
@@ -288,10 +295,10 @@ class Desk implements Requests {
     if (waiter === undefined) return
     this.waiters.delete(delivery.ticket)
     if (delivery._tag === "Forgotten") return
-    const answer = answerOf(delivery)
-    if (waiter.isGone) return this.giveBack(waiter, answer)
-    waiter.answer = answer
-    waiter.resume?.(answer)
+    if (waiter.isGone) return this.giveBack(waiter, delivery)
+    waiter.told = delivery
+    if (waiter.done !== undefined) waiter.done(delivery)
+    else waiter.resume?.(answerOf(delivery))
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
@@ -299,8 +306,9 @@ class Desk implements Requests {
     const waiters = Array.from(this.waiters.values())
     this.waiters.clear()
     for (const waiter of waiters) {
-      waiter.answer = closedAnswer
-      waiter.resume?.(closedAnswer)
+      waiter.told = toldClosed
+      if (waiter.done !== undefined) waiter.done(toldClosed)
+      else waiter.resume?.(closedAnswer)
     }
     return Effect.map(Queue.shutdown(this.queue), this.bell.ring)
   })

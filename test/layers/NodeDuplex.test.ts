@@ -71,6 +71,20 @@ describe("NodeDuplex", () => {
       assert.strictEqual((yield* far.info).segmentsReceived, before + 1)
     }))
 
+  it.live("writes text in each of Node's encodings, alone and joined with bytes", () =>
+    Effect.gen(function*() {
+      const { duplex, far } = yield* connected()
+      duplex.write("é", "latin1")
+      duplex.cork()
+      duplex.write("é")
+      duplex.write("YQ==\n \n", "base64")
+      duplex.write(Buffer.from("b"))
+      duplex.write("63 no more", "hex")
+      duplex.write("d", "utf16le")
+      duplex.end()
+      assert.deepStrictEqual(Buffer.from(yield* far.readAll).toString("latin1"), "\xe9\xc3\xa9abcd\0")
+    }))
+
   it.live("keeps no more than its buffer of what nobody reads, and the peer waits", () =>
     Effect.gen(function*() {
       const { duplex, far } = yield* connected({ highWaterMark: bufferLimit })

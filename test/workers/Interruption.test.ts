@@ -127,18 +127,18 @@ describe("a request that is posted", () => {
       const { one } = yield* pair()
       const socket = yield* on(one)(Udp.bind({ port: 9 }))
       const heard: Array<string> = []
-      const listed = one.post({ _tag: "TcpList" }, (answer) => heard.push(answer._tag))
-      assert.deepStrictEqual([listed, heard], [noTicket, ["Success"]])
+      const listed = one.post({ _tag: "TcpList" }, ({ reason }) => heard.push(reason?._tag ?? "told"))
+      assert.deepStrictEqual([listed, heard], [noTicket, ["told"]])
       const ticket = one.post(
         { _tag: "UdpReceive", socket: socket.id, block: true, max: 1 },
-        (answer) => heard.push(answer._tag)
+        ({ reason }) => heard.push(reason?._tag ?? "told")
       )
       assert.notStrictEqual(ticket, noTicket)
       assert.deepStrictEqual(yield* leftovers(one), { waiting: 1, parked: 1 })
       const sender = yield* on(one)(Udp.bind())
       yield* sender.send(Uint8Array.of(1), `${hostOne}:9`)
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(heard, ["Success", "Success"])
+      assert.deepStrictEqual(heard, ["told", "told"])
       assert.deepStrictEqual(yield* leftovers(one), nothing)
     }))
 
@@ -149,7 +149,7 @@ describe("a request that is posted", () => {
       const heard: Array<string> = []
       const ticket = one.post(
         { _tag: "UdpReceive", socket: socket.id, block: true, max: 1 },
-        (answer) => heard.push(answer._tag)
+        ({ reason }) => heard.push(reason?._tag ?? "told")
       )
       one.abandon(ticket)
       assert.deepStrictEqual(yield* leftovers(one), nothing)
@@ -184,7 +184,7 @@ describe("a request that is posted", () => {
     Effect.gen(function*() {
       const { one } = yield* Effect.scoped(pair())
       const heard: Array<string> = []
-      assert.strictEqual(one.post({ _tag: "TcpList" }, (answer) => heard.push(answer._tag)), noTicket)
-      assert.deepStrictEqual(heard, ["Failure"])
+      assert.strictEqual(one.post({ _tag: "TcpList" }, ({ reason }) => heard.push(reason?._tag ?? "told")), noTicket)
+      assert.deepStrictEqual(heard, ["StackClosed"])
     }))
 })
