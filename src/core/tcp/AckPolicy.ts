@@ -86,10 +86,17 @@ export const duplicate = (self: AckPolicy, block: SackBlock | undefined): AckPol
  * Text came in order, `length` bytes of it. `full` is what a full segment of the peer carries, `isGapOpen` whether there is text ahead.
  */
 // rfc: 9293 §3.8.6.3 MUST-40 SHLD-18 SHLD-19, 5681 §4.2
-export const received = (self: AckPolicy, length: number, full: number, isGapOpen: boolean): AckPolicy => {
+export const received = (
+  self: AckPolicy,
+  length: number,
+  full: number,
+  isGapOpen: boolean,
+  config: Config
+): AckPolicy => {
   const pending = self.pending + length
   const isQuick = self.quick > 0 && (!self.isInteractive || self.quick === Infinity)
-  const isNow = isGapOpen || isQuick || pending > full || self.due === "now"
+  const isPair = config.acksPairs && self.due === "delayed"
+  const isNow = isGapOpen || isQuick || isPair || pending > full || self.due === "now"
   return {
     due: isNow ? "now" : "delayed",
     pending,
@@ -102,8 +109,8 @@ export const received = (self: AckPolicy, length: number, full: number, isGapOpe
 }
 
 /** The program has read all that there was: a short segment was the peer's last word for now, and the program seems to have nothing to answer. */
-export const drained = (self: AckPolicy): AckPolicy =>
-  self.due === "delayed" && (self.short > 1 || (self.short === 1 && !self.isInteractive))
+export const drained = (self: AckPolicy, config: Config): AckPolicy =>
+  self.due === "delayed" && !config.acksPairs && (self.short > 1 || (self.short === 1 && !self.isInteractive))
     ? { ...self, due: "now" }
     : self
 

@@ -121,6 +121,9 @@ const letGo = (ctx: Context, state: State, self: Connection): void => {
 /** Text that has come and was not read, or can't be any more: the peer must not think that it was (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). */
 const hasUnread = (self: Connection): boolean => ReceiveBuffer.ready(self.buffer) > 0 && !self.rcv.discards
 
+/** Nobody reads any more what has come and, by the knob, is no reason for a reset. */
+const withoutUnread = (ctx: Context, self: Connection): Connection => hasUnread(self) ? deaf(ctx, self) : self
+
 /** Those who wait in a connection that its program closes. */
 const dismiss = (ctx: Context, self: Connection): Connection => {
   if (self.parked === Parked.none) return self
@@ -154,11 +157,15 @@ export const close = (ctx: Context, state: State, ticket: Ticket, connection: Co
     case "CLOSE-WAIT":
     case "CLOSING":
     case "LAST-ACK":
-      if (hasUnread(self) || linger === 0) {
+      if ((hasUnread(self) && ctx.config.tcp.resetsUnread) || linger === 0) {
         ctx.reply(ticket, undefined)
         return letGo(ctx, state, self)
       }
-      return Finish.event(ctx, state, limit(ctx, lingering(ctx, withFin(ctx, self), ticket, linger)))
+      return Finish.event(
+        ctx,
+        state,
+        limit(ctx, lingering(ctx, withFin(ctx, withoutUnread(ctx, self)), ticket, linger))
+      )
   }
 }
 

@@ -73,6 +73,10 @@ export interface Config {
   readonly maxRto: Time.Span
   /** Least that the variance adds to the RTO (G of RFC 6298 §2.3). Default 200 ms, as deployed stacks have it, which spares delayed ACKs. */
   readonly granularity: Time.Span
+  /** Added to every RTO that follows from a measurement, and to every one behind a timeout, as FreeBSD does for peers that are slow to answer. Default 0. */
+  readonly rtoSlop: Time.Span
+  /** Without timestamps too a listener's connection measures the round trip by its SYN/ACK (RFC 6298 §3). Default on; FreeBSD begins with `initialRto` instead. */
+  readonly measuresSynAck: boolean
   /** Unanswered retransmissions until a connection is given up (RFC 9293 §3.8.3 R2, at least 100 s). Default 15. */
   readonly retries: number
   /** Duplicate ACKs that mean a loss (RFC 5681 §3.2). Default 3. */
@@ -103,6 +107,8 @@ export interface Config {
   readonly delayedAck: Time.Span
   /** Segments at the start of a connection, and after a gap or idle time, that are acknowledged at once. Default 16. */
   readonly quickAcks: number
+  /** Every second segment with text is acknowledged at once however short it is, and reading hastens no ACK, as FreeBSD has it. Default off: every second full one (RFC 9293 §3.8.6.3). */
+  readonly acksPairs: boolean
 
   /** Between two ACKs of a connection that answer what is not acceptable and brings no text (RFC 5961 §7); 0 for no limit but the stack's. Default 500 ms. */
   readonly challengeInterval: Time.Span
@@ -137,6 +143,8 @@ export interface Config {
   readonly timeWait: Time.Span
   /** `close` waits for so long until all data is acknowledged, then resets (0: resets at once, losing data). Default none (`undefined`: closes in the background). */
   readonly linger: Time.Span | undefined
+  /** `close` resets a connection whose text was not all read (rfc: 9293 §3.6.1 SHLD-3). Default on; FreeBSD drops that text and sends its FIN. */
+  readonly resetsUnread: boolean
 
   // Watching
 
@@ -148,6 +156,11 @@ export interface Config {
   readonly keepAliveInterval: Time.Span
   /** Unanswered probes that end a connection. Default 9. */
   readonly keepAliveCount: number
+  /** A probe of a closed window brings the next octet (RFC 9293 §3.8.6.1 leaves open what it brings) instead of an old number. Default off. */
+  readonly probesWithText: boolean
+  /** Limits of the time between probes of a closed window, which begin with the RTO (rfc: 9293 §3.8.6.1 SHLD-29). Default 0 and 120 s. */
+  readonly minProbeInterval: Time.Span
+  readonly maxProbeInterval: Time.Span
   /** Data unacknowledged for so long ends the connection (RFC 9293 §3.9.1, RFC 5482); 0 leaves it to `retries`. Default 0. */
   readonly userTimeout: Time.Span
   /** The user timeout option is sent and read (RFC 5482 §3, ENABLED). Default off. */
@@ -251,6 +264,8 @@ export const defaults: Config = Object.freeze({
   minRto: Time.millis(200),
   maxRto: Time.seconds(120),
   granularity: Time.millis(200),
+  rtoSlop: Time.zero,
+  measuresSynAck: true,
   retries: 15,
   reordering: 3,
   rack: true,
@@ -263,6 +278,7 @@ export const defaults: Config = Object.freeze({
   pacing: false,
   delayedAck: Time.millis(40),
   quickAcks: 16,
+  acksPairs: false,
   challengeInterval: Time.millis(500),
   answersUnsentAcks: true,
   synCookies: "whenFull",
@@ -275,10 +291,14 @@ export const defaults: Config = Object.freeze({
   finWait2Timeout: Time.seconds(60),
   timeWait: Time.seconds(60),
   linger: undefined,
+  resetsUnread: true,
   keepAlive: false,
   keepAliveIdle: Time.seconds(7200),
   keepAliveInterval: Time.seconds(75),
   keepAliveCount: 9,
+  probesWithText: false,
+  minProbeInterval: Time.zero,
+  maxProbeInterval: Time.seconds(120),
   userTimeout: Time.zero,
   userTimeoutOption: false,
   userTimeoutAdvertised: Time.zero,

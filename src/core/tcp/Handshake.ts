@@ -58,7 +58,7 @@ export const synAck = (ctx: Context, self: Connection): void =>
 
 /** Sets the timer for the SYN, sent `retransmissions` times again (RFC 6298 §2.1, §5.5). */
 export const retryAt = (ctx: Context, self: Connection, retransmissions: number): Connection => {
-  const wait = Time.min(Time.scale(self.config.initialRto, 2 ** retransmissions), self.config.maxRto)
+  const wait = Rtt.patience(self.config.initialRto, retransmissions, false, self.config)
   const timed = Deadlines.withLoss(self, "handshake", Time.plus(ctx.at, wait), Time.never)
   return { ...timed, recovery: { ...self.recovery, timeouts: retransmissions } }
 }

@@ -146,6 +146,18 @@ export const table: Table = {
   minRto: knob("always", time(1, day), "RFC 6298 §2.4", "The least retransmission timeout"),
   maxRto: knob("always", time(1, day), "RFC 6298 §2.5", "The largest retransmission timeout"),
   granularity: knob("stack", time(0, day), "RFC 6298 §2.3", "The least that the variance adds to the timeout"),
+  rtoSlop: knob(
+    "stack",
+    time(0, day),
+    "FreeBSD: rexmit_slop",
+    "Added to every timeout but the first without a measurement"
+  ),
+  measuresSynAck: knob(
+    "stack",
+    toggle,
+    "RFC 6298 §3",
+    "Without timestamps too the SYN/ACK of a listener measures the round trip"
+  ),
   retries: knob(
     "always",
     number("times", 0, 255),
@@ -167,6 +179,12 @@ export const table: Table = {
     number("segments", 0, Infinity),
     "RFC 5681 §4.2",
     "Segments that are acknowledged at once, at the start and after gaps"
+  ),
+  acksPairs: knob(
+    "stack",
+    toggle,
+    "FreeBSD: delayed_ack",
+    "Acknowledges every second segment at once, however short; reading hastens no ACK"
   ),
   challengeInterval: knob(
     "stack",
@@ -215,10 +233,24 @@ export const table: Table = {
     "SO_LINGER",
     "`close` waits so long for all to be acknowledged, then resets; 0 resets at once; absent: closes in the background"
   ),
+  resetsUnread: knob("stack", toggle, "RFC 9293 §3.6.1", "`close` resets a connection whose text was not all read"),
   keepAlive: knob("always", toggle, "RFC 9293 §3.8.4", "Probes silent peers"),
   keepAliveIdle: knob("always", time(1, 365 * day), "RFC 9293 §3.8.4", "Silence before the first probe"),
   keepAliveInterval: knob("always", time(1, 365 * day), "RFC 9293 §3.8.4", "Time between probes"),
   keepAliveCount: knob("always", number("times", 1, 127), "RFC 9293 §3.8.4", "Unanswered probes that end a connection"),
+  probesWithText: knob("stack", toggle, "RFC 9293 §3.8.6.1", "Probes of a closed window bring the next octet"),
+  minProbeInterval: knob(
+    "stack",
+    time(0, day),
+    "RFC 9293 §3.8.6.1",
+    "The least time between probes of a closed window"
+  ),
+  maxProbeInterval: knob(
+    "stack",
+    time(1, day),
+    "RFC 9293 §3.8.6.1",
+    "The most time between probes of a closed window; no more than `maxRto`"
+  ),
   userTimeout: knob(
     "always",
     time(0, 365 * day),

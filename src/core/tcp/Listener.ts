@@ -57,7 +57,7 @@ export const waitAgain = (ctx: Context, self: HalfOpen, config: Config): HalfOpe
 
 /** How long the SYN/ACK waits for its ACK, by how often it was sent again (RFC 6298 §5.5). */
 const patience = (config: Config, retransmissions: number): Time.Span =>
-  Time.min(Time.scale(config.initialRto, 2 ** retransmissions), config.maxRto)
+  Rtt.patience(config.initialRto, retransmissions, false, config)
 
 /** Sends the SYN/ACK, for the first time or again. */
 export const synAck = (ctx: Context, self: HalfOpen, config: Config, isFirst: boolean): void => {
@@ -214,10 +214,12 @@ const measured = (ctx: Context, self: HalfOpen, connection: Connection, segment:
   const echo = segment.options.timestampEcho
   const rtt = self.agreed.timestamps && echo !== undefined
     ? Timestamps.roundTrip(connection.stamps, echo, ctx.at)
-    : self.retransmissions === 0
+    : self.retransmissions === 0 && ctx.config.tcp.measuresSynAck
     ? Time.between(self.startedAt, ctx.at)
     : undefined
   const { config } = connection
+  // The SYN/ACK went out once: there is nothing to be careful about.
+  if (rtt === undefined && self.retransmissions === 0) return connection.rtt
   if (rtt !== undefined) return Rtt.sample(connection.rtt, rtt, ctx.at, config)
   return Rtt.begin(Rtt.backedOff(connection.rtt, config), config)
 }

@@ -77,5 +77,9 @@ export const persist = (ctx: Context, self: Connection): Connection => {
 }
 
 /** Probes start after a retransmission timeout and are spread exponentially (rfc: 9293 §3.8.6.1 SHLD-29 SHLD-30). */
-export const probeAfter = (self: Connection): Time.Span =>
-  Time.min(Time.scale(Rtt.rtoOf(self.rtt, self.config), 2 ** self.recovery.timeouts), self.config.maxRto)
+export const probeAfter = ({ config, recovery, rtt }: Connection): Time.Span =>
+  Time.clamp(
+    Time.scale(Rtt.rtoOf(rtt, config), 2 ** recovery.timeouts),
+    config.minProbeInterval,
+    Time.min(config.maxProbeInterval, config.maxRto)
+  )

@@ -1,6 +1,7 @@
 /**
  * The sender's timer has fired: nothing came for too long (RFC 6298 §5.4, RFC 8985 §7.3, RFC 9293 §3.8.6.1, §3.8.3).
  */
+import type { Piece } from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
 import * as Tcp from "../../wire/Tcp.ts"
 import type { Context } from "../Context.ts"
@@ -21,6 +22,7 @@ import * as PathMtu from "./PathMtu.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import * as Send from "./Send.ts"
+import * as SendQueue from "./SendQueue.ts"
 import * as Spurious from "./Spurious.ts"
 import type { State } from "./State.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
@@ -77,6 +79,14 @@ const lookAgain = (ctx: Context, self: Connection): Connection => {
   return LossTimer.resume(ctx, looked)
 }
 
+/** A probe with the next octet, which counts as sent only when the peer has taken it (`input/Ack.ts`): a closed window need not. */
+const withOctet = (ctx: Context, self: Connection): Connection => {
+  const pieces: Array<Piece> = []
+  const queue = SendQueue.read(self.queue, self.snd.nxt, 1, pieces)
+  const flags = Connections.unsent(self) === 1 ? Tcp.ACK | Tcp.PSH : Tcp.ACK
+  return Emit.segment(ctx, { ...self, queue }, self.snd.nxt, flags, pieces, 1, self.snd.mss, true)
+}
+
 /**
  * Asks a closed window whether it has opened (rfc: 9293 §3.8.6.1 MUST-35 MUST-36): an old number without text, which must be answered by an ACK with the window.
  * The peer may keep it closed for ever as long as it answers (rfc: 9293 §3.8.6.1 MUST-37). A window that is open by a little is used instead: the count of timeouts lets a
@@ -91,7 +101,9 @@ const persist = (ctx: Context, state: State, self: Connection): Connection | und
     recovery: { ...recovery, timeouts: recovery.timeouts + 1, probes: recovery.probes + 1 }
   }
   if (self.snd.wnd > 0) return counted
-  const asked = Emit.segment(ctx, counted, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss, false)
+  const asked = ctx.config.tcp.probesWithText && Connections.unsent(self) > 0
+    ? withOctet(ctx, counted)
+    : Emit.segment(ctx, counted, Sequence.add(self.snd.una, -1), Tcp.ACK, noPieces, 0, self.snd.mss, false)
   return Deadlines.withLoss(asked, "persist", Time.plus(ctx.at, LossTimer.probeAfter(counted)), Time.never)
 }
 

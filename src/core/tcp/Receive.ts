@@ -53,7 +53,7 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end, ctx)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
-  const policy = AckPolicy.received(begun(self, full), taken, full, wasGap)
+  const policy = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)
   ctx.count(Counter.index.tcpBytesReceived, taken)
   return {
     ...self,
@@ -63,11 +63,17 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   }
 }
 
-/** Text of the segment that is here already, ahead of the gap, if it begins in it. */
+/** The first stretch of the segment's text that is here already, ahead of the gap (RFC 2883 §4.2). */
 const presentAhead = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
-  const range = RangeSet.containing(self.buffer.ahead, segment.seq)
-  if (range === undefined || !self.agreed.sack || !self.config.dsack) return undefined
-  return { left: segment.seq, right: Sequence.earlier(range.end, Segment.textEnd(segment)) }
+  if (!self.agreed.sack || !self.config.dsack) return undefined
+  const end = Segment.textEnd(segment)
+  const left = RangeSet.has(self.buffer.ahead, segment.seq)
+    ? segment.seq
+    : RangeSet.nextStart(self.buffer.ahead, segment.seq, end)
+  const range = RangeSet.containing(self.buffer.ahead, left)
+  return range === undefined || !Sequence.before(left, end)
+    ? undefined
+    : { left, right: Sequence.earlier(range.end, end) }
 }
 
 /** Text ahead of a gap is kept for later, while there is room for one more range (rfc: 9293 §3.10.7.4 SHLD-31 MAY-13). */
@@ -105,7 +111,7 @@ const discard = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const buffer = { ...ReceiveBuffer.empty(nxt), ahead: RangeSet.trim(self.buffer.ahead, nxt) }
   return {
     ...withBuffer(ctx, self, buffer),
-    ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false),
+    ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false, self.config),
     rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Sequence.distance(self.rcv.nxt, nxt) }
   }
 }
@@ -160,7 +166,7 @@ export const serveReaders = (ctx: Context, self: Connection): Connection => {
 /** Nothing is left to read: the ACK need not wait for more of it. */
 const drained = (self: Connection): Connection => {
   if (ReceiveBuffer.ready(self.buffer) > 0) return self
-  const ack = AckPolicy.drained(self.ack)
+  const ack = AckPolicy.drained(self.ack, self.config)
   return ack === self.ack ? self : { ...self, ack }
 }
 

@@ -22,6 +22,8 @@ export interface Config {
    * peer that delays an ACK now and then on a path so steady that the variance has died away.
    */
   readonly granularity?: Time.Span
+  /** Added to what is measured and doubled; nothing if it is not given. */
+  readonly rtoSlop?: Time.Span
 }
 
 /** For how long the least round-trip time is remembered (RFC 8985 §6.2 step 1). */
@@ -84,9 +86,15 @@ export const sample = (self: Rtt, rtt: Time.Span, now: Time.Instant, config: Con
   }
 }
 
+/** A timeout of so long a time, doubled so often; the slop comes on top where there is a measurement or was a timeout. */
+export const patience = (wait: Time.Span, backoff: number, isMeasured: boolean, config: Config): Time.Span => {
+  const slop = isMeasured || backoff > 0 ? config.rtoSlop ?? Time.zero : Time.zero
+  return Time.min(Time.add(Time.scale(wait, 2 ** backoff), slop), config.maxRto)
+}
+
 /** The timeout to arm: doubled for each timeout since the last sample, up to the maximum (rfc: 6298 §5.5 MUST). */
 export const rtoOf = (self: Rtt, config: Config): Time.Span =>
-  Time.min(Time.scale(self.rto, 2 ** self.backoff), config.maxRto)
+  patience(self.rto, self.backoff, self.samples > 0, config)
 
 /** A timer has expired. */
 export const backedOff = (self: Rtt, config: Config): Rtt =>

@@ -49,6 +49,9 @@ const millis = (
     | "minRto"
     | "maxRto"
     | "initialRto"
+    | "rtoSlop"
+    | "minProbeInterval"
+    | "maxProbeInterval"
     | "delayedAck"
     | "challengeInterval"
     | "finWait2Timeout"
@@ -182,6 +185,12 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "initcwnd_segments": count("initialWindow"),
   "rexmit_min": millis("minRto"),
   "rexmit_initial": millis("initialRto"),
+  "rexmit_max": millis("maxRto"),
+  "rexmit_slop": millis("rtoSlop"),
+  "retries": count("retries"),
+  "persmin": millis("minProbeInterval"),
+  "persmax": millis("maxProbeInterval"),
+  "functions_default": (_value, _values, word) => word === "rack" ? freeBsdRack : {},
   "delayed_ack": (value) => value === 0 ? { quickAcks: Infinity } : {},
   "delacktime": millis("delayedAck"),
   "msl": (value) => ({ timeWait: Time.millis(2 * value) }),
@@ -256,10 +265,33 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   receiveBufferLimit: 2 * 1024 * 1024,
   sendBuffer: 32_768,
   sendBufferLimit: 32_768,
-  minRto: Time.millis(30),
   // Text of a single segment waits for company from the first on: there is no phase of quick ACKs.
   quickAcks: 0,
+  acksPairs: true,
   finWait2Timeout: Time.seconds(60),
   timeWait: Time.seconds(60),
-  challengeInterval: Time.zero
+  challengeInterval: Time.zero,
+  resetsUnread: false,
+  // A variance of next to nothing is made up for by what is added to every timeout.
+  minRto: Time.millis(30),
+  maxRto: Time.seconds(64),
+  granularity: Time.zero,
+  rtoSlop: Time.millis(200),
+  measuresSynAck: false,
+  retries: 12,
+  synRetries: 12,
+  synAckRetries: 3,
+  connectTimeout: Time.seconds(75),
+  probesWithText: true,
+  minProbeInterval: Time.seconds(5),
+  maxProbeInterval: Time.seconds(60),
+  keepAlive: true,
+  keepAliveCount: 8,
+  // The stack that is not called "rack" finds losses by counting, and tails of a window by a timeout.
+  rack: false,
+  tailLossProbe: false,
+  frto: false
 }
+
+/** What the stack called "rack" does otherwise. */
+export const freeBsdRack: Partial<Tcp.Config> = { rack: true, tailLossProbe: true }

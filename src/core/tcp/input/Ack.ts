@@ -21,6 +21,7 @@ import * as LossTimer from "../LossTimer.ts"
 import * as MtuProbe from "../MtuProbe.ts"
 import * as Recovery from "../Recovery.ts"
 import * as Rtt from "../Rtt.ts"
+import * as Scoreboard from "../Scoreboard.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
@@ -62,6 +63,20 @@ const checkHandshake = (
 /** Whether the ACK is of what was sent, and not far below what is outstanding. */
 export const isCredible = ({ snd }: Connection, segment: Segment.Segment): boolean =>
   !Sequence.after(segment.ack, snd.nxt) && !Sequence.before(segment.ack, Sequence.add(snd.una, -snd.maxWnd))
+
+/**
+ * The peer has taken the octet of a window probe, which counts as sent from now on; as sent twice, since nobody knows which of several probes this answers (Karn's
+ * rule, RFC 6298 §3).
+ */
+const withProbe = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
+  const { recovery, snd } = self
+  const isTaken = recovery.probes > 0 && ctx.config.tcp.probesWithText && Connections.unsent(self) > 0 &&
+    segment.ack === Sequence.add(snd.nxt, 1)
+  if (!isTaken) return self
+  const sent = Recovery.sent(ctx, self, self.queue, segment.ack, 1, 1)
+  const { stamp } = Scoreboard.first(sent.board)!
+  return { ...sent, board: Scoreboard.retransmitted(sent.board, snd.nxt, segment.ack, 1, stamp) }
+}
 
 /** An ACK of what was never sent, or far below what is outstanding, may be an attack (rfc: 5961 §5.2 MUST, 9293 §3.10.7.4 MAY-12). */
 const checkRange = (
@@ -191,7 +206,7 @@ export const check = (
 ): Connection | undefined => {
   let self = checkHandshake(ctx, state, connection, segment)
   if (self === undefined) return undefined
-  self = checkRange(ctx, state, self, segment)
+  self = checkRange(ctx, state, withProbe(ctx, self, segment), segment)
   if (self === undefined) return undefined
   return afterFin(ctx, state, apply(ctx, self, segment))
 }
