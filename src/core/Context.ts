@@ -59,6 +59,9 @@ export interface Context {
   readonly charge: (pool: Pool, bytes: number) => boolean
   readonly discharge: (pool: Pool, bytes: number) => void
 
+  /** The event is a frame with text, and the next event brings what follows on it. */
+  readonly isFollowed: boolean
+
   // the layers, by role
   readonly families: { readonly 4: Family; readonly 6: Family }
   readonly ip: IpLayer

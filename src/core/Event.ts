@@ -15,6 +15,11 @@ export type Event =
     readonly frame: Frame
     /** When the link took it; for round-trip times and captures only. */
     readonly receivedAt: Instant
+    /**
+     * The next event of the batch brings the text behind this one's, of the same flow. What an ACK would tell now, that of the next event tells as well; left out, it
+     * costs the core nothing (row `offload-receive`). False if absent.
+     */
+    readonly isFollowed?: boolean
   }
   | { readonly _tag: "Request"; readonly ticket: Ticket; readonly request: Request }
   | { readonly _tag: "Timer"; readonly timer: TimerId; readonly due: Instant }

@@ -48,6 +48,7 @@ export class Step implements Context {
   /** What the events since the last {@link takeOutputs} have emitted, in commit order. */
   outputs: Array<Output> = []
   at: Instant = instantOf(0)
+  isFollowed = false
   readonly config: Config
   readonly keys: Keys
   readonly families = { 4: Family.v4, 6: Family.v6 } as const
@@ -204,6 +205,7 @@ export class Step implements Context {
 /** Processes one event. What it changed is in `self.journal` until that is committed or rolled back, what it emits at the end of `self.outputs`. */
 export const step = (self: Step, at: Instant, event: Event): void => {
   self.at = at
+  self.isFollowed = event._tag === "Frame" && event.isFollowed === true
   // What an event before this one left when it threw was rolled back with it.
   self.takeRefunds()
   dispatch(self, event)
@@ -231,6 +233,7 @@ const dispatch = (self: Step, event: Event): void => {
 /** What is left to do for an event that threw and was rolled back: nothing may wait for it for ever. */
 export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknown): void => {
   self.at = at
+  self.isFollowed = false
   self.takeRefunds()
   self.count(Counter.index.defects)
   self.notice({ _tag: "Defect", event: event._tag, cause })

@@ -143,6 +143,53 @@ const finish = (run: Run): Frame => {
   return { ...frame, gso, slab: undefined }
 }
 
+/** Where the IP packet begins, if the frame is one; -1 if not. */
+const packetAt = ({ bytes, start }: Frame, linkHeaderLength: number): number => {
+  if (linkHeaderLength === Ethernet.headerLength) {
+    const type = Word.read16(bytes, start + 12)
+    if (type !== Ethernet.EtherType.ipv4 && type !== Ethernet.EtherType.ipv6) return -1
+  }
+  return start + linkHeaderLength
+}
+
+/** Whether a link vouches for the frame, and it holds text that nothing is special about. */
+const isPlainText = (frame: Frame, tcp: number, end: number): boolean => {
+  const { bytes } = frame
+  return tcp !== 0 && end <= frame.end && frame.checksum !== "none" &&
+    textAt(bytes, tcp) >= tcp + Tcp.minimumHeaderLength && textAt(bytes, tcp) < end &&
+    (bytes[tcp + 13]! & ~Tcp.PSH) === Tcp.ACK
+}
+
+const textAt = (bytes: Uint8Array, tcp: number): number => tcp + ((bytes[tcp + 12]! >>> 2) & 0x3c)
+
+const areSame = (a: Uint8Array, from: number, b: Uint8Array, at: number, length: number): boolean => {
+  for (let i = 0; i < length; i++) {
+    if (a[from + i] !== b[at + i]) return false
+  }
+  return true
+}
+
+/**
+ * Whether `next` brings the text right behind that of `frame`, in the same flow, and both are sound: who takes the one takes the other. For frames that
+ * {@link merge} has answered, which are too long, or too far from each other, to be one.
+ */
+export const isFollowed = (frame: Frame, next: Frame, linkHeaderLength: number): boolean => {
+  const shortest = linkHeaderLength + 40
+  if (frame.end - frame.start < shortest || next.end - next.start < shortest) return false
+  const a = packetAt(frame, linkHeaderLength)
+  const b = packetAt(next, linkHeaderLength)
+  if (a < 0 || b < 0) return false
+  const tcp = transportAt(frame.bytes, a, frame.end)
+  const nextTcp = transportAt(next.bytes, b, next.end)
+  const end = packetEnd(frame.bytes, a)
+  if (!isPlainText(frame, tcp, end) || !isPlainText(next, nextTcp, packetEnd(next.bytes, b))) return false
+  const addresses = tcp - a === 20 ? 8 : 32
+  const length = end - textAt(frame.bytes, tcp)
+  return nextTcp - b === tcp - a &&
+    areSame(frame.bytes, tcp - addresses, next.bytes, nextTcp - addresses, addresses + 4) &&
+    Word.read32(next.bytes, nextTcp + 4) === Sequence.add(Word.read32(frame.bytes, tcp + 4), length)
+}
+
 /**
  * The frames in order, with those merged that continue each other. The caller owns the bytes of all frames that have a slab, and
  * releases the frames that it gave, not the answer's: those have no slab. A frame on its own comes back as it went in.

@@ -67,12 +67,18 @@ export interface Options {
 
 const noEvents: ReadonlyArray<Event> = Object.freeze([])
 
-/** The batch as the core gets it: segments that continue each other are one. A frame on its own costs nothing here. */
+/**
+ * The batch as the core gets it: segments that continue each other are one, or know it where they can't be. A frame on its own costs nothing here.
+ */
 const coalesced = (batch: ReadonlyArray<FrameEvent>, linkHeaderLength: number): ReadonlyArray<FrameEvent> => {
   if (batch.length === 1) return batch
   const { link, receivedAt } = batch[0]!
   const frames = Coalesce.merge(batch.map(({ frame }) => frame), linkHeaderLength)
-  return frames.map((frame) => ({ _tag: "Frame", link, frame, receivedAt }))
+  return frames.map((frame, i): FrameEvent => {
+    const next = frames[i + 1]
+    const isFollowed = next !== undefined && Coalesce.isFollowed(frame, next, linkHeaderLength)
+    return { _tag: "Frame", link, frame, receivedAt, isFollowed }
+  })
 }
 
 const release = (events: ReadonlyArray<FrameEvent>): void => {
@@ -111,7 +117,7 @@ class QueuedAttachment implements Attachment {
   private receive(frames: ReadonlyArray<Frame>): void {
     const receivedAt = this.core.now()
     for (const frame of frames) {
-      const taken = Queue.offerUnsafe(this.ring, { _tag: "Frame", link: this.id, frame, receivedAt })
+      const taken = Queue.offerUnsafe(this.ring, { _tag: "Frame", link: this.id, frame, receivedAt, isFollowed: false })
       if (taken) continue
       this.lost += 1
       frame.slab?.release()

@@ -244,12 +244,30 @@ describe("Coalesce", () => {
     }
   })
 
+  for (const version of [4, 6] as const) {
+    it(`knows text that follows on text in another slab, IPv${version}`, () => {
+      const [first, second, third] = flow(random(4), { ...plain, version }, 3000, 1000)
+      const frameOf = (wanted: Wanted): Frame => ({ ...lay([wanted])[0]!, checksum: "verified" })
+      const follows = (next: Wanted, before = first!) => Coalesce.isFollowed(frameOf(before), frameOf(next), link)
+      assert.isTrue(follows(second!))
+      assert.isTrue(follows({ ...second!, flags: Tcp.ACK | Tcp.PSH, window: 9 }))
+      assert.isFalse(follows(third!))
+      assert.isFalse(follows({ ...second!, port: 2 }))
+      assert.isFalse(follows({ ...second!, flags: Tcp.ACK | Tcp.FIN }))
+      assert.isFalse(follows({ ...second!, payload: new Uint8Array(0) }))
+      assert.isFalse(follows(second!, { ...first!, flags: Tcp.ACK | Tcp.URG }))
+      // What nobody vouches for may be dropped, and its ACK with it.
+      assert.isFalse(Coalesce.isFollowed(frameOf(first!), lay([second!])[0]!, link))
+    })
+  }
+
   it("never throws on any bytes", () => {
     const source = random(9)
     for (let i = 0; i < 2000; i++) {
       const bytes = source.bytes(source.int(200))
       bytes.set([8, 0, 0x45].slice(0, Math.max(0, bytes.length - 12)), Math.min(12, bytes.length))
       const frame = { ...FrameOf.plain(bytes), slab }
+      assert.isFalse(Coalesce.isFollowed(frame, frame, source.of(0, link)))
       assert.isAtLeast(Coalesce.merge([frame, frame], source.of(0, link)).length, 1)
     }
   })

@@ -187,6 +187,9 @@ const creditOf = (self: Connection, flags: number, bytes: number): Credit => {
   return { owner: "Tcp", id: self.id, bytes, isAwaited }
 }
 
+/** Whether an ACK now may be left out when another segment follows at once. */
+export const mayYield = (self: Connection): boolean => Ecn.flags(self, 0) === 0 && isOnlyProgress(self)
+
 /** Whether an ACK now tells nothing but that text has arrived: no duplicate (RFC 5681 §2), no range ahead, no mark. */
 const isOnlyProgress = (self: Connection): boolean => self.stamps.lastAck !== self.rcv.nxt && !hasSackToTell(self)
 

@@ -47,14 +47,20 @@ const serve = (ctx: Context, self: Connection): Connection => {
   return serveDrained(ctx, written)
 }
 
+const delayed = (ctx: Context, self: Connection): Connection =>
+  self.deadlines.delayedAck === Time.never
+    ? Deadlines.withDelayedAck(self, Time.plus(ctx.at, self.config.delayedAck))
+    : self
+
 /** Sends the ACK that is due now, or sets the time at which it will be. */
 const acknowledge = (ctx: Context, self: Connection): Connection => {
   switch (self.ack.due) {
     case "now":
+      // The next event sends it. Should that be wrong, the ACK is delayed and not lost.
+      if (ctx.isFollowed && Emit.mayYield(self)) return delayed(ctx, self)
       return Deadlines.withDelayedAck(Emit.ack(ctx, self), Time.never)
     case "delayed":
-      if (self.deadlines.delayedAck !== Time.never) return self
-      return Deadlines.withDelayedAck(self, Time.plus(ctx.at, self.config.delayedAck))
+      return delayed(ctx, self)
     case "no":
       return self.deadlines.delayedAck === Time.never ? self : Deadlines.withDelayedAck(self, Time.never)
   }

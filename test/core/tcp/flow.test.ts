@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Time from "../../../src/core/Time.ts"
 import type { Host } from "../../../src/testing/Host.ts"
+import * as Frame from "../../../src/wire/Frame.ts"
 import * as Family from "../family.ts"
 import { ACK, established, FIN, host, PSH, read, RST, show, text, write } from "./Peer.ts"
 import type { Peer } from "./Peer.ts"
@@ -61,6 +62,25 @@ describe("Acknowledging (RFC 9293 §3.8.6.3, RFC 5681 §4.2)", () => {
     }
     peer.send({ seq: seq + 16, ack, flags: ACK, text: text(1) })
     assert.isTrue(peer.silent())
+  })
+  it("leaves an ACK to the next event of a batch that tells as much, and loses none if that one does not come", () => {
+    const { ack, peer, self, seq } = calm()
+    const arrive = (from: number, isFollowed: boolean) => ({
+      _tag: "Frame" as const,
+      link: 1,
+      frame: Frame.plain(peer.frame({ seq: from, ack, flags: ACK, text: text(1000) })),
+      receivedAt: self.now,
+      isFollowed
+    })
+    self.run([arrive(seq, true), arrive(seq + 1000, true), arrive(seq + 2000, false)])
+    assert.strictEqual(peer.one().ack, seq + 3000)
+    self.run([arrive(seq + 3000, true), arrive(seq + 4000, true)])
+    assert.isTrue(peer.silent())
+    self.advance(millis(40))
+    assert.strictEqual(peer.one().ack, seq + 5000)
+    // Ahead of a gap each ACK tells something of its own.
+    self.run([arrive(seq + 6000, true), arrive(seq + 7000, false)])
+    assert.deepStrictEqual(peer.take().map((got) => got.ack), [seq + 5000, seq + 5000])
   })
   it("answers text ahead of a gap, and what closes the gap, at once", () => {
     const { ack, peer, seq } = calm()
