@@ -61,6 +61,12 @@ export class Bench {
     return this.host.now - this.epoch
   }
 
+  /** The link carries so much from now on. */
+  setMtu(mtu: number): void {
+    this.host.tell({ _tag: "LinkChanged", link, mtu })
+    this.collect()
+  }
+
   /** Takes along what the host has sent by now. */
   collect(): void {
     for (const { bytes, end, start } of this.host.takeOutgoing(link)) {

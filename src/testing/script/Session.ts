@@ -10,8 +10,9 @@ import { dataCalls } from "./dataCalls.ts"
 import { type Pending, type Returned, type UdpSocket, Unsupported } from "./Descriptor.ts"
 import { synonyms } from "./Errno.ts"
 import { isEllipsis, numberOf } from "./evaluate.ts"
+import { freeBsdInfo, mannerOf } from "./freeBsd.ts"
 import { Kernel } from "./Kernel.ts"
-import { freeBsdDefaults, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
+import { freeBsdDefaults, freeBsdRack, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
 import { optionCalls } from "./optionCalls.ts"
 import { pollCalls } from "./pollCalls.ts"
 import * as Python from "./Python.ts"
@@ -101,6 +102,7 @@ export class Session {
   /** What the system that the script was written for begins with, and what commands have set on top of it. */
   private base: Knobs = { tcp: linuxKernel, limits: {} }
   private knobs: Knobs = noKnobs
+  private isFreeBsd = false
   private parts:
     | { readonly bench: Bench.Bench; readonly kernel: Kernel; readonly conversation: Conversation }
     | undefined
@@ -134,6 +136,8 @@ export class Session {
   }
 
   run(events: ReadonlyArray<Event>): void {
+    const manner = mannerOf(events)
+    if (manner !== "other") this.becomeFreeBsd(manner === "rack")
     for (const event of events) this.perform(event)
     this.finishBlocked()
     const defects = this.parts?.bench.host.counter("defects") ?? 0
@@ -242,7 +246,7 @@ export class Session {
     const { bench, conversation, kernel } = this.running
     kernel.options = this.optionsOfSockets()
     kernel.fastOpen = merge(this.base, this.knobs).tcp.fastOpen ?? "client"
-    kernel.isFreeBsd = this.base.tcp === freeBsdDefaults
+    kernel.isFreeBsd = this.isFreeBsd
     kernel.tolerance = this.settings.toleranceMicros
     const poll = handler(kernel, call.args, call)
     bench.collect()
@@ -329,13 +333,18 @@ export class Session {
     this.apply(event.line, text)
   }
 
+  private becomeFreeBsd(isRack: boolean): void {
+    this.isFreeBsd = true
+    this.base = { tcp: isRack ? { ...freeBsdDefaults, ...freeBsdRack } : freeBsdDefaults, limits: {} }
+  }
+
   /** Does what commands say, as far as it is known. */
   private apply(line: number, text: string): void {
     const { isFreeBsd, knobs, lasts, mtu, unknown } = runCommand(text)
-    if (isFreeBsd) this.base = { tcp: freeBsdDefaults, limits: {} }
+    if (isFreeBsd && !this.isFreeBsd) this.becomeFreeBsd(false)
     for (const what of unknown) this.skips.push({ line, what: `command: ${what}` })
     if (mtu !== undefined && this.parts === undefined) this.settings = { ...this.settings, mtu }
-    else if (mtu !== undefined) this.skips.push({ line, what: "command: the MTU of a running host" })
+    else if (mtu !== undefined) this.running.bench.setMtu(mtu)
     if (lasts !== undefined) this.running.bench.advanceTo(this.running.bench.now + lasts)
     const late = this.parts === undefined ? [] : Object.keys(knobs.tcp).filter((name) => ofHost.has(name))
     for (const name of late) this.skips.push({ line, what: `command: ${name} of a running host` })
@@ -357,7 +366,8 @@ export class Session {
     const { conversation, kernel } = this.running
     const info = kernel.current === undefined ? undefined : kernel.info(kernel.current)
     if (info === undefined) return
-    for (const [name, value] of tcpInfo(info)) this.names.set(name, value)
+    const linux = tcpInfo(info)
+    for (const [name, value] of this.isFreeBsd ? freeBsdInfo(info, linux) : linux) this.names.set(name, value)
     if (!conversation.hasEarlyText(info.localPort, info.remotePort)) return
     this.names.set("tcpi_options", Number(this.names.get("tcpi_options")) | infoConstants["TCPI_OPT_SYN_DATA"]!)
   }

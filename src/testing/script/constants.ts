@@ -24,6 +24,9 @@ export const constants: Readonly<Record<string, number>> = {
   MSG_SYN: 0x400,
   MSG_RST: 0x1000,
   MSG_ERRQUEUE: 0x2000,
+  // FreeBSD's, with bits that Linux has no use for.
+  MSG_EOF: 0x10000,
+  MSG_NBIO: 0x20000,
   MSG_NOSIGNAL: 0x4000,
   MSG_MORE: 0x8000,
   MSG_ZEROCOPY: 0x4000000,

@@ -82,6 +82,13 @@ const hold = (kernel: Kernel, self: TcpSocket, more: boolean): void => {
   kernel.host.request({ _tag: "TcpSetOptions", connection: self.connection, options: { cork: more } })
 }
 
+/** A socket of FreeBSD takes text only of a connection that is open, or has been. */
+const isUnopened = (kernel: Kernel, self: TcpSocket): boolean => {
+  const state = kernel.info(self)?.state
+  return self.connection === undefined || state === "SYN-SENT" || state === "SYN-RECEIVED" ||
+    self.connecting?.outcome()._tag === "Failed"
+}
+
 interface Writing {
   readonly length: number
   readonly flags: number
@@ -101,11 +108,16 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
   if (bit(flags, "MSG_FASTOPEN") && self.connection === undefined) {
     return fastOpenWrite(kernel, self, length, address, block)
   }
-  const before = failedBefore(kernel, self, true)
+  if (kernel.isFreeBsd && isUnopened(kernel, self)) {
+    return failedBefore(kernel, self, true) ?? immediate(failed("ENOTCONN"))
+  }
+  // FreeBSD tells first that nothing can be sent any more; why, the next call says.
+  const before = kernel.isFreeBsd ? undefined : failedBefore(kernel, self, true)
   if (before !== undefined) return before
   const hasEnded = self.isErrorTold && kernel.info(self)?.state === "CLOSED"
   if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
-  if (bit(flags, "MSG_MORE")) hold(kernel, self, true)
+  // Behind the last text its FIN leaves with it.
+  if (bit(flags, "MSG_MORE") || bit(flags, "MSG_EOF")) hold(kernel, self, true)
   const isCopyFree = bit(flags, "MSG_ZEROCOPY") && Number(self.stored.get("SO_ZEROCOPY") ?? 0) !== 0
   const pending = kernel.ask(
     {
@@ -123,6 +135,9 @@ const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, len
     true
   )
   self.errors.wrote(length, isCopyFree)
+  if (bit(flags, "MSG_EOF")) {
+    kernel.host.request({ _tag: "TcpShutdown", connection: self.connection, read: false, write: true })
+  }
   if (!bit(flags, "MSG_MORE")) hold(kernel, self, false)
   return pending
 }
@@ -197,8 +212,19 @@ const sendmsg: Handler = (kernel, args) =>
     address: fieldOf(args[1], "msg_name")
   })
 
+/** FreeBSD's form has the socket behind the file, and answers with 0. */
 const sendfile: Handler = (kernel, args) =>
-  write(kernel, args[0], { length: numberOf(args[3]), flags: 0, address: undefined })
+  args.length > 4
+    ? sendFileOfFreeBsd(kernel, args)
+    : write(kernel, args[0], { length: numberOf(args[3]), flags: 0, address: undefined })
+
+const sendFileOfFreeBsd = (kernel: Kernel, args: Arguments): Pending => {
+  const pending = write(kernel, args[1], { length: numberOf(args[3]), flags: 0, address: undefined })
+  return () => {
+    const result = pending()
+    return result === undefined || result.value < 0 ? result : returned(0)
+  }
+}
 
 /** Bytes between a socket and a pipe, without a buffer of the program. */
 const splice: Handler = (kernel, [from, , to, , size, flags]) => {

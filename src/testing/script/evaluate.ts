@@ -1,5 +1,5 @@
 /** Arguments of calls as the runner needs them: numbers, lengths, ports. */
-import { constants } from "./constants.ts"
+import { constants, infoConstants } from "./constants.ts"
 import { Unsupported } from "./Descriptor.ts"
 import type { Expression } from "./Syntax.ts"
 
@@ -9,7 +9,7 @@ export const numberOf = (expression: Expression | undefined): number => {
     case "Number":
       return expression.value
     case "Name": {
-      const value = constants[expression.name]
+      const value = constants[expression.name] ?? infoConstants[expression.name]
       if (value === undefined) throw new Unsupported(`the name ${expression.name}`)
       return value
     }

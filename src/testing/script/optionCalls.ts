@@ -1,10 +1,11 @@
 /** `setsockopt` and `getsockopt`: which knob of the stack each option is. */
-import type { Options } from "../../core/tcp/Config.ts"
+import { defaults, type Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
 import { constants } from "./constants.ts"
 import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
 import { numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
+import * as FreeBsd from "./freeBsd.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import { controllerOf } from "./Knobs.ts"
 import { optionName } from "./optionNames.ts"
@@ -43,6 +44,8 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_KEEPINTVL: (seconds) => ({ keepAliveInterval: Time.seconds(seconds) }),
   TCP_KEEPCNT: (count) => ({ keepAliveCount: count }),
   TCP_KEEPINIT: (seconds) => ({ connectTimeout: Time.seconds(seconds) }),
+  TCP_NOOPT: (on) => on === 0 ? {} : { timestamps: false, windowScaling: false, sack: false },
+  TCP_MAXUNACKTIME: (seconds) => ({ userTimeout: Time.seconds(seconds) }),
   TCP_SYNCNT: (count) => ({ synRetries: count }),
   TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, seconds)) }),
   TCP_USER_TIMEOUT: (millis) => ({ userTimeout: Time.millis(millis) }),
@@ -59,6 +62,11 @@ const withoutEffect = new Set([
   "SO_REUSEADDR",
   "SO_REUSEPORT",
   "SO_REUSEPORT_LB",
+  "SO_BINTIME",
+  "SO_SETFIB",
+  "SO_SNDLOWAT",
+  "SO_USELOOPBACK",
+  "SO_USER_COOKIE",
   "SO_PRIORITY",
   "SO_MARK",
   "SO_BUSY_POLL",
@@ -78,6 +86,10 @@ const withoutEffect = new Set([
   "IPV6_FLOWINFO_SEND",
   "IPV6_RECVERR",
   "IPV6_V6ONLY",
+  "IP_DONTFRAG",
+  "IP_MINTTL",
+  "IP_RECVTOS",
+  "IP_RECVTTL",
   "IP_BIND_ADDRESS_NO_PORT",
   "IP_FREEBIND",
   "IP_RECVERR",
@@ -87,7 +99,6 @@ const withoutEffect = new Set([
   "TCP_LOG",
   "TCP_LOGBUF",
   "TCP_LOGID",
-  "TCP_NOOPT_OFF",
   "TCP_SAVE_SYN",
   "TCP_THIN_DUPACK",
   "TCP_THIN_LINEAR_TIMEOUTS"
@@ -108,7 +119,8 @@ const first = (expression: Expression | undefined): Expression | undefined =>
   expression?._tag === "List" ? expression.items[0] : expression
 
 const isKnown = (name: string): boolean =>
-  name in setters || withoutEffect.has(name) || name === "TCP_CONGESTION" || name.endsWith("_MTU_DISCOVER")
+  name in setters || withoutEffect.has(name) || timeLimits.has(name) || name === "TCP_CONGESTION" ||
+  name.endsWith("_MTU_DISCOVER")
 
 const optionsOf = (kernel: Kernel, name: string, expression: Expression | undefined): Options | undefined => {
   const value = first(expression)
@@ -155,12 +167,29 @@ const isOutOfRange = (name: string, value: number): boolean => {
   return range !== undefined && (value < range[0] || value > range[1])
 }
 
+/** A span of time that a call may block for, `{tv_sec=1, tv_usec=0}`, in microseconds; 0 for ever. */
+const microsOf = (expression: Expression): number =>
+  numberOf(fieldOf(expression, "tv_sec") ?? fieldOf(expression, "0")) * 1e6 +
+  numberOf(fieldOf(expression, "tv_usec") ?? fieldOf(expression, "1"))
+
+const timeLimits = new Set(["SO_RCVTIMEO", "SO_SNDTIMEO"])
+
 const remember = (self: TcpSocket, name: string, expression: Expression | undefined): void => {
   const value = first(expression)
   if (name === "SO_TIMESTAMPING") return self.errors.stamp(numberOf(value))
+  const spoken = textOf(fieldOf(expression, "function_set_name"))
+  if (spoken !== "") self.stored.set(name, spoken)
+  if (timeLimits.has(name) && value?._tag === "Record") self.stored.set(name, microsOf(value))
   if (value?._tag === "Text") self.stored.set(name, value.value)
   else if (value?._tag === "Number") self.stored.set(name, value.value)
   else if (value?._tag === "Name" && value.name in constants) self.stored.set(name, constants[value.name]!)
+}
+
+const unknownController = (kernel: Kernel, name: string): Pending => {
+  if (!kernel.isFreeBsd) return immediate(failed("ENOENT"))
+  if (!FreeBsd.isForeignController(name)) return immediate(failed("ESRCH"))
+  kernel.leaveOut(`setsockopt TCP_CONGESTION ${name}`)
+  return ok
 }
 
 const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
@@ -176,7 +205,9 @@ const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
     remember(self, name, expression)
     return immediate(call.result._tag === "Number" ? { value: call.result.value, ...errnoOfCall(call) } : returned(0))
   }
-  if (name === "TCP_CONGESTION" && controllerOf(textOf(value)) === undefined) return immediate(failed("ENOENT"))
+  if (name === "TCP_CONGESTION" && controllerOf(textOf(value)) === undefined) {
+    return unknownController(kernel, textOf(value))
+  }
   const options = optionsOf(kernel, name, expression)
   remember(self, name, expression)
   if (options === undefined) return ok
@@ -192,7 +223,9 @@ const errnoOfCall = ({ errno }: Call): { readonly errno?: string } => errno === 
 
 /** What the host says of an option; `undefined` for one that can't be asked for. */
 const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefined => {
-  const { options } = self
+  const options = { ...defaults, ...self.options }
+  const other = kernel.isFreeBsd ? FreeBsd.valueOf(self, name, kernel.info(self)) : undefined
+  if (other !== undefined) return other
   switch (name) {
     case "SO_ERROR": {
       const reason = kernel.errorOf(self)
@@ -204,24 +237,24 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return numbers[kernel.errnoOf(self, reason, false)] ?? -1
     }
     case "TCP_MAXSEG":
-      return kernel.info(self)?.sendMss ?? options.maxSegment
+      return kernel.info(self)?.sendMss ?? self.options.maxSegment
     case "TCP_NODELAY":
-      return options.noDelay === true ? 1 : 0
+      return options.noDelay ? 1 : 0
     case "TCP_CORK":
-      return options.cork === true ? 1 : 0
+      return options.cork ? 1 : 0
     case "SO_KEEPALIVE":
-      return options.keepAlive === true ? 1 : 0
+      return options.keepAlive ? 1 : 0
     case "IP_MTU":
     case "IPV6_MTU":
       return kernel.info(self)?.pathMtu
     case "TCP_USER_TIMEOUT":
-      return Math.round(Time.toMillis(options.userTimeout ?? Time.zero))
+      return Math.round(Time.toMillis(options.userTimeout))
     case "TCP_KEEPCNT":
       return options.keepAliveCount
     case "TCP_KEEPIDLE":
-      return options.keepAliveIdle === undefined ? undefined : options.keepAliveIdle / 1e6
+      return options.keepAliveIdle / 1e6
     case "TCP_KEEPINTVL":
-      return options.keepAliveInterval === undefined ? undefined : options.keepAliveInterval / 1e6
+      return options.keepAliveInterval / 1e6
     case "SO_RCVBUF":
     case "SO_SNDBUF":
       return doubled(self, name)
@@ -263,11 +296,13 @@ const compareInfo = (kernel: Kernel, self: TcpSocket, expression: Expression | u
   const info = kernel.info(self)
   if (info === undefined) return immediate(failed("ENOTCONN"))
   if (expression?._tag !== "Record") return ok
-  const known = tcpInfo(info)
+  const linux = tcpInfo(info)
+  const known = kernel.isFreeBsd ? FreeBsd.freeBsdInfo(info, linux) : linux
   const wrong: Array<string> = []
   for (const [name, value] of expression.fields) {
     if (isEllipsis(value)) continue
-    const found = known.get(name)
+    if (FreeBsd.isAbsolute(name)) continue
+    const found = FreeBsd.isPlaceholder(name) ? 0 : known.get(name)
     if (found === undefined) throw new Unsupported(`${name} of TCP_INFO`)
     const expected = value._tag === "Name" ? known.get(value.name) ?? numberOf(value) : numberOf(value)
     if (found !== expected) wrong.push(`${name} is ${found}, not ${expected}`)
@@ -282,6 +317,15 @@ const compareCongestion = (kernel: Kernel, self: TcpSocket, expression: Expressi
   const found = typeof chosen === "string" ? controllerOf(chosen) : kernel.info(self)?.congestionControl ?? "cubic"
   if (expected === "" || controllerOf(expected) === found) return ok
   return immediate({ value: 0, wrong: `TCP_CONGESTION is ${found}, not ${expected}` })
+}
+
+/** Which of FreeBSD's stacks serves a socket. */
+const compareFunctions = ({ stored }: TcpSocket, expression: Expression | undefined): Pending => {
+  const expected = textOf(fieldOf(expression, "function_set_name"))
+  const found = String(stored.get("TCP_FUNCTION_BLK") ?? "freebsd")
+  return expected === "" || expected === found
+    ? ok
+    : immediate({ value: 0, wrong: `TCP_FUNCTION_BLK is ${found}, not ${expected}` })
 }
 
 const compareLinger = ({ options }: TcpSocket, expression: Expression | undefined): Pending => {
@@ -305,11 +349,13 @@ const getsockopt: Handler = (kernel, [fd, level, option, expression]) => {
   if (name === "TCP_INFO") return compareInfo(kernel, self, expression)
   if (name === "TCP_CONGESTION") return compareCongestion(kernel, self, expression)
   if (name === "SO_LINGER") return compareLinger(self, expression)
+  if (name === "TCP_FUNCTION_BLK") return compareFunctions(self, expression)
+  if (isEllipsis(first(expression))) return ok
   const value = valueOf(kernel, self, name)
   if (value === undefined) throw new Unsupported(`getsockopt ${name}`)
-  if (isEllipsis(first(expression))) return ok
   const expected = expectedNumber(expression)
-  return immediate(expected === value ? returned(0) : { value: 0, wrong: `${name} is ${value}, not ${expected}` })
+  const isSame = kernel.isFreeBsd ? FreeBsd.isSame(name, expected, value) : expected === value
+  return immediate(isSame ? returned(0) : { value: 0, wrong: `${name} is ${value}, not ${expected}` })
 }
 
 export const optionCalls: Readonly<Record<string, Handler>> = { setsockopt, getsockopt }

@@ -55,6 +55,7 @@ const all = (effects: ReadonlyArray<Effect>): Effect => effects.reduce(both, not
 /** Programs that change nothing that a script can see of this stack. */
 const harmless = new Set([
   ":",
+  "arp",
   "cat",
   "date",
   "dmesg",
@@ -64,8 +65,11 @@ const harmless = new Set([
   "kldunload",
   "ls",
   "modprobe",
+  "ndp",
+  "netstat",
   "rm",
   "set",
+  "sockstat",
   "sync",
   "touch",
   "true",
@@ -124,6 +128,12 @@ const ip = (args: ReadonlyArray<string>, command: string): Effect => {
   return unknown(command)
 }
 
+/** `ifconfig tun0 mtu 1280`; whatever else it sets, there is one interface with the script's addresses. */
+const ifconfig = (args: ReadonlyArray<string>, command: string): Effect => {
+  const mtu = Number(args[args.indexOf("mtu") + 1])
+  return args.includes("mtu") && mtu > 0 ? { ...nothing, mtu } : args.length <= 1 ? nothing : unknown(command)
+}
+
 const sleeps: Readonly<Record<string, number>> = { sleep: 1e6, usleep: 1 }
 
 const program = (name: string, args: ReadonlyArray<string>, command: string): Effect => {
@@ -133,6 +143,7 @@ const program = (name: string, args: ReadonlyArray<string>, command: string): Ef
   if (name === "sysctl" || name === "set_sysctls.py") return all(settings.map(setting))
   if (/^(?:set_)?defaults\.sh$/.test(name)) return both(tcp(linuxDefaults), all(settings.map(setting)))
   if (name === "ip") return ip(args, command)
+  if (name === "ifconfig") return ifconfig(args, command)
   if (Object.hasOwn(sleeps, name)) return { ...nothing, lasts: Number(args[0]) * sleeps[name]! }
   // Counters are set to zero here; where they are looked at, something is asserted that can't be told.
   if (name === "nstat" && !command.includes("|")) return nothing
@@ -147,11 +158,13 @@ const runOne = (command: string): Effect => {
   return program(path.slice(path.lastIndexOf("/") + 1), args, written)
 }
 
-const isFreeBsd = (text: string): boolean => /\bnet\.inet6?\.|\bkldload\b|\bkern\.|\bipfw\b/.test(text)
+/** Whether a command is one of FreeBSD. */
+export const speaksFreeBsd = (text: string): boolean =>
+  /\bnet\.inet6?\.|\bkldload\b|\bkern\.|\bipfw\b|\bifconfig tun\d/.test(text)
 
 /** Commands are separated by lines, semicolons and the shell's `&&` and `||`; `\` joins lines, and `#` begins a comment. */
 export const runCommand = (text: string): Effect => {
   const joined = text.replace(/\\\n/g, " ").replace(/(?:^|\s)#[^\n]*/g, "")
   const effect = all(joined.split(/\n|;|&&|\|\|/).map(runOne))
-  return { ...effect, isFreeBsd: isFreeBsd(text) }
+  return { ...effect, isFreeBsd: speaksFreeBsd(text) }
 }

@@ -41,13 +41,20 @@ const bind: Handler = (kernel, [fd, address]) => {
   if (self.port !== 0) return immediate(failed("EINVAL"))
   const port = portOf(address, kernel.ends.bindPort)
   for (const other of kernel.descriptors.values()) {
-    if (other._tag === "Tcp" && other.listener !== undefined && other.port === port && port !== 0) {
+    if (other._tag === "Tcp" && port !== 0 && other.port === port && holdsPort(other, self)) {
       return immediate(failed("EADDRINUSE"))
     }
   }
   self.port = port
   return ok
 }
+
+const mayShare = ({ stored }: TcpSocket): boolean =>
+  ["SO_REUSEADDR", "SO_REUSEPORT"].some((name) => Number(stored.get(name) ?? 0) !== 0)
+
+/** Whether a socket keeps another from its port: always while it listens, or as long as not both allow it. */
+const holdsPort = (other: TcpSocket, self: TcpSocket): boolean =>
+  other.listener !== undefined || (other.connection === undefined && !(mayShare(other) && mayShare(self)))
 
 const listen: Handler = (kernel, [fd, backlog]) => {
   const self = kernel.socketOrError(numberOf(fd))
@@ -72,16 +79,21 @@ const listen: Handler = (kernel, [fd, backlog]) => {
   )
 }
 
+/** On FreeBSD what is accepted by the plain call has the mode of its listener. */
+const acceptedMode = (kernel: Kernel, listener: TcpSocket, flags: Expression | undefined): boolean =>
+  flags === undefined
+    ? kernel.isFreeBsd && listener.nonBlocking
+    : (numberOf(flags) & constants["SOCK_NONBLOCK"]!) !== 0
+
 const accept: Handler = (kernel, [fd, , , flags], call) => {
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   if (self.listener === undefined) return immediate(failed("EINVAL"))
-  const bits = flags === undefined ? 0 : numberOf(flags)
   return kernel.ask(
     { _tag: "TcpAccept", listener: self.listener, block: !self.nonBlocking },
     ({ connection }) => {
       const accepted: TcpSocket = {
-        ...tcpSocket((bits & constants["SOCK_NONBLOCK"]!) !== 0),
+        ...tcpSocket(acceptedMode(kernel, self, flags)),
         options: self.options,
         port: self.port,
         stored: new Map(self.stored)
@@ -129,7 +141,7 @@ const connect: Handler = (kernel, [fd, address]) => {
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   if (isDisconnect(address)) return disconnect(kernel, self)
-  if (self.listener !== undefined) return immediate(failed("EISCONN"))
+  if (self.listener !== undefined) return immediate(failed(kernel.isFreeBsd ? "EOPNOTSUPP" : "EISCONN"))
   if (self.connecting !== undefined || self.connection !== undefined) return connectAgain(kernel, self)
   const request = {
     _tag: "TcpConnect",
@@ -191,7 +203,8 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   if (self.listener !== undefined) {
     const { listener } = self
     self.listener = undefined
-    return kernel.ask({ _tag: "TcpCloseListener", listener }, () => returned(0))
+    const result = kernel.isFreeBsd ? failed("ENOTCONN") : returned(0)
+    return kernel.ask({ _tag: "TcpCloseListener", listener }, () => result)
   }
   const state = kernel.info(self)?.state ?? "CLOSED"
   if (self.connection === undefined || state === "CLOSED" || state === "TIME-WAIT") return immediate(failed("ENOTCONN"))
@@ -261,6 +274,7 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
     FIONSPACE: Math.max(0, (info?.sendBuffer ?? 0) - (info?.inFlight ?? 0) - (info?.unsent ?? 0)),
     SIOCATMARK: 0
   }
+  if (["FIOASYNC", "FIOCLEX", "FIONCLEX"].includes(nameOf(command))) return ok
   if (nameOf(command) === "FIONBIO") {
     self.nonBlocking = numberOf(value) !== 0
     return ok
