@@ -33,6 +33,7 @@ import * as RouteRequests from "./route/Requests.ts"
 import * as Routes from "./route/Routes.ts"
 import type { State } from "./State.ts"
 import * as TcpOrphans from "./tcp/Orphans.ts"
+import * as TcpPathMtu from "./tcp/PathMtu.ts"
 import * as Tcp from "./tcp/Tcp.ts"
 import * as UdpBind from "./udp/Bind.ts"
 import * as Udp from "./udp/Udp.ts"
@@ -164,6 +165,7 @@ export const deviceEffects = (state: State): Effects => ({
     Advertising.changed(ctx, state.ipv6, self)
     Autoconfiguration.changed(ctx, state.ipv6, Ipv6Bindings.autoconfigurationHooks(state, deviceEffects(state)), self)
   },
+  resized: (ctx, self) => TcpPathMtu.onResized(ctx, state.tcp, self.id),
   forwarding: (ctx, self) => Ipv6Bindings.onForwarding(ctx, state, self),
   attached: (ctx, self) => ctx.put(state.queued, self.id, 0),
   leaving: (ctx, self) => {

@@ -27,6 +27,8 @@ export interface Effects {
   readonly attached: (ctx: Context, self: Interface) => void
   /** The link came up or went down. */
   readonly changed: (ctx: Context, self: Interface) => void
+  /** The link carries larger packets than before, or smaller ones only. */
+  readonly resized: (ctx: Context, self: Interface) => void
   /** The link is about to go; it can still be spoken on. */
   readonly leaving: (ctx: Context, self: Interface) => void
   /** The link is gone, and all its addresses before it. */

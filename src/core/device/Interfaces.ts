@@ -48,6 +48,7 @@ export const change = (
   const maxSegmentBytes = before.segmentation.size === 0 ? mtu : Math.max(mtu, before.maxSegmentBytes)
   const self: Interface = { ...before, up, mtu, maxSegmentBytes }
   ctx.put(state.interfaces, self.id, self)
+  if (mtu !== before.mtu) effects.resized(ctx, self)
   if (up === before.up) return
   ctx.notice({ _tag: "LinkState", link: self.id, up })
   if (up) Addresses.onLinkUp(ctx, state, effects, self)

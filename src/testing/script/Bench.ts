@@ -45,6 +45,7 @@ export class Bench {
   readonly sent: Array<Sent> = []
   private readonly epoch: number
   private alarms = 0
+  private wakeAt = Infinity
   /** Called whenever something has happened. */
   private readonly onProgress: () => void
 
@@ -84,12 +85,19 @@ export class Bench {
 
   private get nextAlarm(): number {
     const next = this.host.nextTimer()
-    return next === undefined ? Infinity : next - this.epoch
+    return Math.min(next === undefined ? Infinity : next - this.epoch, this.wakeAt)
+  }
+
+  /** Something is to be looked at again then, even if nothing happens. */
+  wake(at: Time.Instant): void {
+    this.wakeAt = at - this.epoch
   }
 
   private ring(): void {
     if (++this.alarms > mostAlarms) throw new Unsupported("more than a million timers")
-    this.host.advanceTo(Time.instantOf(this.epoch + this.nextAlarm))
+    const at = this.nextAlarm
+    if (at >= this.wakeAt) this.wakeAt = Infinity
+    this.host.advanceTo(Time.instantOf(this.epoch + at))
     this.collect()
   }
 

@@ -7,6 +7,7 @@ import type { Reason } from "../../core/Reason.ts"
 import type { Request } from "../../core/Request.ts"
 import type { Config, Options } from "../../core/tcp/Config.ts"
 import type { Info } from "../../core/tcp/Info.ts"
+import * as Time from "../../core/Time.ts"
 import type { Address } from "../../wire/Address.ts"
 import type { Answered, Asked as Question } from "../../workers/Requests.ts"
 import type { Host, Outcome } from "../Host.ts"
@@ -43,6 +44,8 @@ export class Kernel {
   tolerance = 0
   /** The socket that was connected or accepted last, of which assertions speak. */
   current: TcpSocket | undefined
+  /** When a call that blocks returns at the latest. */
+  wakeAt: Time.Instant = Time.never
   /** Something that a call asks for is left out. */
   readonly leaveOut: (what: string) => void
 
@@ -64,6 +67,12 @@ export class Kernel {
     const descriptor = this.descriptors.get(fd)
     if (descriptor === undefined) return "EBADF"
     return descriptor._tag === "Tcp" ? descriptor : "ENOTSOCK"
+  }
+
+  /** A time from now on at which a call that blocks looks again, whatever happens until then. */
+  limit(span: Time.Span): Time.Instant {
+    this.wakeAt = Time.plus(this.host.now, span)
+    return this.wakeAt
   }
 
   /** Puts something into the table under the number that the script expects, or the next free one. */

@@ -2,6 +2,7 @@
  * A run of a script: its events in order, each at its time, until one of them is not as the script says.
  */
 import type { Options } from "../../core/tcp/Config.ts"
+import * as Time from "../../core/Time.ts"
 import * as Bench from "./Bench.ts"
 import type { Difference } from "./compareSegment.ts"
 import { infoConstants } from "./constants.ts"
@@ -248,8 +249,10 @@ export class Session {
     kernel.fastOpen = merge(this.base, this.knobs).tcp.fastOpen ?? "client"
     kernel.isFreeBsd = this.isFreeBsd
     kernel.tolerance = this.settings.toleranceMicros
+    kernel.wakeAt = Time.never
     const poll = handler(kernel, call.args, call)
     bench.collect()
+    bench.wake(kernel.wakeAt)
     if (call.until !== undefined) {
       const isRelative = event.time._tag === "At" && event.time.isRelative
       const until = call.until + (isRelative ? this.before : 0)

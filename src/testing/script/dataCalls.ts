@@ -1,9 +1,10 @@
 /** Calls that read and write. What is written are zeros; of what is read the length counts. */
 import type { Info } from "../../core/tcp/Info.ts"
+import * as Time from "../../core/Time.ts"
 import { constants } from "./constants.ts"
 import { failed, type Pending, type Returned, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
 import { fieldOf, isEllipsis, lengthOf, nameOf, numberOf } from "./evaluate.ts"
-import { fastOpenWrite } from "./fastOpenCalls.ts"
+import { fastOpenWrite, impliedConnect } from "./fastOpenCalls.ts"
 import { immediate, type Kernel } from "./Kernel.ts"
 import type { Handler } from "./socketCalls.ts"
 import type { Expression } from "./Syntax.ts"
@@ -52,6 +53,12 @@ const peeked = (kernel: Kernel, self: TcpSocket, max: number, block: boolean): P
   return block ? undefined : failed("EAGAIN")
 }
 
+/** Tries again whenever something has happened, up to a time (`SO_RCVTIMEO`). */
+const until = (kernel: Kernel, end: Time.Instant, attempt: () => Pending): Pending => () => {
+  const result = attempt()()
+  return result?.errno === "EAGAIN" && kernel.host.now < end ? undefined : result
+}
+
 const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: number): Pending => {
   const number = numberOf(fd)
   if (isUdp(kernel, number)) return udpRead(kernel, number, max, bit(flags, "MSG_DONTWAIT"))
@@ -63,6 +70,11 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   const { connection } = self
   if (max === 0) return immediate(returned(0))
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
+  const limit = Number(self.stored.get("SO_RCVTIMEO") ?? 0)
+  if (block && limit > 0) {
+    const end = kernel.limit(Time.micros(limit))
+    return until(kernel, end, () => read(kernel, fd, max, flags | constants["MSG_DONTWAIT"]!))
+  }
   if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
   const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
   if (wanted <= 1) return taken(kernel, self, connection, max, block)
@@ -98,46 +110,53 @@ interface Writing {
 /** More than a script can have use for, and less than memory. */
 const longestWrite = 256 * 1024 * 1024
 
-const write = (kernel: Kernel, fd: Expression | undefined, { address, flags, length }: Writing): Pending => {
+const write = (kernel: Kernel, fd: Expression | undefined, writing: Writing): Pending => {
+  const { address, flags, length } = writing
   if (length > longestWrite) throw new Unsupported(`a write of ${length} octets`)
   const number = numberOf(fd)
   if (isUdp(kernel, number)) return udpWrite(kernel, number, length, address, bit(flags, "MSG_DONTWAIT"))
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
-  const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
   if (bit(flags, "MSG_FASTOPEN") && self.connection === undefined) {
-    return fastOpenWrite(kernel, self, length, address, block)
+    return fastOpenWrite(kernel, self, length, address, !self.nonBlocking && !bit(flags, "MSG_DONTWAIT"))
   }
   if (kernel.isFreeBsd && isUnopened(kernel, self)) {
+    if (self.connection === undefined && isAddress(address)) return impliedConnect(kernel, self, length, address)
     return failedBefore(kernel, self, true) ?? immediate(failed("ENOTCONN"))
   }
   // FreeBSD tells first that nothing can be sent any more; why, the next call says.
   const before = kernel.isFreeBsd ? undefined : failedBefore(kernel, self, true)
   if (before !== undefined) return before
-  const hasEnded = self.isErrorTold && kernel.info(self)?.state === "CLOSED"
-  if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
+  const hasEnded = (kernel.isFreeBsd || self.isErrorTold) && kernel.info(self)?.state === "CLOSED"
+  return self.connection === undefined || hasEnded
+    ? immediate(failed("EPIPE"))
+    : writeOpen(kernel, self, self.connection, writing)
+}
+
+const isAddress = (address: Expression | undefined): boolean =>
+  address !== undefined && address._tag !== "Number" && nameOf(address) !== "NULL"
+
+const writeOpen = (kernel: Kernel, self: TcpSocket, connection: number, { flags, length }: Writing): Pending => {
   // Behind the last text its FIN leaves with it.
   if (bit(flags, "MSG_MORE") || bit(flags, "MSG_EOF")) hold(kernel, self, true)
   const isCopyFree = bit(flags, "MSG_ZEROCOPY") && Number(self.stored.get("SO_ZEROCOPY") ?? 0) !== 0
   const pending = kernel.ask(
     {
       _tag: "TcpWrite",
-      connection: self.connection,
+      connection,
       bytes: new Uint8Array(length),
       start: 0,
       end: length,
       owned: true,
       urgent: bit(flags, "MSG_OOB"),
       endOfRecord: bit(flags, "MSG_EOR"),
-      block
+      block: !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
     },
     (taken) => returned(taken),
     true
   )
   self.errors.wrote(length, isCopyFree)
-  if (bit(flags, "MSG_EOF")) {
-    kernel.host.request({ _tag: "TcpShutdown", connection: self.connection, read: false, write: true })
-  }
+  if (bit(flags, "MSG_EOF")) kernel.host.request({ _tag: "TcpShutdown", connection, read: false, write: true })
   if (!bit(flags, "MSG_MORE")) hold(kernel, self, false)
   return pending
 }

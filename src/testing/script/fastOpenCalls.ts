@@ -9,10 +9,53 @@ import { portOf } from "./evaluate.ts"
 import { type Kernel } from "./Kernel.ts"
 import type { Expression } from "./Syntax.ts"
 
+/** Whether the program wants its SYN to bring text: by Linux's option, or by FreeBSD's that servers have too. */
+export const wantsFastOpen = ({ isFreeBsd }: Kernel, { stored }: TcpSocket): boolean =>
+  Number(stored.get("TCP_FASTOPEN_CONNECT") ?? 0) !== 0 || (isFreeBsd && Number(stored.get("TCP_FASTOPEN") ?? 0) !== 0)
+
 /** The options of a connect that would have text in its SYN, if the host may. */
 export const clientOptions = (kernel: Kernel, self: TcpSocket): Options => {
   const mayOpen = kernel.fastOpen === "client" || kernel.fastOpen === "both"
   return { ...self.options, fastOpen: mayOpen ? "client" : "off" }
+}
+
+/**
+ * A write with an address on a socket of FreeBSD that is not connected: it connects, and the text leaves with the SYN if the socket may and the server's cookie is
+ * known, else behind the handshake.
+ */
+export const impliedConnect = (
+  kernel: Kernel,
+  self: TcpSocket,
+  length: number,
+  address: Expression | undefined
+): Pending => {
+  const isFast = Number(self.stored.get("TCP_FASTOPEN") ?? 0) !== 0
+  const asked = kernel.host.request({
+    _tag: "TcpConnect",
+    remote: kernel.ends.remote,
+    remotePort: portOf(address, kernel.ends.connectPort),
+    local: undefined,
+    localPort: self.port,
+    link: undefined,
+    options: isFast ? clientOptions(kernel, self) : self.options,
+    block: false
+  })
+  const outcome = asked.outcome()
+  if (outcome._tag !== "Done") {
+    return () => failed(outcome._tag === "Failed" ? errnoOf(outcome.reason, false) : "EINPROGRESS")
+  }
+  const { connection } = outcome.value
+  kernel.adopt(self, connection)
+  if (!kernel.waitsForText(connection)) {
+    self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
+  }
+  const bytes = new Uint8Array(length)
+  const block = !self.nonBlocking
+  return kernel.ask(
+    { _tag: "TcpWrite", connection, bytes, start: 0, end: length, owned: true, block },
+    (taken) => returned(taken),
+    true
+  )
 }
 
 /** Connects and writes; without a cookie the text leaves behind the handshake. */

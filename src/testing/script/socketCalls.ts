@@ -4,7 +4,7 @@ import type { Returned, TcpSocket } from "./Descriptor.ts"
 import { failed, type Pending, returned, Unsupported } from "./Descriptor.ts"
 import { errnoOf } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
-import { clientOptions } from "./fastOpenCalls.ts"
+import { clientOptions, wantsFastOpen } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpSocket } from "./tcpSocket.ts"
@@ -150,7 +150,7 @@ const connect: Handler = (kernel, [fd, address]) => {
     local: undefined,
     localPort: self.port,
     link: undefined,
-    options: Number(self.stored.get("TCP_FASTOPEN_CONNECT") ?? 0) === 0 ? self.options : clientOptions(kernel, self)
+    options: wantsFastOpen(kernel, self) ? clientOptions(kernel, self) : self.options
   } as const
   kernel.current = self
   if (!self.nonBlocking) {
