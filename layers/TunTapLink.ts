@@ -116,6 +116,7 @@ class Pump implements Port {
         ? this.batchFrames * (this.frameBytes + 8)
         : Math.max(superSegmentSlabBytes, 2 * this.frameBytes),
       slabs: options.slabs ?? defaultSlabs,
+      headroom: device.vnetHeaderBytes,
       onRoom: () => setImmediate(() => this.resume())
     })
   }

@@ -45,6 +45,8 @@ export interface Options {
   readonly slabBytes: number
   /** Bound on the number of slabs. */
   readonly slabs: number
+  /** Bytes before each frame that are left free, and may be written by whoever sends it on from where it lies; nobody may, if absent. */
+  readonly headroom?: number
   /**
    * Called when a slab comes back after `reserve` gave nothing. It runs inside somebody's `release`, so it must not do
    * more than note that there is room.
@@ -61,18 +63,32 @@ interface Pool {
   allocated: number
   held: number
   starved: boolean
+  readonly slabs: number
+  readonly headroom: number
   readonly onRoom: () => void
 }
+
+/** Whether at least half of the slabs wait to be filled, so that a slow way out does not keep a link from being read. */
+const isPlentiful = ({ allocated, free, slabs }: Pool): boolean => 2 * (slabs - allocated + free.length) >= slabs
 
 class ReusableSlab implements PooledSlab {
   readonly bytes: Uint8Array
   at = 0
   readonly pool: Pool
+  readonly headroom: number
+  readonly mayKeep: (() => boolean) | undefined
   private held = 0
 
   constructor(pool: Pool, slabBytes: number) {
     this.pool = pool
     this.bytes = new Uint8Array(slabBytes)
+    this.headroom = pool.headroom
+    this.mayKeep = pool.headroom > 0 ? () => isPlentiful(pool) : undefined
+  }
+
+  keep(): void {
+    this.held += 1
+    this.pool.held += 1
   }
 
   cut(
@@ -112,6 +128,8 @@ export const make = (options: Options): SlabPool => {
     allocated: 0,
     held: 0,
     starved: false,
+    slabs,
+    headroom: options.headroom ?? 0,
     onRoom: options.onRoom ?? (() => {})
   }
   const next = (): ReusableSlab | undefined => {

@@ -46,6 +46,14 @@ export interface Frame {
 export interface Slab {
   /** One frame of the slab has been processed. */
   readonly release: () => void
+  /**
+   * Whether the slab may be kept until one of its frames has been sent on, after it was processed: by as many {@link keep}, each with a
+   * {@link release} of its own. Absent if never: the bytes of a frame are not its receiver's alone, or nothing is free before them.
+   */
+  readonly mayKeep?: (() => boolean) | undefined
+  readonly keep?: () => void
+  /** Bytes before each frame that belong to it, and may be written. */
+  readonly headroom?: number
 }
 
 /** A frame with nothing special about it: all of `bytes`, checksum to be verified. */

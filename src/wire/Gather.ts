@@ -30,6 +30,8 @@ export interface Outgoing {
   readonly checksumOffset: number
   /** Memory of the core that the head lies in alone, to give back when the frame has been sent; whoever drops the frame may leave it to the collector. */
   readonly block?: Uint8Array | undefined
+  /** A received frame's slab, of which the head is a part: whoever keeps the packet for longer than the step keeps the slab, or copies. */
+  readonly slab?: Frame.Slab | undefined
   /** A super-segment's checksum is `"partial"`: that also tells where the transport header begins. */
   readonly gso: Frame.Gso | undefined
 }

@@ -142,6 +142,7 @@ class QueuedAttachment implements Attachment {
   }
 
   enqueue(transmit: Transmit): void {
+    transmit.packet.slab?.keep?.()
     Queue.offerUnsafe(this.outgoing, transmit)
   }
 
@@ -210,7 +211,9 @@ class QueuedAttachment implements Attachment {
     for (; this.reported < end; this.reported++) {
       const transmit = this.batch[this.reported]!
       isAwaited = this.ledger.add(transmit) || isAwaited
-      if (transmit.packet.block !== undefined) this.core.giveBack([transmit.packet.block])
+      const { block, slab } = transmit.packet
+      if (block !== undefined) this.core.giveBack([block])
+      slab?.release()
     }
     return isAwaited
   }

@@ -124,9 +124,9 @@ class SlabPacker implements Packer {
   }
 
   /** Whether the frame lies in memory of its own, with room before it, as it has to leave: what is forwarded in large units is not copied again. */
-  private isWhole({ block, checksum, headStart, pieces }: Gather.Outgoing, complete: boolean): boolean {
-    return block !== undefined && pieces.length === 0 && headStart >= this.link.headroom &&
-      !(complete && checksum === "partial")
+  private isWhole({ block, checksum, headStart, pieces, slab }: Gather.Outgoing, complete: boolean): boolean {
+    const room = block === undefined ? slab?.headroom ?? -1 : headStart
+    return room >= this.link.headroom && pieces.length === 0 && !(complete && checksum === "partial")
   }
 
   /** Packs as many packets of a super-segment as fit; the offset behind the last, or -1 if more are to come. */

@@ -51,6 +51,21 @@ describe("SlabPool", () => {
     assert.strictEqual(Collector.tag(first), 1)
   })
 
+  it("lets frames be kept by who sends them on, if there is room before them and while half of the slabs are free", () => {
+    const pool = SlabPool.make({ slabBytes: 128, slabs: 4, headroom: 10 })
+    const [one, two, three] = Collector.range(3).map((i) => SlabPool.copy(pool, Collector.frame(i, 100), 10)!.slab!)
+    assert.isFalse(one!.mayKeep!())
+    three!.release()
+    two!.release()
+    assert.isTrue(one!.mayKeep!())
+    one!.keep!()
+    one!.release()
+    assert.strictEqual(pool.held(), 1)
+    one!.release()
+    assert.strictEqual(pool.held(), 0)
+    assert.isUndefined(SlabPool.make({ slabBytes: 128, slabs: 4 }).reserve(1)!.mayKeep)
+  })
+
   it("survives a frame released twice", () => {
     const pool = SlabPool.make({ slabBytes: 128, slabs: 1 })
     const first = SlabPool.copy(pool, Collector.frame(1, 64))!

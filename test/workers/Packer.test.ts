@@ -181,4 +181,15 @@ describe("Packer", () => {
     assert.notStrictEqual(framesOf(linkWith(offloading, 65))[0]!.bytes, block)
     assert.notStrictEqual(framesOf(linkWith(noCapabilities(1500), 10))[0]!.bytes, block)
   })
+
+  it("sends what lies in a received frame from there, if as much before it belongs to it as the link's header takes", () => {
+    const { head, headEnd, ...rest } = segment(0)
+    const bytes = new Uint8Array(64 + headEnd)
+    bytes.set(head, 64)
+    const slab = { headroom: 10, release: () => {} }
+    const packet: Outgoing = { ...rest, head: bytes, headStart: 64, headEnd: 64 + headEnd, pieces: [], slab }
+    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0).frames
+    assert.strictEqual(framesOf(linkWith(offloading, 10))[0]!.bytes, bytes)
+    assert.notStrictEqual(framesOf(linkWith(offloading, 11))[0]!.bytes, bytes)
+  })
 })

@@ -15,11 +15,13 @@ import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Netstack from "../../src/Netstack.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
 import * as Udp from "../../src/sockets/Udp.ts"
+import * as Address from "../../src/wire/Address.ts"
 import * as Frame from "../../src/wire/Frame.ts"
 import * as Attachment from "../../src/workers/Attachment.ts"
 import * as Readings from "../../src/workers/Readings.ts"
 import * as Requests from "../../src/workers/Requests.ts"
 import type { News } from "../../src/workers/Stack.ts"
+import * as Packets from "../core/Packets.ts"
 import { addressOne, addressTwo, host, on, pair } from "./Hosts.ts"
 
 /** A link of which the test holds the far end: it delivers when told to, and takes what it is given. */
@@ -153,6 +155,39 @@ describe("Stack", () => {
       const status = (yield* stack.links).find(({ name }) => name === "probe")
       assert.strictEqual(status?.overflowed, 100)
       assert.strictEqual(released, count)
+    }))
+
+  it.effect("gives slabs back that it sends on from, when they have left and when they never will", () =>
+    Effect.gen(function*() {
+      const near = makeProbe()
+      const { link } = makeProbe()
+      const closed: Link = {
+        ...link,
+        name: "far",
+        open: (sink) => Effect.map(link.open(sink), (port) => ({ ...port, send: () => 0, writable: Effect.never }))
+      }
+      const packet = Packets.udp(Address.v4(10, 8, 0, 9), Address.v4(10, 9, 0, 9), new Uint8Array(20_000))
+      const frame = Frame.plain(Packets.frame(packet, 0x0200_0000_0001, 0x0200_0000_0009))
+      for (const far of [{ ...link, name: "far" }, closed]) {
+        const scope = yield* Scope.make()
+        let held = 2
+        const slab = { headroom: 10, mayKeep: () => true, keep: () => held++, release: () => held-- }
+        const stack = yield* Scope.provide(
+          host([near.link, far], {
+            forwarding: true,
+            interfaces: [{ link: "probe", ipv4: "10.8.0.1/24" }, { link: "far", ipv4: "10.9.0.1/24" }]
+          }),
+          scope
+        )
+        yield* stack.ask({ _tag: "SetNeighbor", link: 2, address: Address.v4(10, 9, 0, 9), mac: 0x0200_0000_0010 })
+        const gso = { kind: "udp", size: 1000, headerLength: 42 } as const
+        for (const bytes of [frame.bytes.slice(), frame.bytes.slice()]) near.sink()!.frames([{ ...frame, bytes, gso, slab }])
+        yield* Effect.yieldNow
+        assert.strictEqual(yield* Effect.map(stack.read(Readings.counters), ({ ipForwarded }) => ipForwarded), 2)
+        assert.strictEqual(held, far === closed ? 2 : 0)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(held, 0)
+      }
     }))
 
   it.effect("is not held up on one link by another that takes nothing", () =>

@@ -20,7 +20,7 @@ import * as UdpWire from "../../wire/Udp.ts"
 import * as Word from "../../wire/Word.ts"
 import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
-import type { Interface } from "../Device.ts"
+import { headerLength, type Interface } from "../Device.ts"
 import { noPieces, type Packet } from "../Ip.ts"
 import type { Transit } from "./Forward.ts"
 import * as Fragment from "./Fragment.ts"
@@ -43,7 +43,7 @@ export const send = (
   mtu: number,
   transit: Transit
 ): void => {
-  const whole = copy(ctx, transit)
+  const whole = outgoingOf(ctx, out, transit)
   ctx.count(Counter.index.ipForwarded)
   const transmit = (packet: Gather.Outgoing): void => ctx.links.send(ctx, out.id, nextHop, packet, undefined)
   const { gso } = whole
@@ -56,31 +56,50 @@ export const send = (
   }
 }
 
-/** From here on a packet has a block of its own, which is used again: memory for one after the other is what the garbage collector would be busy with. */
+/**
+ * From here on a packet leaves from where it came in, if its link can spare the memory for that long; or it has a block of its own, which is
+ * used again: memory for one after the other is what the garbage collector would be busy with.
+ */
 const blockFrom = 16 * 1024
 /** Before a packet in its block. */
 const blockHeadroom = 96
 
-/** The packet with its hop counted, in room that has space for a link-layer header before it. */
-const copy = (ctx: Context, { inbound, packet }: Transit): Gather.Outgoing => {
-  const { bytes, end, ipStart } = packet
+/** Where a packet lies as it leaves. */
+type Place = Pick<Gather.Outgoing, "head" | "headStart" | "block" | "slab">
+
+/** Its place in a received frame, if it can stay there: there must be room for the header of the next link. */
+const ownPlace = (out: Interface, { inbound, packet }: Transit): Place | undefined => {
+  const { slab, start } = inbound.frame
+  if (slab?.mayKeep === undefined || packet.ipStart - start < headerLength(out) || !slab.mayKeep()) return undefined
+  return { head: packet.bytes, headStart: packet.ipStart, slab }
+}
+
+/** A copy, with room for a link-layer header before it. */
+const copy = (ctx: Context, { packet: { bytes, end, ipStart } }: Transit): Place => {
   const block = end - ipStart < blockFrom ? undefined : ctx.block()
   const room = block === undefined ? ctx.reserve(end - ipStart) : { bytes: block, at: blockHeadroom }
   Piece.copyRange(bytes, ipStart, end, room.bytes, room.at)
-  countHop(room.bytes, room.at)
+  return { head: room.bytes, headStart: room.at, block }
+}
+
+/** The packet with its hop counted. */
+const outgoingOf = (ctx: Context, out: Interface, transit: Transit): Gather.Outgoing => {
+  const { inbound, packet } = transit
+  const { end, ipStart } = packet
+  const isLong = end - ipStart >= blockFrom
+  const place = (isLong ? ownPlace(out, transit) : undefined) ?? copy(ctx, transit)
+  countHop(place.head, place.headStart)
   const { frame } = inbound
   const isPartial = frame.checksum === "partial"
   const transport = isPartial ? frame.start + frame.checksumStart - ipStart : packet.start - ipStart
   const outgoing: Gather.Outgoing = {
-    head: room.bytes,
-    headStart: room.at,
-    headEnd: room.at + end - ipStart,
+    ...place,
+    headEnd: place.headStart + end - ipStart,
     pieces: noPieces,
     checksum: isPartial ? "partial" : "none",
     checksumStart: isPartial ? transport : 0,
     checksumOffset: isPartial ? frame.checksumOffset : 0,
-    gso: undefined,
-    block
+    gso: undefined
   }
   if (frame.gso === undefined) return outgoing
   const gso: Gso = { ...frame.gso, headerLength: headerLengthOf(frame.gso, frame.start, packet) }

@@ -50,7 +50,7 @@ const keep = (packet: Gather.Outgoing): Gather.Outgoing => {
   const room = Ethernet.headerLength
   const head = new Uint8Array(room + packet.headEnd - packet.headStart)
   head.set(packet.head.subarray(packet.headStart, packet.headEnd), room)
-  return { ...packet, head, headStart: room, headEnd: head.length, block: undefined }
+  return { ...packet, head, headStart: room, headEnd: head.length, block: undefined, slab: undefined }
 }
 
 /** What a packet took is free again. */

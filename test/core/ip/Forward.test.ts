@@ -309,6 +309,19 @@ describe("super-segments on their way", () => {
       }
     })
 
+    it(`${family.name}: leave from where they came in if their link can spare the memory, and from a copy if not`, () => {
+      for (const isSpared of [true, false]) {
+        const host = make(family)
+        const frame = superSegment(family, 20_000, 1400)
+        const slab = { headroom: 10, mayKeep: () => isSpared, keep: () => {}, release: () => {} }
+        const before = frame.bytes.slice()
+        host.deliver(1, { ...frame, slab })
+        const text = Packets.packets(host.takeFrames(2)).flatMap(({ payload }) => Array.from(payload.subarray(20)))
+        assert.deepStrictEqual(text, Array.from(Lan.bytes(20_000)))
+        assert.strictEqual(before.every((byte, i) => byte === frame.bytes[i]), !isSpared)
+      }
+    })
+
     it(`${family.name}: whose packets are too big for the next link are answered as one of them would be`, () => {
       const host = make(family, { mtus: [1500, 1300] })
       host.deliver(1, superSegment(family, 5000, 1400))
