@@ -181,7 +181,9 @@ describe("Stack", () => {
         )
         yield* stack.ask({ _tag: "SetNeighbor", link: 2, address: Address.v4(10, 9, 0, 9), mac: 0x0200_0000_0010 })
         const gso = { kind: "udp", size: 1000, headerLength: 42 } as const
-        for (const bytes of [frame.bytes.slice(), frame.bytes.slice()]) near.sink()!.frames([{ ...frame, bytes, gso, slab }])
+        for (const bytes of [frame.bytes.slice(), frame.bytes.slice()]) {
+          near.sink()!.frames([{ ...frame, bytes, gso, slab }])
+        }
         yield* Effect.yieldNow
         assert.strictEqual(yield* Effect.map(stack.read(Readings.counters), ({ ipForwarded }) => ipForwarded), 2)
         assert.strictEqual(held, far === closed ? 2 : 0)
