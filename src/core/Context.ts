@@ -5,6 +5,7 @@
 import type * as Address from "../wire/Address.ts"
 import type { Outgoing } from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
+import type * as Blocks from "./data/Blocks.ts"
 import type * as SourceFilter from "./data/SourceFilter.ts"
 import type { Interface, LinkId } from "./Device.ts"
 import type { DropReason } from "./Drop.ts"
@@ -45,8 +46,10 @@ export interface Context {
 
   /** Room for `size` bytes of transport header, with enough free before it for every header below. */
   readonly reserve: (size: number) => Head
-  /** 64 KiB and a headroom before them. What they hold does not matter: nothing is read that was not written before. */
-  readonly block: () => Uint8Array
+  /** Memory for so many bytes. What it holds does not matter: nothing is read that was not written before. */
+  readonly block: (size: Blocks.Size) => Uint8Array
+  /** Nobody looks at a block any more, once the event is over and not rolled back: neither a record nor a frame on its way. */
+  readonly spend: (block: Uint8Array) => void
 
   /** A number never given before in this stack, for records: connections, sockets, interfaces' objects. */
   readonly nextId: () => number

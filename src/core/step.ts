@@ -9,6 +9,7 @@ import * as Gather from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
 import type { Context, GroupLayer, IpLayer, LinkLayer, Pool, RouteLayer, TicketHolder, Transports } from "./Context.ts"
 import * as Counter from "./Counter.ts"
+import * as Blocks from "./data/Blocks.ts"
 import type { LinkId } from "./Device.ts"
 import * as Drop from "./Drop.ts"
 import type { Keys } from "./Entropy.ts"
@@ -27,11 +28,8 @@ import { type Instant, instantOf } from "./Time.ts"
 import type { TimerId } from "./Timer.ts"
 
 /** Room before every transport header: the longest IP header we send (IPv4 with options, or IPv6 with a fragment header), Ethernet, a VLAN tag, a virtio-net header. */
-const headroom = 96
+const { headroom } = Blocks
 const arenaSize = 64 * 1024
-/** Blocks hold 64 KiB of received text (`core/tcp/ReceiveBuffer.ts`) or the longest packet with its headroom; so many are kept for the next. */
-const blockSize = 64 * 1024 + 2 * headroom
-const mostBlocks = 64
 
 const poolIndex: { readonly [K in Pool]: number } = Object.freeze(
   Object.fromEntries(pools.map((pool, i) => [pool, i]))
@@ -62,7 +60,9 @@ export class Step implements Context {
   private arena: Uint8Array = new Uint8Array(arenaSize)
   private arenaUsed = 0
   /** Memory is no state: what is taken from here is written before it is read. */
-  private readonly blocks: Array<Uint8Array> = []
+  private readonly blocks: Blocks.Blocks = Blocks.make()
+  /** Blocks that nobody needs if the event comes to its end. */
+  private readonly spent: Array<Uint8Array> = []
 
   constructor(state: State) {
     this.state = state
@@ -149,13 +149,27 @@ export class Step implements Context {
     return { bytes: this.arena, at }
   }
 
-  block(): Uint8Array {
-    return this.blocks.pop() ?? new Uint8Array(blockSize)
+  block(size: Blocks.Size): Uint8Array {
+    return this.blocks.take(size)
+  }
+
+  spend(block: Uint8Array): void {
+    this.spent.push(block)
+  }
+
+  /** The event is over: nothing can bring the state back in which its spent blocks were needed. */
+  reuseSpent(): void {
+    if (this.spent.length > 0) this.giveBack(this.spent.splice(0))
+  }
+
+  /** What the event before spent, it needs still: it was rolled back. */
+  keepSpent(): void {
+    this.spent.length = 0
   }
 
   /** Memory of {@link block} that nobody looks at any more. Between events. */
   giveBack(blocks: ReadonlyArray<Uint8Array>): void {
-    for (const block of blocks) if (this.blocks.length < mostBlocks) this.blocks.push(block)
+    for (const block of blocks) this.blocks.give(block)
   }
 
   nextId(): number {
@@ -208,8 +222,10 @@ export const step = (self: Step, at: Instant, event: Event): void => {
   self.isFollowed = event._tag === "Frame" && event.isFollowed === true
   // What an event before this one left when it threw was rolled back with it.
   self.takeRefunds()
+  self.keepSpent()
   dispatch(self, event)
   settle(self)
+  self.reuseSpent()
 }
 
 /** Gives back the credits of what was dropped. That may send more, of which something may be dropped again, but only as much as came back. */
@@ -235,6 +251,7 @@ export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknow
   self.at = at
   self.isFollowed = false
   self.takeRefunds()
+  self.keepSpent()
   self.count(Counter.index.defects)
   self.notice({ _tag: "Defect", event: event._tag, cause })
   switch (event._tag) {

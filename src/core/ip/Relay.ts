@@ -76,7 +76,7 @@ const ownPlace = (out: Interface, { inbound, packet }: Transit): Place | undefin
 
 /** A copy, with room for a link-layer header before it. */
 const copy = (ctx: Context, { packet: { bytes, end, ipStart } }: Transit): Place => {
-  const block = end - ipStart < blockFrom ? undefined : ctx.block()
+  const block = end - ipStart < blockFrom ? undefined : ctx.block(65_536)
   const room = block === undefined ? ctx.reserve(end - ipStart) : { bytes: block, at: blockHeadroom }
   Piece.copyRange(bytes, ipStart, end, room.bytes, room.at)
   return { head: room.bytes, headStart: room.at, block }

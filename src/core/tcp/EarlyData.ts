@@ -124,7 +124,7 @@ export const launch = (ctx: Context, state: State, self: Connection): Connection
   const room = Options.sendMss(self.path, memory?.mss ?? 0, false, self.config) - optionSpace
   const length = Math.max(0, Math.min(room, SendQueue.length(self.queue)))
   const pieces: Array<Piece> = []
-  const queue = SendQueue.read(self.queue, self.queue.start, length, pieces)
+  const queue = SendQueue.read(self.queue, self.queue.start, length, pieces, false)
   const head = {
     seq: self.snd.iss,
     ack: 0,

@@ -82,7 +82,7 @@ const lookAgain = (ctx: Context, self: Connection): Connection => {
 /** A probe with the next octet, which counts as sent only when the peer has taken it (`input/Ack.ts`): a closed window need not. */
 const withOctet = (ctx: Context, self: Connection): Connection => {
   const pieces: Array<Piece> = []
-  const queue = SendQueue.read(self.queue, self.snd.nxt, 1, pieces)
+  const queue = SendQueue.read(self.queue, self.snd.nxt, 1, pieces, false)
   const flags = Connections.unsent(self) === 1 ? Tcp.ACK | Tcp.PSH : Tcp.ACK
   return Emit.segment(ctx, { ...self, queue }, self.snd.nxt, flags, pieces, 1, self.snd.mss, true)
 }

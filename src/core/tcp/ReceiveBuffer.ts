@@ -28,10 +28,10 @@ interface Block {
 
 /** Where blocks of {@link largestBlock} bytes come from; what they hold does not matter. */
 export interface Memory {
-  readonly block: () => Uint8Array
+  readonly block: (size: 65_536) => Uint8Array
 }
 
-const freshMemory: Memory = { block: () => new Uint8Array(largestBlock) }
+const freshMemory: Memory = { block: (size) => new Uint8Array(size) }
 
 export interface ReceiveBuffer {
   /** The first byte that nobody has read. */
@@ -50,7 +50,7 @@ export interface ReceiveBuffer {
 
 /** An array of at most 64 bytes lies in the heap of the engine itself, which costs a tenth of one outside. */
 const smallestBlock = 64
-export const largestBlock = 64 * 1024
+export const largestBlock = 65_536
 
 export const empty = (nxt: Sequence.Sequence): ReceiveBuffer => ({
   read: nxt,
@@ -93,7 +93,7 @@ const extend = (self: ReceiveBuffer, end: Sequence.Sequence, memory: Memory): Re
   const held = self.held + left
   while (left > 0) {
     const room = left > largestBlock ? left - Math.floor((left - 1) / largestBlock) * largestBlock : left
-    const bytes = room === largestBlock ? memory.block() : new Uint8Array(room)
+    const bytes = room === largestBlock ? memory.block(largestBlock) : new Uint8Array(room)
     const block: Block = { bytes, at: 0, from, room, cost: room, isKept: false, next: undefined }
     if (tail !== undefined) tail.next = block
     head ??= block

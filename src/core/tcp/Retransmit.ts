@@ -30,7 +30,7 @@ export const again = (
   const isLast = textEnd === self.queue.end
   const withFin = self.snd.fin && isLast && Sequence.after(end, textEnd)
   const pieces: Array<Piece> = []
-  const queue = SendQueue.read(self.queue, start, length, pieces)
+  const queue = SendQueue.read(self.queue, start, length, pieces, false)
   const isPushed = isLast || SendQueue.isRecordEnd(queue, textEnd)
   const flags = (withFin ? Tcp.FIN : 0) | (isPushed && length > 0 ? Tcp.PSH : 0)
   const emitted = Emit.segment(ctx, { ...self, queue }, start, flags, pieces, length, mss, false)

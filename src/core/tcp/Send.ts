@@ -84,7 +84,7 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   const isLast = end === self.queue.end
   const withFin = isLast && self.snd.fin
   const pieces: Array<Piece> = []
-  const queue = SendQueue.read(self.queue, seq, length, pieces)
+  const queue = SendQueue.read(self.queue, seq, length, pieces, true)
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind, or nothing of the same record.
   const isPushed = isLast || SendQueue.isRecordEnd(queue, end)
   const flags = isPushed ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0

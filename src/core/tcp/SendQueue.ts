@@ -8,13 +8,15 @@
  *
  * Blocks are append-only: a copied write goes into the free room of the tail block, then into new blocks that grow with the
  * traffic; an owned write is a block of its own. A record sees the bytes between its `start` and `end` and nothing else, so an older
- * record is still right after a rollback, and what a `Transmit` points at never changes.
+ * record is still right after a rollback, and what a `Transmit` points at never changes: the memory of a block is used again once its bytes are acknowledged,
+ * have left the link's queue, and were sent no second time, of which the queue might still hold a segment.
  *
  * A program may end a record with a write (POSIX `MSG_EOR`). TCP keeps no boundaries (RFC 9293 §3.9.1.2), but no segment reaches across the end of a
  * record: so its last byte is never delayed or stamped together with bytes of the next one.
  */
 import * as Piece from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
+import * as Blocks from "../data/Blocks.ts"
 import * as Fifo from "../data/Fifo.ts"
 
 /** A stretch of the stream: `bytes[at]` is the byte with the number `from`. */
@@ -24,6 +26,8 @@ interface Block {
   readonly from: Sequence.Sequence
   /** Bytes that the block can hold, from `at` on. */
   readonly room: number
+  /** The memory is the stack's own, and no byte of it was sent twice. Never set again, so a rollback need not. */
+  isReusable: boolean
   /** The block behind this one, unless this is the tail of the record that reads it. */
   next: Block | undefined
 }
@@ -43,9 +47,14 @@ export interface SendQueue {
   readonly records: Fifo.Fifo<Sequence.Sequence>
 }
 
+/** Where blocks come from, and where they go. */
+export interface Memory {
+  readonly block: (size: Blocks.Size) => Uint8Array
+  readonly spend: (block: Uint8Array) => void
+}
+
 /** An array of at most 64 bytes lies in the heap of the engine itself, which costs a tenth of one outside. */
 const smallestBlock = 64
-const largestBlock = 64 * 1024
 
 /** Owned writes below this are copied: a block each would cost more than the copy. */
 const ownedLimit = 4096
@@ -76,13 +85,30 @@ const append = (self: SendQueue, block: Block, added: number): SendQueue => {
   }
 }
 
-/** Room for at least `wanted` bytes, more when the queue has needed more before. */
-const blockSize = (self: SendQueue, wanted: number): number => {
-  const grown = self.tail === undefined ? wanted : Math.max(wanted, self.tail.room * 2)
-  return Math.min(Math.max(grown, smallestBlock), largestBlock)
+/** A block for the first of `wanted` bytes: of a size that they fill, or larger where the queue holds twice as much. */
+const blockFor = (self: SendQueue, wanted: number, memory: Memory): Block => {
+  const { end: from, tail } = self
+  if (tail === undefined && wanted <= smallestBlock) {
+    return {
+      bytes: new Uint8Array(smallestBlock),
+      at: 0,
+      from,
+      room: smallestBlock,
+      isReusable: false,
+      next: undefined
+    }
+  }
+  const room = Blocks.sizeFor(Math.max(wanted, self.held >>> 1))
+  return { bytes: memory.block(room), at: 0, from, room, isReusable: true, next: undefined }
 }
 
-const copyIn = (self: SendQueue, bytes: Uint8Array, start: number, end: number): SendQueue => {
+const copyIn = (
+  self: SendQueue,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  memory: Memory
+): SendQueue => {
   let queue = self
   let at = start
   const tail = queue.tail
@@ -96,9 +122,8 @@ const copyIn = (self: SendQueue, bytes: Uint8Array, start: number, end: number):
     }
   }
   while (at < end) {
-    const room = blockSize(queue, end - at)
-    const count = Math.min(room, end - at)
-    const block: Block = { bytes: new Uint8Array(room), at: 0, from: queue.end, room, next: undefined }
+    const block = blockFor(queue, end - at, memory)
+    const count = Math.min(block.room, end - at)
     Piece.copyRange(bytes, at, at + count, block.bytes, 0)
     at += count
     queue = append(queue, block, count)
@@ -107,10 +132,18 @@ const copyIn = (self: SendQueue, bytes: Uint8Array, start: number, end: number):
 }
 
 /** Appends `bytes[start..end)`; without a copy when they are `owned` and worth it. */
-export const write = (self: SendQueue, bytes: Uint8Array, start: number, end: number, owned: boolean): SendQueue => {
-  if (!owned || end - start < ownedLimit) return copyIn(self, bytes, start, end)
+export const write = (
+  self: SendQueue,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  owned: boolean,
+  memory: Memory
+): SendQueue => {
+  if (!owned || end - start < ownedLimit) return copyIn(self, bytes, start, end, memory)
   // A tail block with free room ends here: numbers of the next block follow the last byte, not the room.
-  return append(self, { bytes, at: start, from: self.end, room: end - start, next: undefined }, end - start)
+  const block = { bytes, at: start, from: self.end, room: end - start, isReusable: false, next: undefined }
+  return append(self, block, end - start)
 }
 
 /** What has been written ends a record. */
@@ -147,14 +180,31 @@ export const isRecordEnd = (self: SendQueue, end: Sequence.Sequence): boolean =>
 const recordsFrom = (self: SendQueue, una: Sequence.Sequence): Fifo.Fifo<Sequence.Sequence> =>
   Fifo.isEmpty(self.records) ? self.records : Fifo.drop(self.records, recordBehind(self, una))
 
-/** Forgets everything before `una`; blocks wholly acknowledged are let go. */
-export const acknowledge = (self: SendQueue, una: Sequence.Sequence): SendQueue => {
+/** The memory of a block is used again if all its bytes, up to `end`, have left before `left`. */
+const leave = (block: Block, end: Sequence.Sequence, left: Sequence.Sequence, memory: Memory | undefined): void => {
+  if (memory !== undefined && block.isReusable && !Sequence.after(end, left)) memory.spend(block.bytes)
+}
+
+/** Where a block's bytes end. */
+const endOf = (self: SendQueue, block: Block): Sequence.Sequence => block === self.tail ? self.end : block.next!.from
+
+/**
+ * Forgets everything before `una`; blocks wholly acknowledged are let go. All that is before `left` has left the link's queue, if it was sent once: a peer may
+ * acknowledge what it has not got.
+ */
+export const acknowledge = (
+  self: SendQueue,
+  una: Sequence.Sequence,
+  left: Sequence.Sequence = self.start,
+  memory?: Memory
+): SendQueue => {
   if (!Sequence.after(una, self.start)) return self
-  if (!Sequence.before(una, self.end)) return empty(self.end)
   let head = self.head!
   let held = self.held
   let cursor = self.cursor
-  while (head !== self.tail && !Sequence.after(head.next!.from, una)) {
+  while (!Sequence.after(endOf(self, head), una)) {
+    leave(head, endOf(self, head), left, memory)
+    if (head === self.tail) return empty(self.end)
     if (cursor === head) cursor = head.next
     held -= head.room
     head = head.next!
@@ -170,12 +220,16 @@ const find = (self: SendQueue, from: Sequence.Sequence): Block => {
   return block
 }
 
-/** Puts the views of `count` bytes from `from` on into `pieces`; all of them lie in the queue. Answers the queue with its cursor moved there. */
+/**
+ * Puts the views of `count` bytes from `from` on into `pieces`; all of them lie in the queue. `isFirst` says that these bytes were never read before. Answers the
+ * queue with its cursor moved there.
+ */
 export const read = (
   self: SendQueue,
   from: Sequence.Sequence,
   count: number,
-  pieces: Array<Piece.Piece>
+  pieces: Array<Piece.Piece>,
+  isFirst: boolean
 ): SendQueue => {
   if (count === 0) return self
   let block = find(self, from)
@@ -183,7 +237,8 @@ export const read = (
   let left = count
   for (;;) {
     const last = block === self.tail
-    const used = Sequence.distance(block.from, last ? self.end : block.next!.from)
+    if (!isFirst) block.isReusable = false
+    const used = Sequence.distance(block.from, endOf(self, block))
     const skipped = Sequence.distance(block.from, at)
     const taken = Math.min(used - skipped, left)
     pieces.push({ bytes: block.bytes, start: block.at + skipped, end: block.at + skipped + taken })

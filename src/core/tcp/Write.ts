@@ -51,7 +51,7 @@ const take = (
   end: number,
   owned: boolean
 ): Connection => {
-  const queue = SendQueue.write(self.queue, bytes, start, end, owned)
+  const queue = SendQueue.write(self.queue, bytes, start, end, owned, ctx)
   const held = queue.held - self.queue.held
   if (held > 0 && !ctx.charge("tcpSend", held)) return self
   return { ...self, queue }

@@ -127,7 +127,9 @@ const advanced = (self: Connection, segment: Segment.Segment, una: Sequence.Sequ
 
 /** Memory of acknowledged text is given back. */
 const released = (ctx: Context, self: Connection, una: Sequence.Sequence): SendQueue.SendQueue => {
-  const queue = SendQueue.acknowledge(self.queue, Sequence.earlier(una, self.queue.end))
+  // What still waits in the link's queue are the last bytes that were sent, unless they were sent again.
+  const left = Sequence.add(Sequence.earlier(self.snd.nxt, self.queue.end), -self.snd.credit)
+  const queue = SendQueue.acknowledge(self.queue, Sequence.earlier(una, self.queue.end), left, ctx)
   if (queue.held < self.queue.held) ctx.discharge("tcpSend", self.queue.held - queue.held)
   return queue
 }
