@@ -1,6 +1,7 @@
 /**
  * The requests about one connection: read, write and wait (RFC 9293 §3.10.2, §3.10.3).
  */
+import * as Sequence from "../../wire/Sequence.ts"
 import type { Context } from "../Context.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as Reason from "../Reason.ts"
@@ -25,6 +26,9 @@ const isParked = (ctx: Context, self: Connection, ticket: Ticket): boolean => {
   return false
 }
 
+/** The most that one read goes on for: half of the sequence numbers are ahead. */
+const longestRead = 0x4000_0000
+
 /** The connection has failed, and all that came before is read. */
 const isSpent = (self: Connection): boolean =>
   self.state === "CLOSED" && self.error !== undefined && ReceiveBuffer.ready(self.buffer) === 0
@@ -33,7 +37,9 @@ const isSpent = (self: Connection): boolean =>
 export const read = (ctx: Context, state: State, ticket: Ticket, self: Connection, request: TcpRead): void => {
   if (!(request.max > 0)) return ctx.fail(ticket, Reason.invalidArgument("a read takes at least one byte"))
   if (isSpent(self)) return ctx.fail(ticket, self.error!)
-  if (Fifo.isEmpty(self.parked.readers)) {
+  // What is left of a connection that has failed comes in one answer: the next one is why.
+  const goesOn = request.block && request.goesOn === true && self.state !== "CLOSED"
+  if (!goesOn && Fifo.isEmpty(self.parked.readers)) {
     const answer = Receive.read(ctx, self, request.max, request.copies === true)
     if (answer !== undefined) {
       ctx.reply(ticket, answer.received)
@@ -42,8 +48,12 @@ export const read = (ctx: Context, state: State, ticket: Ticket, self: Connectio
   }
   if (!request.block) return ctx.fail(ticket, Reason.wouldBlock)
   if (!isParked(ctx, self, ticket)) return
-  const readers = Fifo.push(self.parked.readers, { ticket, max: request.max, copies: request.copies === true })
-  ctx.put(state.entries, self.id, { ...self, parked: Parked.withReaders(self.parked, readers) })
+  const until = goesOn ? Sequence.add(self.buffer.read, Math.min(request.max, longestRead)) : undefined
+  const reader = { ticket, max: request.max, copies: request.copies === true, until }
+  const parked = Parked.withReaders(self.parked, Fifo.push(self.parked.readers, reader))
+  const waiting: Connection = { ...self, parked }
+  if (goesOn) afterRead(ctx, state, self, Receive.serveReaders(ctx, waiting))
+  else ctx.put(state.entries, self.id, waiting)
 }
 
 /** Reading may open the window by a worthwhile step; nothing else can follow from it. */

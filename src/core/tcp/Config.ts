@@ -21,6 +21,8 @@ export interface Config {
   readonly sack: boolean
   /** Duplicate SACK blocks (RFC 2883). Default on. */
   readonly dsack: boolean
+  /** A segment without the timestamp that was agreed on is taken all the same (RFC 7323 §3.2 SHOULD drop it), as Linux does. Default on. */
+  readonly bearsMissingTimestamps: boolean
   /** Explicit congestion notification (RFC 3168, RFC 9768). Default `passive`, as deployed stacks have it. */
   readonly ecn: EcnMode
   /** When segments of an accurate connection carry the AccECN option: never, when a counter changes and as a beacon, or always. Default `always`. */
@@ -38,6 +40,8 @@ export interface Config {
 
   /** Upper limit of the MSS offered and used, in bytes; 0 for what the path carries (RFC 9293 §3.7.1). Default 0. */
   readonly maxSegment: number
+  /** What a peer's MSS counts for at least, in bytes: tiny segments cost this side most (CVE-2019-11479). Linux has 48, FreeBSD 216. Default 1, which is none. */
+  readonly leastSegment: number
   /** Receive buffer in bytes: the window offered when nothing waits to be read; where auto-tuning starts. Default 256 KiB. */
   readonly receiveBuffer: number
   /** How far auto-tuning may grow the receive buffer, in bytes; equal to `receiveBuffer` switches it off. Default 6 MiB. */
@@ -119,6 +123,8 @@ export interface Config {
 
   /** SYN cookies (RFC 4987 §3.6): when the table of half-open connections is full, for every SYN, or never. Default `whenFull`. */
   readonly synCookies: "whenFull" | "always" | "never"
+  /** A listener takes a SYN with a FIN for a SYN, as FreeBSD does, instead of dropping it. Default off. */
+  readonly takesSynFin: boolean
   /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
   readonly abortOnOverflow: boolean
 
@@ -242,6 +248,7 @@ export const defaults: Config = Object.freeze({
   windowScaling: true,
   sack: true,
   dsack: true,
+  bearsMissingTimestamps: true,
   ecn: "passive",
   ecnOption: "always",
   ecnOptionBeacons: 3,
@@ -249,6 +256,7 @@ export const defaults: Config = Object.freeze({
   fastOpen: "off",
   fastOpenWithoutCookie: false,
   maxSegment: 0,
+  leastSegment: 1,
   receiveBuffer: 256 * 1024,
   receiveBufferLimit: 6 * 1024 * 1024,
   sendBuffer: 256 * 1024,
@@ -282,6 +290,7 @@ export const defaults: Config = Object.freeze({
   challengeInterval: Time.millis(500),
   answersUnsentAcks: true,
   synCookies: "whenFull",
+  takesSynFin: false,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

@@ -54,6 +54,12 @@ export const table: Table = {
   windowScaling: knob("opening", toggle, "RFC 7323 §2", "Offers window scaling"),
   sack: knob("opening", toggle, "RFC 2018", "Offers selective acknowledgements"),
   dsack: knob("always", toggle, "RFC 2883", "Reports text that came twice"),
+  bearsMissingTimestamps: knob(
+    "stack",
+    toggle,
+    "RFC 7323 §3.2",
+    "Takes segments without the timestamps that were agreed on"
+  ),
   ecn: knob(
     "opening",
     choice("off", "passive", "active", "accurate", "accuratePassive", "accurateActive"),
@@ -91,6 +97,7 @@ export const table: Table = {
     "RFC 9293 §3.7.1",
     "The most text of a segment, offered and used; 0: what the path carries"
   ),
+  leastSegment: knob("stack", number("bytes", 1, 1220), "CVE-2019-11479", "What a peer's MSS counts for at least"),
   receiveBuffer: knob(
     "always",
     number("bytes", 1, largestWindow),
@@ -199,6 +206,7 @@ export const table: Table = {
     "RFC 4987 §3.6",
     "When SYNs are answered by cookies"
   ),
+  takesSynFin: knob("stack", toggle, "RFC 9293 §3.10.7.2", "A SYN with a FIN opens a connection as a SYN does"),
   abortOnOverflow: knob(
     "opening",
     toggle,

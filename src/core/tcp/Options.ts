@@ -41,7 +41,7 @@ export const receiveMss = (ctx: Context, path: Path, config: Config): number => 
 /** Text bytes of the segments we send: the least of what the peer takes, the path carries and the program allows, less the options of each segment. */
 // rfc: 9293 §3.7.1 MUST-16 SHLD-6
 export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config: Config): number => {
-  const carried = Math.min(peerMss, path.mtu - headersOf(path))
+  const carried = Math.min(Math.max(peerMss, config.leastSegment), path.mtu - headersOf(path))
   const allowed = config.maxSegment > 0 ? Math.min(carried, config.maxSegment) : carried
   return Math.max(1, allowed - (timestamps ? TcpOptions.timestampsLength : 0))
 }

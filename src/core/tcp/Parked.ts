@@ -1,6 +1,7 @@
 /**
  * The requests that wait in a connection, in the order in which they came.
  */
+import type * as Sequence from "../../wire/Sequence.ts"
 import * as Fifo from "../data/Fifo.ts"
 import type { Ticket } from "../Request.ts"
 
@@ -8,6 +9,8 @@ export interface Reader {
   readonly ticket: Ticket
   readonly max: number
   readonly copies: boolean
+  /** Where a read ends that goes on until then. */
+  readonly until: Sequence.Sequence | undefined
 }
 
 /** A write of which the bytes up to `at` are in the send buffer. */

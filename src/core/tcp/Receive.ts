@@ -153,14 +153,22 @@ export const serveReaders = (ctx: Context, self: Connection): Connection => {
   for (;;) {
     const reader = Fifo.head(readers)
     if (reader === undefined) break
-    const answer = read(ctx, served, reader.max, reader.copies)
+    const { until } = reader
+    // Others that came before may have read what was counted for this one.
+    const most = until === undefined ? reader.max : Math.max(1, Sequence.distance(served.buffer.read, until))
+    const answer = read(ctx, served, most, reader.copies)
     if (answer === undefined) break
     served = answer.self
+    if (until !== undefined && !answer.received.end && Sequence.before(served.buffer.read, until)) {
+      ctx.replyPart(reader.ticket, answer.received)
+      continue
+    }
     readers = Fifo.shift(readers)
     Lifecycle.answer(ctx, reader.ticket, answer.received)
   }
-  if (readers === self.parked.readers) return self
-  return { ...served, parked: Parked.withReaders(served.parked, readers) }
+  return readers === self.parked.readers
+    ? served
+    : { ...served, parked: Parked.withReaders(served.parked, readers) }
 }
 
 /** Nothing is left to read: the ACK need not wait for more of it. */

@@ -85,6 +85,11 @@ export interface TcpRead extends Answers<Received> {
   readonly block: boolean
   /** The reader copies the pieces and keeps none, so that their memory can be used again. Absent for no. */
   readonly copies?: boolean
+  /**
+   * The read goes on after an answer, until `max` bytes were given in all or the stream has ended, if it may block: whoever wants all that comes need not ask for
+   * each piece of it. Absent for no.
+   */
+  readonly goesOn?: boolean
 }
 
 export interface Received {

@@ -54,6 +54,10 @@ export const isOld = (self: Timestamps, options: Options, at: Time.Instant): boo
   Sequence.before(options.timestampValue, self.recent) &&
   Time.between(self.recentAt, at) < outdated
 
+/** A segment without the timestamp that both have agreed on; a RST has none as often as not (rfc: 7323 §3.2 SHOULD). */
+export const isMissing = (agreed: boolean, options: Options, isReset: boolean): boolean =>
+  agreed && options.timestampValue === undefined && !isReset
+
 /**
  * Takes TSval for the next echoes (rfc: 7323 §4.3): from a segment that covers Last.ACK.sent, so that the echo times the whole delay of
  * an acknowledgement that waits, and never from an older one.

@@ -36,6 +36,7 @@ const flag = (
     | "abortOnOverflow"
     | "slowStartAfterIdle"
     | "icmpMayAbort"
+    | "bearsMissingTimestamps"
 ): Meaning =>
 (value) => ({ [knob]: value !== 0 })
 
@@ -71,6 +72,7 @@ const count = (
     | "initialWindow"
     | "hopLimit"
     | "maxSegment"
+    | "leastSegment"
     | "notSentLowWater"
 ): Meaning =>
 (value) => ({ [knob]: value })
@@ -164,6 +166,7 @@ const linux: Readonly<Record<string, Meaning>> = {
   tcp_invalid_ratelimit: millis("challengeInterval"),
   ip_default_ttl: count("hopLimit"),
   tcp_ecn_fallback: () => ({}),
+  tcp_min_snd_mss: count("leastSegment"),
   ip_local_port_range: (first, [, last]) =>
     last === undefined ? undefined : { firstEphemeralPort: first, lastEphemeralPort: last }
 }
@@ -206,11 +209,18 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "pmtud_blackhole_detection": (value) => ({ mtuProbing: value === 0 ? "off" : "blackHole" }),
   "fastopen.client_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
   "fastopen.server_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
-  "mssdflt": () => ({}),
+  "mssdflt": stays(536),
+  "v6mssdflt": stays(1220),
+  "minmss": count("leastSegment"),
+  "drop_synfin": (value) => ({ takesSynFin: value === 0 }),
+  "tolerate_missing_ts": flag("bearsMissingTimestamps"),
+  "ts_offset_per_conn": () => ({}),
   "syncookies": (value) => ({ synCookies: value === 0 ? "never" : "whenFull" }),
   "syncache.rexmtlimit": count("synAckRetries"),
   "path_mtu_discovery": (value) => ({ pathMtuDiscovery: value !== 0 }),
   "icmp_may_rst": flag("icmpMayAbort"),
+  "ip.ttl": count("hopLimit"),
+  "kern.ipc.maxsockbuf": (value) => ({ receiveBufferLimit: value }),
   "insecure_ack": stays(0),
   "insecure_rst": stays(0),
   "insecure_syn": stays(0),
@@ -222,7 +232,7 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
 export const knobsOf = (setting: string, word: string): Knobs | "without effect" | "unknown" => {
   const name = setting.replace(/^net\.(?:ipv4|ipv6|core|inet)\.(?:tcp\.)?/, "")
   if (name === "tcp_challenge_ack_limit") return { tcp: {}, limits: { tcpChallengeAcksPerSecond: Number(word) } }
-  const meanings = setting.startsWith("net.inet.") ? freeBsd : linux
+  const meanings = /^(?:net\.inet|kern)\./.test(setting) ? freeBsd : linux
   if (!Object.hasOwn(meanings, name)) return hasNoEffect(setting, name) ? "without effect" : "unknown"
   const values = word.split(/[\s,]+/).map(Number)
   const tcp = meanings[name]!(values[0] ?? Number.NaN, values, word)
@@ -233,7 +243,7 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
 }
 
 /** How Linux comes, where it differs from this stack. */
-export const linuxKernel: Partial<Tcp.Config> = { mtuProbing: "off", synRetries: 6, nagle: "small" }
+export const linuxKernel: Partial<Tcp.Config> = { mtuProbing: "off", synRetries: 6, nagle: "small", leastSegment: 48 }
 
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */
 export const linuxDefaults: Partial<Tcp.Config> = {
@@ -272,6 +282,9 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   timeWait: Time.seconds(60),
   challengeInterval: Time.zero,
   resetsUnread: false,
+  bearsMissingTimestamps: false,
+  leastSegment: 216,
+  takesSynFin: true,
   // A variance of next to nothing is made up for by what is added to every timeout.
   minRto: Time.millis(30),
   maxRto: Time.seconds(64),

@@ -33,7 +33,6 @@ const names = new Set([
   "tcp_mem",
   "tcp_migrate_req",
   "tcp_min_rtt_wlen",
-  "tcp_min_snd_mss",
   "tcp_min_tso_segs",
   "tcp_moderate_rcvbuf",
   "tcp_mtu_probe_floor",
@@ -81,26 +80,35 @@ const names = new Set([
   "wmem_max",
   // FreeBSD, net.inet.tcp
   "abc_l_var",
+  "bind_all_fibs",
+  "blackhole_local",
   "do_lrd",
   "do_prr",
   "do_prr_conservative",
+  "do_autorcvbuf",
+  "do_autosndbuf",
   "do_tcpdrain",
-  "drop_synfin",
   "ecn.generic",
+  "ecn.maxretries",
   "fast_finwait2_recycle",
   "functions_available",
   "functions_inherit_listen_socket_stack",
+  "hc_lifetime",
   "icmp_may_rst_on",
   "isn_reseed_interval",
   "log_debug",
   "log_in_vain",
-  "minmss",
+  "maxtcpcb",
+  "maxtcptw",
   "newcwv",
   "newreno_enable",
   "nolocaltimewait",
+  "pcbcount",
   "per_cpu_timers",
+  "pmtud_blackhole_mss",
   "recvbuf_auto",
   "recvbuf_max",
+  "require_unique_port",
   "rexmit_drop_options",
   "rfc3042",
   "rfc3390",
@@ -111,14 +119,13 @@ const names = new Set([
   "sendbuf_max",
   "soreceive_stream",
   "tcbhashsize",
-  "tolerate_missing_ts",
-  "ts_offset_per_conn",
+  "tcp_reass_queue_guard",
   "tso",
-  "v6mssdflt"
+  "v6pmtud_blackhole_mss"
 ])
 
 /** Whole families of settings. */
 const families =
-  /^(?:kern\.|kernel\.|vm\.|net\.mptcp\.|net\.inet\.(?:ip|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sack\.(?!enable$)|syncache\.(?!rexmtlimit$)|cc\.(?!algorithm$)|fastopen\.(?!client_enable$|server_enable$)|udp_tunneling|log))/
+  /^(?:kern\.(?!ipc\.maxsockbuf$)|kernel\.|vm\.|net\.mptcp\.|net\.inet\.(?:ip\.(?!ttl$)|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sack\.(?!enable$)|syncache\.(?!rexmtlimit$)|cc\.(?!algorithm$)|fastopen\.(?!client_enable$|server_enable$)|udp_tunneling|log))/
 
 export const hasNoEffect = (setting: string, name: string): boolean => names.has(name) || families.test(setting)

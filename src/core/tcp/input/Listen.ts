@@ -48,7 +48,7 @@ export const arrives = (
   // Third: a SYN begins a connection.
   if (!Segment.has(segment, Tcp.SYN)) return ctx.drop("TcpNoAck", link)
   // No program opens and ends in one segment; what does is a scan, and is dropped, as deployed stacks do (RFC 9293 §3.10.7.2 would queue the FIN).
-  if (Segment.has(segment, Tcp.FIN)) return ctx.drop("TcpUnexpectedFin", link)
+  if (Segment.has(segment, Tcp.FIN) && !ctx.config.tcp.takesSynFin) return ctx.drop("TcpUnexpectedFin", link)
   if (!isBetweenHosts(segment)) return ctx.drop("TcpBadSource", link)
   Listener.syn(ctx, state, listener, segment, EarlyData.accept)
 }

@@ -40,10 +40,19 @@ const isOld = (self: HalfOpen, segment: Segment.Segment): boolean =>
   self.agreed.timestamps && segment.options.timestampValue !== undefined &&
   Sequence.before(segment.options.timestampValue, self.recent)
 
+/** A SYN that comes again offers what it did. */
+const mayLackTimestamp = (ctx: Context, self: HalfOpen, segment: Segment.Segment): boolean =>
+  ctx.config.tcp.bearsMissingTimestamps || Segment.has(segment, Tcp.SYN) ||
+  !Timestamps.isMissing(self.agreed.timestamps, segment.options, Segment.has(segment, Tcp.RST))
+
 /** First check: the sequence number. True if processing goes on. */
 const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
   const nxt = Sequence.add(self.irs, 1)
   const edge = Sequence.add(nxt, self.offered)
+  if (!mayLackTimestamp(ctx, self, segment)) {
+    ctx.drop("TcpPaws", segment.packet.link)
+    return false
+  }
   if (Segment.isAcceptable(segment, nxt, edge) && !isOld(self, segment)) return true
   if (Segment.has(segment, Tcp.RST)) {
     ctx.drop("TcpBadReset", segment.packet.link)

@@ -78,8 +78,11 @@ const checkSequence = (
   self: Connection,
   segment: Segment.Segment
 ): Connection | undefined => {
+  const isReset = Segment.has(segment, Tcp.RST)
+  const isMissing = Timestamps.isMissing(self.agreed.timestamps, segment.options, isReset)
+  if (isMissing && !ctx.config.tcp.bearsMissingTimestamps) return refuse(ctx, state, self, segment, "TcpPaws")
   if (
-    self.agreed.timestamps && !Segment.has(segment, Tcp.RST) &&
+    self.agreed.timestamps && !isReset &&
     Timestamps.isOld(self.stamps, segment.options, ctx.at)
   ) {
     ctx.count(Counter.index.tcpPawsRejected)
