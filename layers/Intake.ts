@@ -1,9 +1,11 @@
 /**
- * How a stream of Node takes data from a connection: asks when it wants some, one question at a time, without a fiber.
+ * How a stream of Node takes data from a connection: asks when it wants some, for as much as it has room for, without a fiber.
  *
  * ```
- *   want ─▶ readUnsafe ─▶ answer ─▶ take ─▶ wants more? ─▶ readUnsafe …        no: until the next want
+ *   want ─▶ readUnsafe ─▶ answer, answer … the last ─▶ wants more? ─▶ readUnsafe …        no: until the next want
  * ```
+ *
+ * What is asked for comes piece by piece, each as it arrives: a stream that has enough meanwhile gets the rest of it all the same.
  */
 import * as Exit from "effect/Exit"
 import { AsyncResource } from "node:async_hooks"
@@ -23,7 +25,7 @@ export class Intake {
   private isWanted = false
   private mostAtOnce = 0
   private isPulling = false
-  /** The connection has been asked and has not answered. */
+  /** The connection has been asked, and its last answer has not come. */
   private isAsking = false
   private isOver = false
   private giveUp: (() => void) | undefined
@@ -62,10 +64,12 @@ export class Intake {
   }
 
   /** Inside the call, or later and then in the context of whoever made the stream. */
-  private readonly answered = (answer: Answer): void => {
-    this.isAsking = false
+  private readonly answered = (answer: Answer, isLast: boolean): void => {
+    if (isLast) {
+      this.isAsking = false
+      this.giveUp = undefined
+    }
     if (this.isPulling) return this.accept(answer)
-    this.giveUp = undefined
     this.context.runInAsyncScope(this.accept, this, answer)
     this.pull()
   }

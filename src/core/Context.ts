@@ -37,6 +37,8 @@ export interface Context {
   /** Gives back the credit of a packet that was dropped before it reached a transmit queue; its payer hears at the end of the event. */
   readonly refund: (credit: Credit | undefined) => void
   readonly reply: (ticket: Ticket, value: unknown) => void
+  /** An answer to a request that goes on; the ticket stays where it is. */
+  readonly replyPart: (ticket: Ticket, value: unknown) => void
   readonly fail: (ticket: Ticket, reason: Reason) => void
   readonly setTimer: (timer: TimerId, at: Instant) => void
   readonly notice: (change: Change) => void

@@ -27,6 +27,8 @@ export interface Reply {
   readonly ticket: Ticket
   readonly reason: Reason | undefined
   readonly value: unknown
+  /** The request goes on, and more answers follow. */
+  readonly isPart: boolean
 }
 
 /** Asks for an alarm. Alarms can't be taken back: the record that owns the timer knows whether one is stale. */

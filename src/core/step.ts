@@ -114,11 +114,15 @@ export class Step implements Context {
   }
 
   reply(ticket: Ticket, value: unknown): void {
-    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason: undefined, value })
+    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason: undefined, value, isPart: false })
+  }
+
+  replyPart(ticket: Ticket, value: unknown): void {
+    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason: undefined, value, isPart: true })
   }
 
   fail(ticket: Ticket, reason: Reason): void {
-    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason, value: undefined })
+    if (ticket !== noTicket) this.outputs.push({ _tag: "Reply", ticket, reason, value: undefined, isPart: false })
   }
 
   setTimer(timer: TimerId, at: Instant): void {

@@ -53,12 +53,13 @@ export interface TcpConnection {
   /** {@link read} without waiting; nothing when no data is there. */
   readonly tryRead: (max?: number) => Effect.Effect<Option.Option<ReadonlyArray<Uint8Array>>, TcpError.TcpError>
   /**
-   * {@link read} for code that is no fiber, such as a stream of Node: `done` is called once, perhaps inside this call, and must not throw. Gives what
-   * takes the call back, after which `done` is not called any more; nothing if it is over.
+   * {@link read} for code that is no fiber, such as a stream of Node, and without asking for each piece: `take` is called with whatever comes, perhaps inside this
+   * call, until `max` bytes have come in all, the peer has ended its direction, or an error; `isLast` tells when. It must not throw. Gives what takes the call back,
+   * after which `take` is not called any more; nothing if it is over.
    */
   readonly readUnsafe: (
     max: number,
-    done: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>) => void
+    take: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>, isLast: boolean) => void
   ) => (() => void) | undefined
   /** All bytes to the end of the peer's direction, as one array. The connection holds no more than its receive buffer, but the array grows with the data. */
   readonly readAll: Effect.Effect<Uint8Array, TcpError.TcpError>
@@ -200,11 +201,12 @@ class Connection implements TcpConnection {
 
   readUnsafe(
     max: number,
-    done: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>) => void
+    take: (exit: Exit.Exit<ReadonlyArray<Uint8Array>, TcpError.TcpError>, isLast: boolean) => void
   ): (() => void) | undefined {
     return this.retraction(this.stack.post(
-      { _tag: "TcpRead", connection: this.id, max, block: true },
-      ({ reason, value }) => done(reason === undefined ? Exit.succeed(chunksOf(value)) : failedDuring("read", reason))
+      { _tag: "TcpRead", connection: this.id, max, block: true, goesOn: true },
+      ({ isPart, reason, value }) =>
+        take(reason === undefined ? Exit.succeed(chunksOf(value)) : failedDuring("read", reason), !isPart)
     ))
   }
 

@@ -45,6 +45,8 @@ export interface Asked<A> {
   readonly ticket: Ticket
   /** What became of it so far. */
   readonly outcome: () => Outcome<A>
+  /** Answers before the last one, to a request that goes on. */
+  readonly parts: ReadonlyArray<A>
 }
 
 const pending: Outcome<never> = Object.freeze({ _tag: "Pending" })
@@ -53,6 +55,7 @@ const none: ReadonlyArray<never> = Object.freeze([])
 /** What a ticket that waits will be told. */
 interface Answer {
   outcome: Outcome<unknown>
+  readonly parts: Array<unknown>
 }
 
 /** One link's frames on their way out. */
@@ -138,10 +141,14 @@ export class Host {
   /** Asks for something and returns at once; what comes of it can be looked up. */
   request<Tag extends Request["_tag"]>(request: Question<Tag>): Asked<Answered<Tag>> {
     const ticket = ++this.lastTicket
-    const answer: Answer = { outcome: pending }
+    const answer: Answer = { outcome: pending, parts: [] }
     this.waiting.set(ticket, answer)
     this.run([{ _tag: "Request", ticket, request }])
-    return { ticket, outcome: () => answer.outcome as Outcome<Answered<Tag>> }
+    return {
+      ticket,
+      outcome: () => answer.outcome as Outcome<Answered<Tag>>,
+      parts: answer.parts as Array<Answered<Tag>>
+    }
   }
 
   /** Asks for something that is met at once, and returns its value. Throws if it failed or waits. */
@@ -298,6 +305,7 @@ export class Host {
   private answer(reply: Extract<Output, { readonly _tag: "Reply" }>): void {
     const answer = this.waiting.get(reply.ticket)
     if (answer === undefined) return
+    if (reply.isPart) return void answer.parts.push(reply.value)
     answer.outcome = outcomeOf(reply)
     this.waiting.delete(reply.ticket)
   }

@@ -30,7 +30,7 @@ const outputOf = (output: Output): ReadonlyArray<string> => {
     case "Reply":
       return [
         output.reason === undefined
-          ? `reply ${output.ticket}: ${StateDifference.textOf(output.value)}`
+          ? `reply ${output.ticket}${output.isPart ? ", a part" : ""}: ${StateDifference.textOf(output.value)}`
           : `reply ${output.ticket} failed: ${StateDifference.textOf(output.reason)}`
       ]
     case "Notice":

@@ -49,6 +49,8 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
 export interface Told<A> {
   readonly reason: Reason.Reason | undefined
   readonly value: A
+  /** The request goes on, and more is told. */
+  readonly isPart: boolean
 }
 
 type Resume = (answer: Answer) => void
@@ -61,6 +63,8 @@ interface Waiter {
   /** Tells a caller that is no fiber. */
   readonly done: ((told: Told<unknown>) => void) | undefined
   told: Told<unknown> | undefined
+  /** Parts of an answer that came when the caller was gone. */
+  missed: Array<Told<unknown>> | undefined
   /** The fiber was interrupted and wants no answer any more. */
   isGone: boolean
 }
@@ -82,8 +86,8 @@ export interface Requests {
     ticketed?: (ticket: Ticket) => void
   ) => Effect.Effect<Answered<Tag>, Reason.Reason>
   /**
-   * The same for a caller that is no fiber, such as a stream of Node. `done` is called once, perhaps inside this call, and does not throw. Gives the
-   * ticket, or `noTicket` if it is answered. A full queue holds nobody up here: such a caller has a bounded number of requests at a time.
+   * The same for a caller that is no fiber, such as a stream of Node. `done` is called once, or until the last part of the answer, perhaps inside this call, and does
+   * not throw. Gives the ticket, or `noTicket` if it is answered. A full queue holds nobody up here: such a caller has a bounded number of requests at a time.
    */
   readonly post: <Tag extends Request["_tag"]>(
     request: Asked<Tag>,
@@ -108,7 +112,7 @@ export interface Requests {
 const answerOf = ({ reason, value }: Told<unknown>): Answer =>
   reason === undefined ? Exit.succeed(value) : Exit.fail(reason)
 
-const toldClosed: Told<never> = { reason: Reason.stackClosed, value: undefined as never }
+const toldClosed: Told<never> = { reason: Reason.stackClosed, value: undefined as never, isPart: false }
 const closedAnswer: Answer = answerOf(toldClosed)
 
 const eventOf = ({ request, ticket }: Waiter): RequestEvent => ({ _tag: "Request", ticket, request })
@@ -179,7 +183,15 @@ class Desk implements Requests {
   /** A caller with a ticket of its own. */
   private admit(request: Request, done?: Waiter["done"]): Waiter {
     const ticket = ++this.lastTicket
-    const waiter: Waiter = { ticket, request, resume: undefined, done, told: undefined, isGone: false }
+    const waiter: Waiter = {
+      ticket,
+      request,
+      resume: undefined,
+      done,
+      told: undefined,
+      missed: undefined,
+      isGone: false
+    }
     this.waiters.set(waiter.ticket, waiter)
     return waiter
   }
@@ -293,9 +305,23 @@ class Desk implements Requests {
   private handOver(delivery: Delivery): void {
     const waiter = this.waiters.get(delivery.ticket)
     if (waiter === undefined) return
+    if (delivery._tag === "Reply" && delivery.isPart) return this.handOverPart(waiter, delivery)
     this.waiters.delete(delivery.ticket)
-    if (delivery._tag === "Forgotten") return
-    if (waiter.isGone) return this.giveBack(waiter, delivery)
+    if (delivery._tag === "Reply") {
+      if (!waiter.isGone) return this.handOverLast(waiter, delivery)
+      this.giveBack(waiter, delivery)
+    }
+    // The latest first: each takes its place before those that are back.
+    for (const told of (waiter.missed ?? []).reverse()) this.giveBack(waiter, told)
+  }
+
+  private handOverPart(waiter: Waiter, told: Told<unknown>): void {
+    if (!waiter.isGone) return waiter.done?.(told)
+    waiter.missed ??= []
+    waiter.missed.push(told)
+  }
+
+  private handOverLast(waiter: Waiter, delivery: Reply): void {
     waiter.told = delivery
     if (waiter.done !== undefined) waiter.done(delivery)
     else waiter.resume?.(answerOf(delivery))

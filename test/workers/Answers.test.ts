@@ -99,7 +99,7 @@ describe("Requests", () => {
       const interrupting = yield* fork(Fiber.interrupt(asking))
       for (let i = 2; i < Requests.queueCapacity; i++) yield* fork(requests.ask({ _tag: "TcpList" }))
       const told: Array<Event> = []
-      requests.deliver({ _tag: "Reply", ticket: 1, reason: undefined, value: "a connection" })
+      requests.deliver({ _tag: "Reply", ticket: 1, reason: undefined, value: "a connection", isPart: false })
       requests.flush()
       const heard = yield* Deferred.make<void>()
       const run = (events: ReadonlyArray<Event>, done?: () => void) =>
@@ -133,7 +133,7 @@ describe("Requests", () => {
           for (const event of events) if (event._tag === "Request") tickets.push(event.ticket)
           if (tickets.length < 5) return
           for (const ticket of tickets.splice(0)) {
-            requests.deliver({ _tag: "Reply", ticket, reason: undefined, value: [] })
+            requests.deliver({ _tag: "Reply", ticket, reason: undefined, value: [], isPart: false })
           }
           requests.flush()
         })
@@ -146,6 +146,42 @@ describe("Requests", () => {
       yield* Fiber.joinAll(callers)
       // The last one is answered inside its own call, and goes on after it.
       assert.deepStrictEqual(batches, [1, 1, 1, 1, 1, 4, 1])
+      yield* Scope.close(scope, Exit.void)
+    }))
+
+  it.effect("gives parts of an answer back that nobody took, each before those that came after it", () =>
+    Effect.gen(function*() {
+      const requests = yield* Requests.make
+      const scope = yield* Scope.make()
+      const returned: Array<unknown> = []
+      const run = (events: ReadonlyArray<Event>, done?: () => void) =>
+        Effect.sync(() => {
+          for (const event of events) {
+            if (event._tag === "Request" && event.request._tag === "Returned") returned.push(event.request.value)
+          }
+          done?.()
+          requests.flush()
+        })
+      const worker = requests.worker({
+        run,
+        giveBack: () => {},
+        read: () => Effect.die("nobody"),
+        now: () => 0 as never
+      })
+      yield* Scope.provide(Effect.forkScoped(worker, { startImmediately: true }), scope)
+      const taken: Array<unknown> = []
+      const ticket = requests.post(
+        { _tag: "TcpRead", connection: 1, max: 100, block: true, goesOn: true },
+        ({ value }) => {
+          taken.push(value)
+          requests.abandon(ticket)
+        }
+      )
+      const part = (value: string) =>
+        requests.deliver({ _tag: "Reply", ticket, reason: undefined, value, isPart: true })
+      for (const value of ["first", "second", "third"]) part(value)
+      requests.flush()
+      assert.deepStrictEqual([taken, returned, requests.waiting()], [["first"], ["third", "second"], 0])
       yield* Scope.close(scope, Exit.void)
     }))
 })
