@@ -40,10 +40,10 @@ export class Conversation {
   /** The ports of the last datagram of the host: what comes in goes back there. */
   private udp: UdpDatagram | undefined
 
-  constructor(bench: Bench, settings: Settings) {
+  constructor(bench: Bench, settings: Settings, fastOpenKeys: ReadonlyArray<string> = []) {
     this.bench = bench
     this.settings = settings
-    this.cookies = new Cookies(bench, settings)
+    this.cookies = new Cookies(bench, settings, fastOpenKeys)
   }
 
   /** Delivers a segment of the script; `listening` is the port on which the host listens, if it does. */

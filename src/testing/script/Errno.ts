@@ -53,6 +53,16 @@ const unreachable = {
   hopLimit: "EHOSTUNREACH"
 } as const
 
+/** What FreeBSD says of a destination that refuses: the same whether it is a protocol, a port or a filter that does (RFC 1122 §4.2.3.9). */
+export const freeBsdErrnoOf = (reason: Reason): string | undefined =>
+  reason._tag !== "Unreachable"
+    ? undefined
+    : reason.what === "protocol" || reason.what === "prohibited"
+    ? "ECONNREFUSED"
+    : reason.what === "network"
+    ? "EHOSTUNREACH"
+    : undefined
+
 /** Names of the same error. */
 export const synonyms: Readonly<Record<string, string>> = { EWOULDBLOCK: "EAGAIN", ENOTSUP: "EOPNOTSUPP" }
 

@@ -20,7 +20,7 @@ import {
   type TcpSocket,
   Unsupported
 } from "./Descriptor.ts"
-import { errnoOf } from "./Errno.ts"
+import { errnoOf, freeBsdErrnoOf } from "./Errno.ts"
 
 /** Where sockets of the script go to and come from when it writes `...`. */
 export interface Ends {
@@ -124,7 +124,8 @@ export class Kernel {
   errnoOf(socket: TcpSocket, reason: Reason, isWrite: boolean): string {
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
     const isBroken = reason._tag === "ConnectionReset" && entry?._tag === "Connection" && entry.rcv.ended
-    return isBroken && !this.isFreeBsd ? "EPIPE" : errnoOf(reason, isWrite)
+    if (this.isFreeBsd) return freeBsdErrnoOf(reason) ?? errnoOf(reason, isWrite)
+    return isBroken ? "EPIPE" : errnoOf(reason, isWrite)
   }
 
   /** Tells each socket's queue of errors how far its stream has come. */

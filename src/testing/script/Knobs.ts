@@ -13,15 +13,30 @@ export interface Knobs {
   readonly limits: Partial<Bounds.Limits>
   /** Listeners take the text of SYNs though their programs have not asked for it. */
   readonly opensAllListeners?: boolean
+  /** Which ends of a connection may use Fast Open, where each has a setting of its own. */
+  readonly fastOpenEnds?: { readonly client?: boolean; readonly server?: boolean }
+  /** Keys of FreeBSD's Fast Open cookies, in hexadecimal. */
+  readonly fastOpenKeys?: ReadonlyArray<string>
 }
 
 export const noKnobs: Knobs = { tcp: {}, limits: {} }
 
-export const merge = (a: Knobs, b: Knobs): Knobs => ({
-  tcp: { ...a.tcp, ...b.tcp },
-  limits: { ...a.limits, ...b.limits },
-  opensAllListeners: b.opensAllListeners ?? a.opensAllListeners ?? false
-})
+export const merge = (a: Knobs, b: Knobs): Knobs => {
+  const fastOpenEnds = { ...a.fastOpenEnds, ...b.fastOpenEnds }
+  return {
+    tcp: { ...a.tcp, ...b.tcp, ...fastOpenOf(fastOpenEnds) },
+    limits: { ...a.limits, ...b.limits },
+    opensAllListeners: b.opensAllListeners ?? a.opensAllListeners ?? false,
+    fastOpenEnds,
+    fastOpenKeys: [...a.fastOpenKeys ?? [], ...b.fastOpenKeys ?? []]
+  }
+}
+
+/** FreeBSD's clients may use Fast Open unless they are forbidden to, its servers if they are allowed to. */
+const fastOpenOf = ({ client, server }: NonNullable<Knobs["fastOpenEnds"]>): Partial<Tcp.Config> =>
+  client === undefined && server === undefined
+    ? {}
+    : { fastOpen: client === false ? (server === true ? "server" : "off") : server === true ? "both" : "client" }
 
 /** What a setting's value means; `undefined` if it means nothing here. */
 type Meaning = (value: number, values: ReadonlyArray<number>, word: string) => Partial<Tcp.Config> | undefined
@@ -207,8 +222,7 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "sendspace": (value) => ({ sendBuffer: value, sendBufferLimit: value }),
   "syncookies_only": (value) => value === 0 ? {} : { synCookies: "always" },
   "pmtud_blackhole_detection": (value) => ({ mtuProbing: value === 0 ? "off" : "blackHole" }),
-  "fastopen.client_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
-  "fastopen.server_enable": (value) => value === 0 ? {} : { fastOpen: "both" },
+  "fastopen.acceptany": (value) => ({ fastOpenWithoutCookie: value !== 0 }),
   "mssdflt": stays(536),
   "v6mssdflt": stays(1220),
   "minmss": count("leastSegment"),
@@ -228,10 +242,27 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "maxunacktime": stays(0)
 }
 
+/** Settings that are no knobs of the stack. */
+const others = (name: string, word: string): Knobs | undefined => {
+  switch (name) {
+    case "tcp_challenge_ack_limit":
+      return { tcp: {}, limits: { tcpChallengeAcksPerSecond: Number(word) } }
+    case "fastopen.client_enable":
+      return { ...noKnobs, fastOpenEnds: { client: Number(word) !== 0 } }
+    case "fastopen.server_enable":
+      return { ...noKnobs, fastOpenEnds: { server: Number(word) !== 0 } }
+    case "fastopen.setkey":
+      return { ...noKnobs, fastOpenKeys: [word] }
+    default:
+      return undefined
+  }
+}
+
 /** What a setting stands for: knobs, nothing that matters, or nothing that is known. */
 export const knobsOf = (setting: string, word: string): Knobs | "without effect" | "unknown" => {
   const name = setting.replace(/^net\.(?:ipv4|ipv6|core|inet)\.(?:tcp\.)?/, "")
-  if (name === "tcp_challenge_ack_limit") return { tcp: {}, limits: { tcpChallengeAcksPerSecond: Number(word) } }
+  const other = others(name, word)
+  if (other !== undefined) return other
   const meanings = /^(?:net\.inet|kern)\./.test(setting) ? freeBsd : linux
   if (!Object.hasOwn(meanings, name)) return hasNoEffect(setting, name) ? "without effect" : "unknown"
   const values = word.split(/[\s,]+/).map(Number)

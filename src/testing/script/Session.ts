@@ -122,7 +122,8 @@ export class Session {
   private get running(): NonNullable<Session["parts"]> {
     if (this.parts !== undefined) return this.parts
     const { bindPort, connectPort, local, remote } = this.settings
-    const bench = new Bench.Bench(this.settings, merge(this.base, this.knobs), () => this.progress())
+    const knobs = merge(this.base, this.knobs)
+    const bench = new Bench.Bench(this.settings, knobs, () => this.progress())
     this.parts = {
       bench,
       kernel: new Kernel(
@@ -131,7 +132,7 @@ export class Session {
         {},
         (what) => this.skips.push({ line: this.line, what })
       ),
-      conversation: new Conversation(bench, this.settings)
+      conversation: new Conversation(bench, this.settings, knobs.fastOpenKeys)
     }
     return this.parts
   }

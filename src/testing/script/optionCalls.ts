@@ -122,10 +122,17 @@ const isKnown = (name: string): boolean =>
   name in setters || withoutEffect.has(name) || timeLimits.has(name) || name === "TCP_CONGESTION" ||
   name.endsWith("_MTU_DISCOVER")
 
+/** FreeBSD's form with a key that both ends know. */
+const fastOpenOf = (kernel: Kernel, value: Expression): Options => {
+  kernel.leaveOut("setsockopt TCP_FASTOPEN with a pre-shared key")
+  return { fastOpen: numberOf(fieldOf(value, "enable") ?? fieldOf(value, "0")) === 0 ? "off" : "server" }
+}
+
 const optionsOf = (kernel: Kernel, name: string, expression: Expression | undefined): Options | undefined => {
   const value = first(expression)
   if (name === "TCP_CONGESTION") return { congestionControl: controllerOf(textOf(value))! }
   if (name === "TCP_FASTOPEN" && !["server", "both"].includes(kernel.fastOpen)) return { fastOpen: "off" }
+  if (name === "TCP_FASTOPEN" && value?._tag === "Record") return fastOpenOf(kernel, value)
   if (name === "IP_MTU_DISCOVER" || name === "IPV6_MTU_DISCOVER") {
     const isOn = discovery[nameOf(value)] ?? (value?._tag === "Number" ? value.value !== 0 : undefined)
     if (isOn === undefined) throw new Unsupported(`${name} ${nameOf(value)}`)
@@ -205,6 +212,7 @@ const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
     remember(self, name, expression)
     return immediate(call.result._tag === "Number" ? { value: call.result.value, ...errnoOfCall(call) } : returned(0))
   }
+  if (name === "TCP_FASTOPEN" && kernel.isFreeBsd && kernel.fastOpen === "off") return immediate(failed("EPERM"))
   if (name === "TCP_CONGESTION" && controllerOf(textOf(value)) === undefined) {
     return unknownController(kernel, textOf(value))
   }

@@ -2,7 +2,6 @@
 import { constants } from "./constants.ts"
 import type { Returned, TcpSocket } from "./Descriptor.ts"
 import { failed, type Pending, returned, Unsupported } from "./Descriptor.ts"
-import { errnoOf } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
 import { clientOptions, wantsFastOpen } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
@@ -164,7 +163,7 @@ const connect: Handler = (kernel, [fd, address]) => {
         return returned(0)
       }
       self.isErrorTold = true
-      return failed(errnoOf(outcome.reason, false))
+      return failed(kernel.errnoOf(self, outcome.reason, false))
     }
   }
   return kernel.ask({ ...request, block: false }, ({ connection }) => connectWithText(kernel, self, connection))
