@@ -2,7 +2,7 @@
  * The stream that `NodeDuplex` makes: one of Node's duplex streams over a TCP connection of the stack, with the face of a `net.Socket`.
  *
  * ```
- *   read   ◀── the stream's buffer, at most its high water mark ◀── connection.read  ◀── window
+ *   read   ◀── the stream's buffer, at most twice its high water mark ◀── connection.read  ◀── window
  *   write  ──▶ one write at a time; its callback when the send buffer has it ─▶ connection.write ──▶ window
  *   end() ──▶ FIN      end of the peer's direction ──▶ "end"      destroy() ──▶ close      destroy(error) ──▶ reset
  * ```
@@ -29,7 +29,7 @@ import * as SystemError from "./SystemError.ts"
 export interface Options {
   /** Goes on writing when the peer has ended its direction; otherwise this side ends then too. False if absent, as in `net`. */
   readonly allowHalfOpen?: boolean
-  /** Octets that may wait in the stream for a reader, and again for the connection; Node's default if absent. */
+  /** Octets that wait in the stream for a reader before it asks for no more, and again for the connection; Node's default if absent. */
   readonly highWaterMark?: number
   /**
    * What `destroy` means to the peer: by default (`"byExit"`) a reset when it is given an error, and an orderly close otherwise.
