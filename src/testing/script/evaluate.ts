@@ -39,7 +39,8 @@ export const textOf = (expression: Expression | undefined): string =>
 /** The port of an address such as `{sa_family = AF_INET, sin_port = htons(8080), …}`; `otherwise` for `...`. */
 export const portOf = (expression: Expression | undefined, otherwise: number): number => {
   const port = fieldOf(expression, "sin_port") ?? fieldOf(expression, "sin6_port")
-  return port === undefined ? otherwise : numberOf(port)
+  const isOpen = port === undefined || isEllipsis(port) || (port._tag === "Apply" && isEllipsis(port.args[0]))
+  return isOpen ? otherwise : numberOf(port)
 }
 
 /** The bytes that all parts of a scattered buffer `[{..., 1000}, …]` hold together. */

@@ -76,6 +76,12 @@ const parseRaw = (scanner: Scanner): TcpOption => ({
   value: hexadecimal(scanner.take(/(?:0x)?([0-9a-fA-F]+)/y)?.[1] ?? "")
 })
 
+/** `exp-tarr 4`: how often the peer is to acknowledge (draft-gomez-tcpm-ack-rate-request), by its experiment's number. */
+const parseAckRate = (scanner: Scanner): TcpOption => {
+  const rate = scanner.take(/\d+/y)
+  return { _tag: "Raw", kind: 253, value: Uint8Array.from([0, 0xac, ...(rate === undefined ? [] : [Number(rate[0])])]) }
+}
+
 const parsers: Readonly<Record<string, (scanner: Scanner) => TcpOption>> = {
   nop: () => ({ _tag: "Nop" }),
   noop: () => ({ _tag: "Nop" }),
@@ -89,6 +95,7 @@ const parsers: Readonly<Record<string, (scanner: Scanner) => TcpOption>> = {
   fo: (scanner) => parseFastOpen(scanner, false),
   foexp: (scanner) => parseFastOpen(scanner, true),
   "exp-fo": (scanner) => parseFastOpen(scanner, true),
+  "exp-tarr": parseAckRate,
   ecn: parseAccurateEcn,
   accecn: parseAccurateEcn,
   md5: parseSignature,

@@ -102,7 +102,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
 }
 
 const field = /(ack|win|urg)\b/y
-const anything = /\*/y
+const anything = /\*|\.\.\./y
 
 const parseUdp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
   const [, length] = scanner.expect(/\(\s*(\d+)\s*\)/y, "the length of a datagram in parentheses")

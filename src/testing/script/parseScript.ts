@@ -33,8 +33,15 @@ const parseTime = (scanner: Scanner): EventTime => {
   return { _tag: "At", isRelative, from, to: parseSpan(scanner) }
 }
 
+/** When a call that blocks returns: `...0.3`, or `...+0.3`, which is the same. */
+const parseUntil = (scanner: Scanner): number | undefined => {
+  if (scanner.take(/\.\.\./y) === undefined) return undefined
+  scanner.take(/\+/y)
+  return parseSpan(scanner)
+}
+
 const parseCall = (scanner: Scanner): Call => {
-  const until = scanner.take(/\.\.\./y) === undefined ? undefined : parseSpan(scanner)
+  const until = parseUntil(scanner)
   const [name] = scanner.expect(/[A-Za-z_]\w*/y, "a packet, a system call, a command or an assertion")
   scanner.expect(/\(/y, "( behind the name of a call")
   const args = parseArguments(scanner)
