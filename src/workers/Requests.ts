@@ -97,6 +97,8 @@ export interface Requests {
   readonly abandon: (ticket: Ticket) => void
   /** Tells the core something that has no answer. */
   readonly tell: (request: Request) => Effect.Effect<void>
+  /** Done when the core has had what was asked and told so far, some of which may wait for the rest of its batch. */
+  readonly heard: Effect.Effect<void>
   /** Appends a reply for its caller; under the permit. */
   readonly deliver: (reply: Reply) => void
   /** Resumes those whose replies have been appended. */
@@ -243,6 +245,16 @@ class Desk implements Requests {
     return this.line({ _tag: "Request", ticket: noTicket, request })
   }
 
+  /** The word that a ticket is forgotten comes behind all that was put before. */
+  readonly heard: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.isClosed || (Queue.sizeUnsafe(this.queue) === 0 && this.beside.length === 0)) return Effect.void
+    return Effect.callback<void>((resume) => {
+      const waiter = this.admit({ _tag: "Abandoned", abandoned: noTicket })
+      waiter.resume = () => resume(Effect.void)
+      this.put({ _tag: "Request", ticket: noTicket, request: { _tag: "Abandoned", abandoned: waiter.ticket } })
+    })
+  })
+
   /** Waits for a place in the queue. */
   private line(event: RequestEvent): Effect.Effect<void> {
     return Effect.map(Queue.offer(this.queue, event), () => this.ring())
@@ -313,6 +325,7 @@ class Desk implements Requests {
     }
     // The latest first: each takes its place before those that are back.
     for (const told of (waiter.missed ?? []).reverse()) this.giveBack(waiter, told)
+    if (!waiter.isGone) waiter.resume?.(Exit.void)
   }
 
   private handOverPart(waiter: Waiter, told: Told<unknown>): void {

@@ -161,7 +161,7 @@ const views = (
   shop: Workshop
 ): Pick<Stack, "giveBack" | "read" | "peek" | "watch" | "links" | "peekQueues" | "probe"> => ({
   giveBack: shop.core.giveBack,
-  read: shop.core.read,
+  read: (select) => Effect.andThen(shop.requests.heard, shop.core.read(select)),
   peek: (select) => select(shop.state),
   watch: watch(shop),
   links: Effect.sync(() => statusOf(shop)),
