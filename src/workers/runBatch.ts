@@ -40,7 +40,13 @@ export const runBatch = (self: Step, at: Instant, events: ReadonlyArray<Event>):
       // The answer is a step of its own: should even that throw, the state still is the one before the event.
       const unanswered = attempt(self, () => afterDefect(self, at, event, cause))
       if (unanswered !== undefined && event._tag === "Request") {
-        self.outputs.push({ _tag: "Reply", ticket: event.ticket, reason: Reason.defect(cause), value: undefined, isPart: false })
+        self.outputs.push({
+          _tag: "Reply",
+          ticket: event.ticket,
+          reason: Reason.defect(cause),
+          value: undefined,
+          isPart: false
+        })
       }
     }
   }

@@ -70,21 +70,18 @@ export const read = ({ buffer, busy, limit, since, window }: Chronograph, at: Ti
 }
 
 /** At the end of an event: goes on, or begins to count something else. */
-export const noted = (ctx: Context, self: Connection): Connection => {
+export const noted = (ctx: Context, self: Connection): Chronograph => {
   const { limits } = self
-  if (limits.limit === "none" && SendQueue.length(self.queue) === 0) return self
+  if (limits.limit === "none" && SendQueue.length(self.queue) === 0) return limits
   const limit = limitOf(self)
-  if (limit === limits.limit) return self
+  if (limit === limits.limit) return limits
   const { bufferLimitedTime, busyTime, windowLimitedTime } = read(limits, ctx.at)
   return {
-    ...self,
-    limits: {
-      limit,
-      since: ctx.at,
-      busy: busyTime,
-      window: windowLimitedTime,
-      buffer: bufferLimitedTime,
-      isFull: limits.isFull && isFull(self)
-    }
+    limit,
+    since: ctx.at,
+    busy: busyTime,
+    window: windowLimitedTime,
+    buffer: bufferLimitedTime,
+    isFull: limits.isFull && isFull(self)
   }
 }

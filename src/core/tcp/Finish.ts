@@ -47,23 +47,14 @@ const serve = (ctx: Context, self: Connection): Connection => {
   return serveDrained(ctx, written)
 }
 
-const delayed = (ctx: Context, self: Connection): Connection =>
-  self.deadlines.delayedAck === Time.never
-    ? Deadlines.withDelayedAck(self, Time.plus(ctx.at, self.config.delayedAck))
-    : self
+/** Sends the ACK that is due now, unless the next event does. Should that be wrong, the ACK is delayed and not lost. */
+const acknowledge = (ctx: Context, self: Connection): Connection =>
+  self.ack.due !== "now" || (ctx.isFollowed && Emit.mayYield(self)) ? self : Emit.ack(ctx, self)
 
-/** Sends the ACK that is due now, or sets the time at which it will be. */
-const acknowledge = (ctx: Context, self: Connection): Connection => {
-  switch (self.ack.due) {
-    case "now":
-      // The next event sends it. Should that be wrong, the ACK is delayed and not lost.
-      if (ctx.isFollowed && Emit.mayYield(self)) return delayed(ctx, self)
-      return Deadlines.withDelayedAck(Emit.ack(ctx, self), Time.never)
-    case "delayed":
-      return delayed(ctx, self)
-    case "no":
-      return self.deadlines.delayedAck === Time.never ? self : Deadlines.withDelayedAck(self, Time.never)
-  }
+/** When the ACK leaves that waits for company. */
+const ackAt = (ctx: Context, { ack, config, deadlines }: Connection): Time.Instant => {
+  if (ack.due === "no") return Time.never
+  return deadlines.delayedAck === Time.never ? Time.plus(ctx.at, config.delayedAck) : deadlines.delayedAck
 }
 
 /** The delayed ACK's time has come. */
@@ -75,9 +66,19 @@ export const delayedAck = (ctx: Context, self: Connection): Connection => {
 }
 
 /** What was used is let go after a while in which nothing comes, so that an idle connection is small. */
-const trimLater = (ctx: Context, self: Connection): Connection => {
-  if (self.deadlines.slow.trim !== Time.never || (self.buffer.held === 0 && self.board.tail === 0)) return self
-  return Deadlines.withSlow(self, "trim", Time.plus(ctx.at, trimAfter))
+const trimAt = (ctx: Context, { board, buffer, deadlines }: Connection): Time.Instant =>
+  deadlines.slow.trim !== Time.never || (buffer.held === 0 && board.tail === 0)
+    ? deadlines.slow.trim
+    : Time.plus(ctx.at, trimAfter)
+
+/** What every event leaves behind, in one copy of the record: deadlines, the alarm for them, and what limits the sender. */
+const concluded = (ctx: Context, self: Connection): Connection => {
+  const deadlines = Deadlines.at(self.deadlines, ackAt(ctx, self), trimAt(ctx, self))
+  const limits = Chronograph.noted(ctx, self)
+  const timer = Deadlines.armed(ctx, self, deadlines)
+  return deadlines === self.deadlines && limits === self.limits && timer === self.timer
+    ? self
+    : { ...self, deadlines, limits, timer }
 }
 
 /** The time to look for idle memory has come. */
@@ -106,8 +107,7 @@ const push = (ctx: Context, connection: Connection): Connection => {
 export const event = (ctx: Context, state: State, connection: Connection): void => {
   const served = serve(ctx, connection)
   const pushed = Pace.settled(ctx, UserTimeout.watch(ctx, push(ctx, served)))
-  const acknowledged = acknowledge(ctx, pushed)
-  const done = Deadlines.arm(ctx, trimLater(ctx, Chronograph.noted(ctx, acknowledged)))
+  const done = concluded(ctx, acknowledge(ctx, pushed))
   if (ctx.config.telemetry) Progress.tell(ctx, state, done)
   ctx.put(state.entries, connection.id, done)
 }

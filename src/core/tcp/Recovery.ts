@@ -151,7 +151,8 @@ export const sent = (
   queue: SendQueue,
   end: Sequence.Sequence,
   size: number,
-  segment: number
+  segment: number,
+  smallEnd: Sequence.Sequence
 ): Connection => {
   const at = departure(ctx, self)
   const [rate, stamp] = DeliveryRate.send(self.rate, at, Scoreboard.pipe(self.board), size)
@@ -161,7 +162,7 @@ export const sent = (
     rate,
     board: Scoreboard.sent(self.board, end, segment, stamp),
     recovery: spent(self.recovery, size),
-    snd: { ...self.snd, nxt: end, lastAt: at }
+    snd: { ...self.snd, nxt: end, lastAt: at, smallEnd }
   }
 }
 

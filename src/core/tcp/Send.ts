@@ -88,16 +88,16 @@ const fresh = (ctx: Context, self: Connection, length: number, mss: number): Con
   // rfc: 9293 §3.9.1.2 MUST-60 MUST-61: PSH when nothing waits behind, or nothing of the same record.
   const isPushed = isLast || SendQueue.isRecordEnd(queue, end)
   const flags = isPushed ? (withFin ? Tcp.FIN | Tcp.PSH : Tcp.PSH) : 0
-  const noted = length % mss === 0 ? self : { ...self, snd: { ...self.snd, smallEnd: end } }
-  const sent = Ecn.told(Emit.segment(ctx, noted, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
-  return afterSend(ctx, sent, queue, seq, withFin ? Sequence.add(end, 1) : end, mss)
+  const sent = Ecn.told(Emit.segment(ctx, self, seq, flags | Ecn.freshFlags(self), pieces, length, mss, true))
+  const smallEnd = length % mss === 0 ? self.snd.smallEnd : end
+  return afterSend(ctx, sent, queue, seq, withFin ? Sequence.add(end, 1) : end, mss, smallEnd)
 }
 
 /** A FIN alone: everything before it has left. */
 const fin = (ctx: Context, self: Connection): Connection => {
   const seq = self.snd.nxt
   const sent = Emit.segment(ctx, self, seq, Tcp.FIN, noPieces, 0, self.snd.mss, false)
-  return afterSend(ctx, sent, self.queue, seq, Sequence.add(seq, 1), self.snd.mss)
+  return afterSend(ctx, sent, self.queue, seq, Sequence.add(seq, 1), self.snd.mss, self.snd.smallEnd)
 }
 
 const afterSend = (
@@ -106,8 +106,9 @@ const afterSend = (
   queue: SendQueue.SendQueue,
   start: Sequence.Sequence,
   end: Sequence.Sequence,
-  mss: number
-): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, queue, end, Sequence.distance(start, end), mss))
+  mss: number,
+  smallEnd: Sequence.Sequence
+): Connection => LossTimer.sent(ctx, Recovery.sent(ctx, self, queue, end, Sequence.distance(start, end), mss, smallEnd))
 
 /** One new segment, as a probe, whatever the network's window says; `undefined` when there is none or the peer's window has no room. */
 export const one = (ctx: Context, self: Connection): Connection | undefined => {

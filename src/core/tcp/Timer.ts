@@ -99,12 +99,24 @@ export const settled = (self: Connection): Connection => {
   return isSlowCalm && slow !== calm ? { ...self, deadlines: { ...deadlines, slow: calm } } : self
 }
 
-/** Asks for an alarm at the earliest deadline. */
+/** Those with the times of the ACK and of idle memory; the same record if it has them. */
+export const at = (self: Deadlines, delayedAck: Time.Instant, trim: Time.Instant): Deadlines => {
+  const { loss, pace, purpose, rtoAt, slow } = self
+  if (slow.trim !== trim) return { loss, purpose, rtoAt, delayedAck, pace, slow: { ...slow, trim } }
+  return self.delayedAck === delayedAck ? self : { loss, purpose, rtoAt, delayedAck, pace, slow }
+}
+
+/** Asks for an alarm at the earliest of the deadlines. */
+export const armed = (ctx: Context, self: Connection, deadlines: Deadlines): Alarm.Armed => {
+  const deadline = earliest(deadlines)
+  if (deadline === self.timer.deadline && deadline !== Time.never) return self.timer
+  const timer = Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, deadline)
+  return timer.deadline === Time.never && timer.alarm === Time.never ? Alarm.idle : timer
+}
+
+/** {@link armed} for the deadlines that the connection has. */
 export const arm = (ctx: Context, self: Connection): Connection => {
-  const timer = Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, earliest(self.deadlines))
-  if (timer.deadline === Time.never && timer.alarm === Time.never) {
-    return self.timer === Alarm.idle ? self : { ...self, timer: Alarm.idle }
-  }
+  const timer = armed(ctx, self, self.deadlines)
   return timer === self.timer ? self : { ...self, timer }
 }
 

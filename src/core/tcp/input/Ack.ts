@@ -73,7 +73,7 @@ const withProbe = (ctx: Context, self: Connection, segment: Segment.Segment): Co
   const isTaken = recovery.probes > 0 && ctx.config.tcp.probesWithText && Connections.unsent(self) > 0 &&
     segment.ack === Sequence.add(snd.nxt, 1)
   if (!isTaken) return self
-  const sent = Recovery.sent(ctx, self, self.queue, segment.ack, 1, 1)
+  const sent = Recovery.sent(ctx, self, self.queue, segment.ack, 1, 1, self.snd.smallEnd)
   const { stamp } = Scoreboard.first(sent.board)!
   return { ...sent, board: Scoreboard.retransmitted(sent.board, snd.nxt, segment.ack, 1, stamp) }
 }
