@@ -24,6 +24,8 @@ export interface TcpSocket {
   connecting: Asked<Endpoint> | Asked<void> | undefined
   /** An error that the program has been told and that is not told again. */
   isErrorTold: boolean
+  /** Kernels tell of a reset behind both FINs as well, of which the stack makes nothing (RFC 9293 §3.10.7.4, second check). */
+  isResetLate: boolean
   /** What a router has said and the program was told. */
   softError: Reason | undefined
   /** `MSG_MORE` holds back what is written, as a cork does. */

@@ -3,7 +3,7 @@
  *
  * A call is made at once and answers with a {@link Pending}, which is asked again whenever something has happened.
  */
-import type { Reason } from "../../core/Reason.ts"
+import { connectionReset, type Reason } from "../../core/Reason.ts"
 import type { Request } from "../../core/Request.ts"
 import type { Config, Options } from "../../core/tcp/Config.ts"
 import type { Info } from "../../core/tcp/Info.ts"
@@ -108,6 +108,7 @@ export class Kernel {
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
     // What a router says of a connection that goes on is no failure.
     const reason = entry?._tag === "Connection" && entry.state === "CLOSED" ? entry.error : undefined
+    if (reason === undefined && socket.isResetLate) return connectionReset
     return reason?._tag === "Closed" ? undefined : reason
   }
 
@@ -123,7 +124,8 @@ export class Kernel {
   /** The name of an error of a socket. Linux says of a reset behind the peer's FIN that the pipe is broken. */
   errnoOf(socket: TcpSocket, reason: Reason, isWrite: boolean): string {
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
-    const isBroken = reason._tag === "ConnectionReset" && entry?._tag === "Connection" && entry.rcv.ended
+    const isBroken = reason._tag === "ConnectionReset" && entry?._tag === "Connection" && entry.rcv.ended &&
+      !entry.snd.fin
     if (this.isFreeBsd) return freeBsdErrnoOf(reason) ?? errnoOf(reason, isWrite)
     return isBroken ? "EPIPE" : errnoOf(reason, isWrite)
   }
@@ -136,6 +138,15 @@ export class Kernel {
       const acknowledged = info.state === "CLOSED" ? Infinity : info.bytesAcked
       self.errors.progress({ sent: info.bytesAcked + info.inFlight, acknowledged }, now)
     }
+  }
+
+  /** A reset comes in: which sockets it ends though both FINs were sent. */
+  reset(deliver: () => void): void {
+    const closing = [...this.descriptors.values()].filter((each): each is TcpSocket =>
+      each._tag === "Tcp" && ["CLOSING", "LAST-ACK"].includes(this.info(each)?.state ?? "")
+    )
+    deliver()
+    for (const each of closing) each.isResetLate = this.info(each)?.state === "CLOSED"
   }
 
   /** A connection is this socket's from now on. */

@@ -3,6 +3,7 @@
  */
 import type { Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
+import { RST } from "../../wire/Tcp.ts"
 import * as Bench from "./Bench.ts"
 import type { Difference } from "./compareSegment.ts"
 import { infoConstants } from "./constants.ts"
@@ -20,7 +21,7 @@ import * as Python from "./Python.ts"
 import { runCommand } from "./runCommand.ts"
 import type { Settings } from "./Settings.ts"
 import { type Handler, socketCalls } from "./socketCalls.ts"
-import type { Call, Code, Event, Packet, UdpPacket } from "./Syntax.ts"
+import type { Call, Code, Event, Packet, TcpPacket, UdpPacket } from "./Syntax.ts"
 import { tcpInfo } from "./tcpInfo.ts"
 
 /** A line of the protocol of a run: what the script says beside what the host did. */
@@ -170,7 +171,7 @@ export class Session {
     switch (action._tag) {
       case "TcpPacket":
         this.note(event, "")
-        return this.running.conversation.deliver(action, this.listeningPort())
+        return this.deliver(action)
       case "IcmpPacket":
         this.note(event, "")
         return this.running.conversation.deliverIcmp(action)
@@ -188,6 +189,13 @@ export class Session {
 
   private note({ line, text }: Event, host: string, at = this.parts?.bench.now ?? 0): void {
     this.lines.push({ at, line, script: text, host })
+  }
+
+  private deliver(packet: TcpPacket): void {
+    const { conversation, kernel } = this.running
+    const port = this.listeningPort()
+    if ((packet.flags & RST) === 0) return conversation.deliver(packet, port)
+    kernel.reset(() => conversation.deliver(packet, port))
   }
 
   private deliverUdp(packet: UdpPacket): void {

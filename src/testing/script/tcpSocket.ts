@@ -11,6 +11,7 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   connection: undefined,
   connecting: undefined,
   isErrorTold: false,
+  isResetLate: false,
   softError: undefined,
   isHeldBack: false,
   errors: new ErrorQueue(),
