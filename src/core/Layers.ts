@@ -5,6 +5,7 @@
 import * as Address from "../wire/Address.ts"
 import type { GroupLayer, IpLayer, LinkLayer, RouteLayer, Transport, Transports } from "./Context.ts"
 import * as Detours from "./Detours.ts"
+import type { LinkId } from "./Device.ts"
 import * as Addresses from "./device/Addresses.ts"
 import type { Effects } from "./device/Effects.ts"
 import * as IcmpErrors from "./icmp/Errors.ts"
@@ -85,16 +86,10 @@ const ipLayer = (state: State): IpLayer => ({
   isOurs: (address) => Addresses.linkOf(state.device, address) !== undefined
 })
 
-const routeLayer = (state: State): RouteLayer => ({
-  lookup: (destination, link) =>
-    Routes.lookup(
-      state.route,
-      state.keys,
-      destination,
-      link,
-      (candidate) => state.device.interfaces.get(candidate)?.up === true
-    )
-})
+const routeLayer = (state: State): RouteLayer => {
+  const isUp = (link: LinkId): boolean => state.device.interfaces.get(link)?.up === true
+  return { lookup: (destination, link) => Routes.lookup(state.route, state.keys, destination, link, isUp) }
+}
 
 const groupLayer = (state: State): GroupLayer => ({
   listen: (ctx, link, group, before, after) => {

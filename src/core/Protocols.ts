@@ -40,21 +40,27 @@ import * as UdpBind from "./udp/Bind.ts"
 import * as UdpRequests from "./udp/Requests.ts"
 import * as UdpSend from "./udp/Send.ts"
 
+export type FrameHandlers = Ethernet.Handlers
+
+/** Who takes what frames carry: made once for a stack, and not for each frame. */
+export const frameHandlers = (state: State): FrameHandlers => {
+  const hooks = { ipv4: Layers.ipv4Hooks(state), ipv6: Layers.ipv6Hooks(state), neighbor: Layers.neighborHooks(state) }
+  const conflict: Arp.Conflict = (ctx, link, address, mac, isProbe) =>
+    Addresses.conflict(ctx, state.device, Layers.deviceEffects(state), link, address, mac, isProbe)
+  return {
+    ipv4: (ctx, inbound) => Ipv4.receive(ctx, state.ip, hooks.ipv4, inbound),
+    ipv6: (ctx, inbound) => Ipv6.receive(ctx, hooks.ipv6, inbound),
+    arp: (ctx, inbound) => Arp.receive(ctx, state.neighbor, hooks.neighbor, conflict, inbound)
+  }
+}
+
 /** A frame came in. */
-export const onFrame = (ctx: Context, state: State, event: Extract<Event, { _tag: "Frame" }>): void =>
-  Ethernet.receive(ctx, state.device, event, {
-    ipv4: (inbound) => Ipv4.receive(ctx, state.ip, Layers.ipv4Hooks(state), inbound),
-    ipv6: (inbound) => Ipv6.receive(ctx, Layers.ipv6Hooks(state), inbound),
-    arp: (inbound) =>
-      Arp.receive(
-        ctx,
-        state.neighbor,
-        Layers.neighborHooks(state),
-        (_, link, address, mac, isProbe) =>
-          Addresses.conflict(ctx, state.device, Layers.deviceEffects(state), link, address, mac, isProbe),
-        inbound
-      )
-  })
+export const onFrame = (
+  ctx: Context,
+  state: State,
+  handlers: FrameHandlers,
+  event: Extract<Event, { _tag: "Frame" }>
+): void => Ethernet.receive(ctx, state.device, event, handlers)
 
 /** A local program, or the shell, asks for something. */
 export const onRequest = (ctx: Context, state: State, ticket: Ticket, request: Request): void => {

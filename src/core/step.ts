@@ -55,6 +55,7 @@ export class Step implements Context {
   readonly routes: RouteLayer
   readonly groups: GroupLayer
   readonly transports: Transports
+  readonly frameHandlers: Protocols.FrameHandlers
   /** Credits to give back when the event is done: their payer may be in the middle of a handler now. */
   private refunds: Array<Credit> = []
   private arena: Uint8Array = new Uint8Array(arenaSize)
@@ -74,6 +75,7 @@ export class Step implements Context {
     this.routes = layers.routes
     this.groups = layers.groups
     this.transports = layers.transports
+    this.frameHandlers = Protocols.frameHandlers(state)
   }
 
   put<K, V>(table: Table<K, V>, key: K, value: V): void {
@@ -242,7 +244,7 @@ const settle = (self: Step): void => {
 const dispatch = (self: Step, event: Event): void => {
   switch (event._tag) {
     case "Frame":
-      return Protocols.onFrame(self, self.state, event)
+      return Protocols.onFrame(self, self.state, self.frameHandlers, event)
     case "Request":
       return Protocols.onRequest(self, self.state, event.ticket, event.request)
     case "Timer":

@@ -16,9 +16,9 @@ import type { State } from "./State.ts"
 
 /** Who takes what a frame carries. */
 export interface Handlers {
-  readonly ipv4: (inbound: Inbound) => void
-  readonly ipv6: (inbound: Inbound) => void
-  readonly arp: (inbound: Inbound) => void
+  readonly ipv4: (ctx: Context, inbound: Inbound) => void
+  readonly ipv6: (ctx: Context, inbound: Inbound) => void
+  readonly arp: (ctx: Context, inbound: Inbound) => void
 }
 
 type Received = Extract<Event, { readonly _tag: "Frame" }>
@@ -38,11 +38,11 @@ export const receive = (ctx: Context, state: State, event: Received, handlers: H
   const inbound = inboundOf(self, event, header.payloadStart, Mac.isGroup(header.destination))
   switch (header.type) {
     case Wire.EtherType.ipv4:
-      return handlers.ipv4(inbound)
+      return handlers.ipv4(ctx, inbound)
     case Wire.EtherType.ipv6:
-      return handlers.ipv6(inbound)
+      return handlers.ipv6(ctx, inbound)
     case Wire.EtherType.arp:
-      return handlers.arp(inbound)
+      return handlers.arp(ctx, inbound)
     default:
       return ctx.drop("EtherTypeUnknown", link)
   }
@@ -61,8 +61,8 @@ const refusalOf = (self: Interface, header: Wire.Header): DropReason | undefined
 const receiveBare = (ctx: Context, self: Interface, event: Received, handlers: Handlers): void => {
   const { frame } = event
   const version = frame.end > frame.start ? frame.bytes[frame.start]! >>> 4 : 0
-  if (version === 4) return handlers.ipv4(inboundOf(self, event, frame.start, false))
-  if (version === 6) return handlers.ipv6(inboundOf(self, event, frame.start, false))
+  if (version === 4) return handlers.ipv4(ctx, inboundOf(self, event, frame.start, false))
+  if (version === 6) return handlers.ipv6(ctx, inboundOf(self, event, frame.start, false))
   return ctx.drop("EtherTypeUnknown", event.link)
 }
 

@@ -84,37 +84,35 @@ const copy = (ctx: Context, { packet: { bytes, end, ipStart } }: Transit): Place
 
 /** The packet with its hop counted. */
 const outgoingOf = (ctx: Context, out: Interface, transit: Transit): Gather.Outgoing => {
-  const { inbound, packet } = transit
+  const { inbound: { frame }, packet } = transit
   const { end, ipStart } = packet
-  const isLong = end - ipStart >= blockFrom
-  const place = (isLong ? ownPlace(out, transit) : undefined) ?? copy(ctx, transit)
-  countHop(place.head, place.headStart)
-  const { frame } = inbound
-  const isPartial = frame.checksum === "partial"
-  const transport = isPartial ? frame.start + frame.checksumStart - ipStart : packet.start - ipStart
-  const outgoing: Gather.Outgoing = {
-    ...place,
-    headEnd: place.headStart + end - ipStart,
-    pieces: noPieces,
-    checksum: isPartial ? "partial" : "none",
-    checksumStart: isPartial ? transport : 0,
-    checksumOffset: isPartial ? frame.checksumOffset : 0,
-    gso: undefined
+  const place = (end - ipStart >= blockFrom ? ownPlace(out, transit) : undefined) ?? copy(ctx, transit)
+  const { block, head, headStart, slab } = place
+  const headEnd = headStart + end - ipStart
+  countHop(head, headStart)
+  const common = { head, headStart, headEnd, pieces: noPieces, block, slab }
+  const { gso } = frame
+  if (gso !== undefined) {
+    const checksumStart = packet.start - ipStart
+    const checksumOffset = writePseudo(packet, gso, head, headStart + checksumStart, headEnd)
+    const headerLength = headerLengthOf(gso, frame.start, packet)
+    return { ...common, checksum: "partial", checksumStart, checksumOffset, gso: { ...gso, headerLength } }
   }
-  if (frame.gso === undefined) return outgoing
-  const gso: Gso = { ...frame.gso, headerLength: headerLengthOf(frame.gso, frame.start, packet) }
-  return withPartialChecksum({ ...outgoing, gso }, packet, transport)
+  if (frame.checksum !== "partial") {
+    return { ...common, checksum: "none", checksumStart: 0, checksumOffset: 0, gso: undefined }
+  }
+  const checksumStart = frame.start + frame.checksumStart - ipStart
+  return { ...common, checksum: "partial", checksumStart, checksumOffset: frame.checksumOffset, gso: undefined }
 }
 
-/** Whoever cuts a super-segment computes the checksums anew, from the pseudo-header's sum. */
-const withPartialChecksum = (outgoing: Gather.Outgoing, packet: Packet, transport: number): Gather.Outgoing => {
-  const { gso, head, headEnd, headStart } = outgoing
-  const isUdp = gso?.kind === "udp"
-  const checksumOffset = isUdp ? UdpWire.checksumOffset : TcpWire.checksumOffset
-  const length = headEnd - headStart - transport
-  const pseudo = Checksum.pseudo(packet.source, packet.destination, isUdp ? IpProtocol.udp : IpProtocol.tcp, length)
-  Word.write16(Checksum.fold(pseudo), head, headStart + transport + checksumOffset)
-  return { ...outgoing, checksum: "partial", checksumStart: transport, checksumOffset }
+/** Whoever cuts a super-segment computes the checksums anew, from the pseudo-header's sum. Answers where its field is in the transport's header. */
+const writePseudo = (packet: Packet, gso: Gso, bytes: Uint8Array, transport: number, end: number): number => {
+  const isUdp = gso.kind === "udp"
+  const field = isUdp ? UdpWire.checksumOffset : TcpWire.checksumOffset
+  const protocol = isUdp ? IpProtocol.udp : IpProtocol.tcp
+  const pseudo = Checksum.pseudo(packet.source, packet.destination, protocol, end - transport)
+  Word.write16(Checksum.fold(pseudo), bytes, transport + field)
+  return field
 }
 
 /** rfc: 1812 §5.3.1 MUST, 8200 §3: by one, and IPv4's checksum with it */
@@ -123,10 +121,11 @@ const countHop = (bytes: Uint8Array, ip: number): void => {
     bytes[ip + 7] = bytes[ip + 7]! - 1
     return
   }
+  // RFC 1624 §3: the sum changes by as much as the word that the hops are in.
+  const before = Word.read16(bytes, ip + 8)
   bytes[ip + 8] = bytes[ip + 8]! - 1
-  Word.write16(0, bytes, ip + 10)
-  const headerEnd = ip + ((bytes[ip]! & 0xf) << 2)
-  Word.write16(Checksum.finish(Checksum.sum(bytes, ip, headerEnd, 0)), bytes, ip + 10)
+  const sum = (~Word.read16(bytes, ip + 10) & 0xffff) + (~before & 0xffff) + Word.read16(bytes, ip + 8)
+  Word.write16(Checksum.finish(sum), bytes, ip + 10)
 }
 
 /** Room for the link-layer header before each packet of a super-segment. */

@@ -135,6 +135,10 @@ export const step = (self: Neighbor, input: Input, at: Time.Instant, timing: Tim
   }
 }
 
+/** Whether a packet that is sent may change what is believed; of most neighbours it does not, and most packets need no more of this machine. */
+export const heedsPackets = ({ state: { _tag } }: Neighbor): boolean =>
+  _tag === "Failed" || _tag === "Stale" || _tag === "Unreachable"
+
 const onSend = (self: Neighbor, at: Time.Instant, timing: Timing): Outcome => {
   switch (self.state._tag) {
     case "Failed":

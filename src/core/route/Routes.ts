@@ -35,7 +35,11 @@ export const lookup = (
 ): Route | undefined => {
   for (const { length } of state.lengths[Address.versionOf(destination)].value) {
     let best: Route | undefined = undefined
-    for (const route of routesTo(state, keys, Address.network(destination, length), length)) {
+    const prefix = Address.network(destination, length)
+    // No list of the routes, unlike elsewhere: this is asked for each packet that is forwarded.
+    for (const id of HashIndex.get(state.index, hashOf(keys, prefix, length))) {
+      const route = state.routes.get(id)
+      if (route === undefined || route.length !== length || !Address.equals(route.prefix, prefix)) continue
       if (link !== undefined && route.link !== link) continue
       if ((best === undefined || route.metric < best.metric) && isUsable(route.link)) best = route
     }
