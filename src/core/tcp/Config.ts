@@ -125,6 +125,11 @@ export interface Config {
   readonly synCookies: "whenFull" | "always" | "never"
   /** A listener takes a SYN with a FIN for a SYN, as FreeBSD does, instead of dropping it. Default off. */
   readonly takesSynFin: boolean
+  /**
+   * Of a segment that reaches beyond the window the text inside is taken (RFC 9293 §3.10.7.4). Default on; Linux takes all of it if the program has read all there was, and
+   * none if not.
+   */
+  readonly trimsText: boolean
   /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
   readonly abortOnOverflow: boolean
 
@@ -291,6 +296,7 @@ export const defaults: Config = Object.freeze({
   answersUnsentAcks: true,
   synCookies: "whenFull",
   takesSynFin: false,
+  trimsText: true,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

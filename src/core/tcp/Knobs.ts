@@ -207,6 +207,12 @@ export const table: Table = {
     "When SYNs are answered by cookies"
   ),
   takesSynFin: knob("stack", toggle, "RFC 9293 §3.10.7.2", "A SYN with a FIN opens a connection as a SYN does"),
+  trimsText: knob(
+    "stack",
+    toggle,
+    "RFC 9293 §3.10.7.4",
+    "Text beyond the window is cut off; off: all of it is taken or none"
+  ),
   abortOnOverflow: knob(
     "opening",
     toggle,

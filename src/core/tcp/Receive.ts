@@ -59,7 +59,14 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
     ...self,
     buffer,
     ack: wasGap && RangeSet.isEmpty(buffer.ahead) ? AckPolicy.closed(policy) : policy,
-    rcv: { ...self.rcv, nxt: buffer.nxt, mss: full, bytes: self.rcv.bytes + taken }
+    rcv: {
+      ...self.rcv,
+      nxt: buffer.nxt,
+      // Text may have been taken that reaches beyond the window.
+      edge: Sequence.later(self.rcv.edge, buffer.nxt),
+      mss: full,
+      bytes: self.rcv.bytes + taken
+    }
   }
 }
 
@@ -112,7 +119,12 @@ const discard = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   return {
     ...withBuffer(ctx, self, buffer),
     ack: AckPolicy.received(self.ack, Segment.textLength(segment), fullSize(self, segment), false, self.config),
-    rcv: { ...self.rcv, nxt, bytes: self.rcv.bytes + Sequence.distance(self.rcv.nxt, nxt) }
+    rcv: {
+      ...self.rcv,
+      nxt,
+      edge: Sequence.later(self.rcv.edge, nxt),
+      bytes: self.rcv.bytes + Sequence.distance(self.rcv.nxt, nxt)
+    }
   }
 }
 

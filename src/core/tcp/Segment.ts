@@ -86,10 +86,13 @@ export const trimFront = (self: Segment, nxt: Sequence.Sequence): Segment => {
   return { ...self, seq: nxt, flags: self.flags & ~Tcp.SYN, urgent, start }
 }
 
-/** The same without what lies at or behind `edge`; a FIN there goes too. */
+/**
+ * The same without the text at or behind `edge`, and without a FIN behind such text. A FIN that stands on the edge itself stays: it needs no room, so that a window that
+ * is just filled, or closed, is no reason to refuse it, as deployed stacks find too: its sender would ask for ever whether the window has opened for it (RFC 9293 §3.4
+ * counts its number against the window).
+ */
 export const trimBack = (self: Segment, edge: Sequence.Sequence): Segment => {
-  const over = Sequence.distance(edge, Sequence.add(self.seq, length(self)))
+  const over = Sequence.distance(edge, textEnd(self))
   if (over <= 0) return self
-  const text = Math.max(0, textLength(self) - (over - (self.flags & Tcp.FIN)))
-  return { ...self, flags: self.flags & ~Tcp.FIN, end: self.start + text }
+  return { ...self, flags: self.flags & ~Tcp.FIN, end: self.start + Math.max(0, textLength(self) - over) }
 }

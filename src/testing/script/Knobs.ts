@@ -274,7 +274,13 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
 }
 
 /** How Linux comes, where it differs from this stack. */
-export const linuxKernel: Partial<Tcp.Config> = { mtuProbing: "off", synRetries: 6, nagle: "small", leastSegment: 48 }
+export const linuxKernel: Partial<Tcp.Config> = {
+  mtuProbing: "off",
+  synRetries: 6,
+  nagle: "small",
+  leastSegment: 48,
+  trimsText: false
+}
 
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */
 export const linuxDefaults: Partial<Tcp.Config> = {

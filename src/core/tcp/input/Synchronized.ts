@@ -20,6 +20,7 @@ import * as Emit from "../Emit.ts"
 import * as Finish from "../Finish.ts"
 import * as Handshake from "../Handshake.ts"
 import * as Lifecycle from "../Lifecycle.ts"
+import * as ReceiveBuffer from "../ReceiveBuffer.ts"
 import * as Rtt from "../Rtt.ts"
 import * as Segment from "../Segment.ts"
 import type { State } from "../State.ts"
@@ -64,11 +65,12 @@ const answerUnacceptable = (ctx: Context, state: State, self: Connection, segmen
 }
 
 /**
- * A FIN alone whose turn it is. It needs no room, so that a closed window is no reason to refuse it, as deployed stacks find too: its sender would ask for ever whether
- * the window has opened for it (RFC 9293 §3.4 counts its number against the window).
+ * Whether text that reaches beyond the window is refused as a whole. Where that is the stack's way, what is beyond belongs to the peer still, but a program that has read
+ * all there was has room for it: then it is taken as a whole, at most the largest packet more than was offered.
  */
-const isLastWord = (self: Connection, segment: Segment.Segment): boolean =>
-  Segment.has(segment, Tcp.FIN) && segment.seq === self.rcv.nxt && Segment.length(segment) === 1
+const isOverlong = (ctx: Context, self: Connection, segment: Segment.Segment): boolean =>
+  !ctx.config.tcp.trimsText && !Segment.has(segment, Tcp.RST) &&
+  Sequence.after(Segment.textEnd(segment), self.rcv.edge) && ReceiveBuffer.ready(self.buffer) > 0
 
 /** First check, of timestamps and numbers: is the segment young, and in the window? */
 // rfc: 9293 §3.10.7.4, 7323 §5.3 R1
@@ -88,7 +90,7 @@ const checkSequence = (
     ctx.count(Counter.index.tcpPawsRejected)
     return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpPaws")
   }
-  if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge) || isLastWord(self, segment)) return self
+  if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge) && !isOverlong(ctx, self, segment)) return self
   return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpNotAcceptable")
 }
 
@@ -146,8 +148,10 @@ const isRepeatedSyn = (self: Connection, segment: Segment.Segment): boolean =>
   !Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST)
 
 /** The segment without what lies outside of the window, and the connection that knows of it. */
-const trimmed = (self: Connection, segment: Segment.Segment): Segment.Segment =>
-  isLastWord(self, segment) ? segment : Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
+const trimmed = (ctx: Context, self: Connection, segment: Segment.Segment): Segment.Segment => {
+  const fresh = Segment.trimFront(segment, self.rcv.nxt)
+  return ctx.config.tcp.trimsText ? Segment.trimBack(fresh, self.rcv.edge) : fresh
+}
 
 /** A part of the segment was old or did not fit: the peer should know where we are. */
 const afterTrim = (self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection =>
@@ -181,7 +185,7 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 
 /** From the fifth check on, for a segment whose numbers are good. */
 export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
-  const kept = trimmed(connection, segment)
+  const kept = trimmed(ctx, connection, segment)
   let self: Connection | undefined = Ecn.received(afterTrim(heard(ctx, connection, kept), segment, kept), segment, kept)
   if (!Segment.has(kept, Tcp.ACK)) {
     refuse(ctx, state, self, kept, "TcpNoAck")
