@@ -44,6 +44,11 @@ export interface Config {
   readonly leastSegment: number
   /** Receive buffer in bytes: the window offered when nothing waits to be read; where auto-tuning starts. Default 256 KiB. */
   readonly receiveBuffer: number
+  /**
+   * How the window follows the buffer: `doubling` tells of a window that has at least doubled, as Linux does, and opens it by full segments; `quarters` tells of a quarter of
+   * the buffer that was freed, with every ACK of all that is free, and makes the buffer a whole number of segments, as FreeBSD does. Default `doubling`.
+   */
+  readonly windowSteps: "doubling" | "quarters"
   /** How far auto-tuning may grow the receive buffer, in bytes; equal to `receiveBuffer` switches it off. Default 6 MiB. */
   readonly receiveBufferLimit: number
   /** Send buffer in bytes: written but not acknowledged; where auto-sizing starts. Default 256 KiB. */
@@ -263,6 +268,7 @@ export const defaults: Config = Object.freeze({
   maxSegment: 0,
   leastSegment: 1,
   receiveBuffer: 256 * 1024,
+  windowSteps: "doubling",
   receiveBufferLimit: 6 * 1024 * 1024,
   sendBuffer: 256 * 1024,
   sendBufferLimit: 4 * 1024 * 1024,

@@ -16,6 +16,7 @@ import * as DeliveryRate from "./DeliveryRate.ts"
 import * as Ecn from "./Ecn.ts"
 import type { StateName } from "./Info.ts"
 import * as MtuProbe from "./MtuProbe.ts"
+import * as Options from "./Options.ts"
 import * as Parked from "./Parked.ts"
 import * as Rack from "./Rack.ts"
 import * as ReceiveBuffer from "./ReceiveBuffer.ts"
@@ -86,7 +87,7 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     irs: from.irs,
     nxt,
     edge: Sequence.add(nxt, from.offered),
-    size: from.config.receiveBuffer,
+    size: Options.receiveSize(from.config, from.mss, from.agreed.timestamps),
     ended: false,
     finAhead: 0,
     hasFinAhead: false,

@@ -104,6 +104,12 @@ export const table: Table = {
     "RFC 9293 §3.8.6",
     "The receive buffer, where auto-tuning starts"
   ),
+  windowSteps: knob(
+    "stack",
+    choice("doubling", "quarters"),
+    "RFC 9293 §3.8.6.2.2",
+    "The peer hears of a window that has doubled, or of a quarter of the buffer that was freed"
+  ),
   receiveBufferLimit: knob(
     "always",
     number("bytes", 0, largestWindow),

@@ -46,6 +46,13 @@ export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config
   return Math.max(1, allowed - (timestamps ? TcpOptions.timestampsLength : 0))
 }
 
+/** The receive buffer of a connection whose segments carry so much: where windows open by quarters, a whole number of segments. */
+export const receiveSize = ({ receiveBuffer, windowSteps }: Config, mss: number, timestamps: boolean): number => {
+  if (windowSteps === "doubling") return receiveBuffer
+  const whole = mss + (timestamps ? TcpOptions.timestampsLength : 0)
+  return Math.ceil(receiveBuffer / whole) * whole
+}
+
 /** The peer's MSS: what its SYN says, or the family's default (rfc: 9293 §3.7.1 MUST-15). A zero counts as absent. */
 export const peerMss = (path: Path, options: TcpOptions.Options): number =>
   options.maximumSegmentSize || (path.version === 4 ? Family.v4 : Family.v6).defaultMss

@@ -37,9 +37,11 @@ const withBuffer = (ctx: Context, self: Connection, buffer: ReceiveBuffer.Receiv
   return { ...self, buffer }
 }
 
-/** What a full segment of the peer carries, judged by the largest seen. */
+/** What a full segment of the peer carries, judged by the largest seen, or by what we send where every second segment counts. */
 const fullSize = (self: Connection, segment: Segment.Segment): number =>
-  Math.max(self.rcv.mss, segment.packet.segmentSize || Segment.textLength(segment))
+  self.config.acksPairs
+    ? self.snd.mss
+    : Math.max(self.rcv.mss, segment.packet.segmentSize || Segment.textLength(segment))
 
 /** The policy before the first text is taken: how many ACKs may be quick depends on the window. */
 const begun = (self: Connection, full: number): AckPolicy.AckPolicy =>

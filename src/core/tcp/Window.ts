@@ -27,9 +27,18 @@ export const step = (self: Connection): number => {
   return moved >= Math.min(self.rcv.size >>> 1, self.rcv.mss) ? moved : 0
 }
 
+/** All that is free, but for what is too little to speak of, and never less than was offered: how windows open by quarters. */
+const whole = (self: Connection): number => {
+  const { edge, nxt, size } = self.rcv
+  const room = self.rcv.discards ? size : free(self)
+  const worthwhile = room < size / 4 && room < self.snd.mss ? 0 : room
+  return Math.max(worthwhile, Sequence.distance(nxt, edge))
+}
+
 /** The window field of the next segment, scaled; nothing makes it open but a program that reads (rfc: 9293 §3.8.6.1 MAY-8). */
 export const field = (self: Connection): number => {
   const scale = self.agreed.receiveScale
+  if (self.config.windowSteps === "quarters") return Math.min(largestField, whole(self) >>> scale)
   const window = Sequence.distance(self.rcv.nxt, self.rcv.edge) + step(self)
   const unit = 1 << scale
   // Rounding down would take back a part of a unit that was offered (RFC 7323 §2.4): round up, unless there is no memory for it.
@@ -48,10 +57,21 @@ export const edgeAfter = (self: Connection, field: number): Sequence.Sequence =>
  */
 // rfc: 9293 §3.8.6.2.2 MUST-39
 export const isUpdateDue = (self: Connection): boolean => {
+  if (self.config.windowSteps === "quarters") return isQuarterFreed(self)
   const moved = step(self)
   if (moved === 0) return false
   const offered = Sequence.distance(self.rcv.nxt, self.rcv.edge)
   // What our SYN could say without scaling is enough to begin with: the first segment that leaves says the rest.
   if (self.snd.segments === 0 && offered >= largestField >>> 1) return false
   return moved >= offered || offered < self.rcv.mss
+}
+
+/** Two segments at least, and a quarter of the buffer unless it is small or nearly full; or half of it in any case. An ACK that waits for company tells the rest. */
+const isQuarterFreed = (self: Connection): boolean => {
+  if (self.ack.due === "delayed") return false
+  const { size } = self.rcv
+  const room = Math.min(free(self), largestField << self.agreed.receiveScale)
+  const moved = Sequence.distance(self.rcv.edge, Sequence.add(self.rcv.nxt, room))
+  const mss = self.snd.mss
+  return moved >= 2 * mss && (moved >= size / 4 || room <= size / 8 || size <= 8 * mss) || 2 * moved >= size
 }

@@ -310,6 +310,7 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   mtuProbing: "off",
   receiveBuffer: 65_536,
   receiveBufferLimit: 2 * 1024 * 1024,
+  windowSteps: "quarters",
   sendBuffer: 32_768,
   sendBufferLimit: 32_768,
   // Text of a single segment waits for company from the first on: there is no phase of quick ACKs.

@@ -81,6 +81,7 @@ const introduced = (ctx: Context, self: Connection, segment: Segment.Segment): C
       irs: segment.seq,
       nxt,
       edge: Sequence.add(nxt, offered),
+      size: Options.receiveSize(self.config, mss, agreed.timestamps),
       lastAt: ctx.at,
       textAt: ctx.at,
       segments: self.rcv.segments + 1
