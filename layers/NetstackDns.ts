@@ -20,6 +20,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Environment from "../src/Environment.ts"
 import * as NetstackConfig from "../src/NetstackConfig.ts"
 import * as DnsCache from "../src/services/DnsCache.ts"
 import * as DnsClient from "../src/services/DnsClient.ts"
@@ -157,5 +158,5 @@ export const layerEnvironment = (
 ): Layer.Layer<Dns.Dns | AddressResolver.AddressResolver, Failure | Config.ConfigError, Netstack> =>
   Layer.provideMerge(
     layerAddressResolver,
-    Layer.effect(Dns.Dns, Effect.flatMap(NetstackConfig.parseShouted(config(prefix)), make))
+    Layer.effect(Dns.Dns, Effect.flatMap(Environment.read(config(prefix), prefix), make))
   )

@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import type * as IpInterface from "effect/net/IpInterface"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as Environment from "./Environment.ts"
 import type { Link, LinkError } from "./link/Link.ts"
 import { layer as layerLinks, Links } from "./link/Links.ts"
 import * as MemoryLink from "./link/MemoryLink.ts"
@@ -207,6 +208,9 @@ export const config: (path?: string) => Config.Config<Options> = NetstackConfig.
 const hasAddress = ({ addresses, interfaces, ipv4, ipv6 }: Options): boolean =>
   (addresses ?? interfaces ?? ipv4 ?? ipv6) !== undefined
 
+/** Names of the environment that the resolver and the tests' tools read. */
+const readElsewhere = ["nameServers", "search", "ndots", "tries", "timeout", "seed"]
+
 /** An environment that was forgotten would leave a stack that listens and that nobody finds. */
 const warn = (prefix: string): Effect.Effect<void> =>
   Effect.logWarning(
@@ -224,7 +228,7 @@ export const layerEnvironment = (
   Layer.effect(
     Netstack,
     Effect.flatMap(
-      NetstackConfig.parseShouted(NetstackConfig.config(prefix)),
+      Environment.read(NetstackConfig.config(prefix), prefix, readElsewhere),
       (found) => {
         const whole = { ...options, ...found, tcp: { ...options.tcp, ...found.tcp } }
         return Effect.andThen(hasAddress(whole) ? Effect.void : warn(prefix), make(whole))

@@ -10,8 +10,6 @@
  * Every value is checked when it is read; one that is wrong fails as a `ConfigError` that names it.
  */
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
@@ -115,14 +113,3 @@ export const config = (path?: string): Config.Config<Options> => {
   ])
   return path === undefined ? whole : Config.nested(whole, path)
 }
-
-/** As environments write names: `hopLimit` is `HOP_LIMIT`, `ipv4` is `IPV4`. */
-const shouted = (segment: string | number): string | number =>
-  typeof segment === "string" ? segment.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toUpperCase() : segment
-
-/** Reads a configuration by names in capitals, such as `NETSTACK_IPV4`. */
-export const parseShouted = <A>(config: Config.Config<A>): Effect.Effect<A, Config.ConfigError> =>
-  Effect.flatMap(
-    ConfigProvider.ConfigProvider,
-    (provider) => config.parse(ConfigProvider.mapInput(provider, (path) => path.map(shouted)))
-  )
