@@ -128,6 +128,8 @@ export interface Config {
 
   /** SYN cookies (RFC 4987 §3.6): when the table of half-open connections is full, for every SYN, or never. Default `whenFull`. */
   readonly synCookies: "whenFull" | "always" | "never"
+  /** SYN cookies keep SACK and window scaling without timestamps too, as FreeBSD's do: a guess hits once in 2^23 times then, not in 2^28. Default off. */
+  readonly cookiesKeepOptions: boolean
   /** A listener takes a SYN with a FIN for a SYN, as FreeBSD does, instead of dropping it. Default off. */
   readonly takesSynFin: boolean
   /**
@@ -303,6 +305,7 @@ export const defaults: Config = Object.freeze({
   synCookies: "whenFull",
   takesSynFin: false,
   trimsText: true,
+  cookiesKeepOptions: false,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

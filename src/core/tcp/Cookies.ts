@@ -28,12 +28,16 @@ import * as Timestamps from "./Timestamps.ts"
 /** Cookies are looked for in stray ACKs for so long after one was sent: as long as one is good. */
 const goodFor = Time.seconds(128)
 
-/** Without timestamps there is no room for anything but the MSS; that marks are accurate, the bits of the ACK tell. */
-const agreedOn = (config: Config, segment: Segment.Segment): Agreed => {
+/**
+ * Without timestamps there is no room for anything but the MSS, unless the cookie itself is to keep options; that marks are accurate, the bits of the ACK
+ * tell.
+ */
+const agreedOn = (ctx: Context, config: Config, segment: Segment.Segment): Agreed => {
   const agreed = Options.agree(config, segment)
   if (agreed.timestamps) return agreed
-  const { ecn, synMarks } = agreed
-  return ecn === "accurate" ? { ...Options.nothingAgreed, ecn, synMarks } : Options.nothingAgreed
+  const { ecn, receiveScale, sack, scaling, sendScale, synMarks } = agreed
+  const kept = ctx.config.tcp.cookiesKeepOptions ? { sack, scaling, sendScale, receiveScale } : {}
+  return { ...Options.nothingAgreed, ...kept, ...(ecn === "accurate" ? { ecn, synMarks } : {}) }
 }
 
 /** Answers a SYN and forgets it. */
@@ -46,17 +50,20 @@ export const send = (
   path: Path
 ): void => {
   const { config } = listener
-  const agreed = agreedOn(config, segment)
+  const agreed = agreedOn(ctx, config, segment)
   const offset = InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
-  const stamp = SynCookies.timestamp(Timestamps.value(0, ctx.at), {
+  const options: SynCookies.Options = {
     windowScale: agreed.scaling ? agreed.sendScale : undefined,
     sack: agreed.sack,
     ecn: agreed.ecn === "classic"
-  })
+  }
+  const stamp = SynCookies.timestamp(Timestamps.value(0, ctx.at), options)
+  const mss = Options.peerMss(path, segment.options)
+  const kept = ctx.config.tcp.cookiesKeepOptions ? options : undefined
   ctx.count(Counter.index.tcpSynCookiesSent)
   ctx.set(state.cookiesUntil, Time.plus(ctx.at, goodFor))
   Emit.bare(ctx, tuple, path, config, {
-    seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, Options.peerMss(path, segment.options)),
+    seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, mss, kept),
     ack: Sequence.add(segment.seq, 1),
     flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(agreed.ecn, agreed.synMarks, 0),
     window: Math.min(config.receiveBuffer, 0xffff),
@@ -69,16 +76,14 @@ export const send = (
   })
 }
 
-/** What the echoed timestamp has kept of the SYN's options. */
-const recalled = (config: Config, segment: Segment.Segment, offset: number): Agreed => {
+/** What the echoed timestamp, or the cookie itself, has kept of the SYN's options. */
+const recalled = (config: Config, segment: Segment.Segment, offset: number, inCookie: SynCookies.Options): Agreed => {
   const echo = segment.options.timestampEcho
-  if (echo === undefined || !config.timestamps) {
-    return { ...Options.nothingAgreed, ecn: EcnHandshake.recalled(config, segment, false) }
-  }
-  const kept = SynCookies.options((echo - offset) | 0)
+  const timestamps = echo !== undefined && config.timestamps
+  const kept = timestamps ? SynCookies.options((echo - offset) | 0) : inCookie
   const scaling = kept.windowScale !== undefined && config.windowScaling
   return {
-    timestamps: true,
+    timestamps,
     sack: kept.sack && config.sack,
     scaling,
     sendScale: scaling ? kept.windowScale! : 0,
@@ -90,6 +95,22 @@ const recalled = (config: Config, segment: Segment.Segment, offset: number): Agr
   }
 }
 
+/** What a cookie of ours tells. */
+interface Checked {
+  readonly mss: number
+  readonly options: SynCookies.Options
+}
+
+const noOptions: SynCookies.Options = Object.freeze({ windowScale: undefined, sack: false, ecn: false })
+
+const check = (ctx: Context, tuple: Tuple, irs: Sequence.Sequence, cookie: Sequence.Sequence): Checked | undefined => {
+  if (ctx.config.tcp.cookiesKeepOptions) {
+    return SynCookies.checkWithOptions(ctx.keys.cookie, ctx.at, tuple, irs, cookie)
+  }
+  const mss = SynCookies.check(ctx.keys.cookie, ctx.at, tuple, irs, cookie)
+  return mss === undefined ? undefined : { mss, options: noOptions }
+}
+
 /** The half-open record that would have been kept. */
 const recordOf = (
   ctx: Context,
@@ -98,7 +119,7 @@ const recordOf = (
   segment: Segment.Segment,
   tuple: Tuple,
   path: Path,
-  mss: number
+  { mss, options }: Checked
 ): HalfOpen => {
   const offset = InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
   return {
@@ -110,7 +131,7 @@ const recordOf = (
     listener: listener.id,
     irs: Sequence.add(segment.seq, -1),
     iss: Sequence.add(segment.ack, -1),
-    agreed: recalled(listener.config, segment, offset),
+    agreed: recalled(listener.config, segment, offset, options),
     window: segment.window,
     peerMss: mss,
     offset,
@@ -136,13 +157,13 @@ export const recall = (
   const { packet } = segment
   const tuple = Lookup.tupleOf(ctx, packet.destination, segment.destinationPort, packet.source, segment.sourcePort)
   const irs = Sequence.add(segment.seq, -1)
-  const mss = SynCookies.check(ctx.keys.cookie, ctx.at, tuple, irs, Sequence.add(segment.ack, -1))
-  if (mss === undefined || !Lookup.hasRoom(ctx, state, tuple.hash)) return undefined
+  const checked = check(ctx, tuple, irs, Sequence.add(segment.ack, -1))
+  if (checked === undefined || !Lookup.hasRoom(ctx, state, tuple.hash)) return undefined
   const path = ctx.ip.path(ctx, packet.source, packet.destination, listener.link)
   if ("_tag" in path) return undefined
   ctx.count(Counter.index.tcpSynCookiesAccepted)
   ctx.count(Counter.index.tcpPassiveOpens)
-  const record = recordOf(ctx, state, listener, segment, tuple, path, mss)
+  const record = recordOf(ctx, state, listener, segment, tuple, path, checked)
   Lookup.add(ctx, state, record)
   ctx.set(state.halfOpen, state.halfOpen.value + 1)
   return record

@@ -212,6 +212,12 @@ export const table: Table = {
     "RFC 4987 §3.6",
     "When SYNs are answered by cookies"
   ),
+  cookiesKeepOptions: knob(
+    "stack",
+    toggle,
+    "RFC 4987 §3.6",
+    "SYN cookies keep SACK and scaling without timestamps too, and are easier to guess for that"
+  ),
   takesSynFin: knob("stack", toggle, "RFC 9293 §3.10.7.2", "A SYN with a FIN opens a connection as a SYN does"),
   trimsText: knob(
     "stack",

@@ -8,7 +8,9 @@
  * index, which a guess hits once in 2^28 times. Indices lie far apart, or an ACK of a few bytes that a connection sent before it was aborted would be
  * another cookie, and what comes next would not begin where the peer believes.
  *
- * Where there is no room, the options go into the low bits of the timestamp that the peer echoes:
+ * A stack that wants that has five bits for SACK and scaling behind the index (`cookiesKeepOptions`), which a guess need not hit: once in 2^23 times.
+ *
+ * Otherwise the options go into the low bits of the timestamp that the peer echoes:
  *
  *     TSval  …………………………………………………… E S W W W W       ECN, SACK, window scale (15: none)
  */
@@ -28,6 +30,8 @@ const forCookie = 4
 const countShift = 24
 const indexShift = 21
 const low24 = 0xff_ffff
+const optionsShift = 16
+const low5 = 0x1f
 
 const countAt = (now: Time.Instant): number => Math.floor(now / period)
 
@@ -43,16 +47,18 @@ const indexOf = (mss: number): number => {
   return index
 }
 
-/** The initial sequence number of a SYN-ACK that nothing is kept of. `irs` is the SYN's number, `mss` what the peer offered. */
+/** The initial sequence number of a SYN-ACK that nothing is kept of. `irs` is the SYN's number, `mss` what the peer offered; `options` if it is to keep some. */
 export const make = (
   key: SipHash.Key,
   now: Time.Instant,
   tuple: FourTuple.FourTuple,
   irs: number,
-  mss: number
+  mss: number,
+  options?: Options
 ): number => {
   const count = countAt(now)
-  const low = (proof(key, tuple, irs, count) + (indexOf(mss) << indexShift)) & low24
+  const kept = options === undefined ? 0 : encoded(options) & low5
+  const low = (proof(key, tuple, irs, count) + (indexOf(mss) << indexShift) + (kept << optionsShift)) & low24
   return (irs + base(key, tuple) + (count << countShift) + low) | 0
 }
 
@@ -66,12 +72,36 @@ export const check = (
   irs: number,
   cookie: number
 ): number | undefined => {
-  const rest = (cookie - irs - base(key, tuple)) | 0
-  const age = (countAt(now) - (rest >>> countShift)) & 0xff
-  if (age >= lifetime) return undefined
-  const kept = (rest - proof(key, tuple, irs, countAt(now) - age)) & low24
+  const kept = keptIn(key, now, tuple, irs, cookie)
+  if (kept === undefined) return undefined
   const index = kept >>> indexShift
   return kept === index << indexShift ? segmentSizes[index] : undefined
+}
+
+/** The same for a cookie that keeps options. */
+export const checkWithOptions = (
+  key: SipHash.Key,
+  now: Time.Instant,
+  tuple: FourTuple.FourTuple,
+  irs: number,
+  cookie: number
+): { readonly mss: number; readonly options: Options } | undefined => {
+  const kept = keptIn(key, now, tuple, irs, cookie)
+  if (kept === undefined || (kept & ((1 << optionsShift) - 1)) !== 0) return undefined
+  return { mss: segmentSizes[kept >>> indexShift]!, options: options((kept >>> optionsShift) & low5) }
+}
+
+/** What is left of a cookie of the last periods without what only we can have added. */
+const keptIn = (
+  key: SipHash.Key,
+  now: Time.Instant,
+  tuple: FourTuple.FourTuple,
+  irs: number,
+  cookie: number
+): number | undefined => {
+  const rest = (cookie - irs - base(key, tuple)) | 0
+  const age = (countAt(now) - (rest >>> countShift)) & 0xff
+  return age >= lifetime ? undefined : (rest - proof(key, tuple, irs, countAt(now) - age)) & low24
 }
 
 /** The options of a SYN that a cookie keeps. */
@@ -88,11 +118,13 @@ const noScale = 15
 const sackBit = 16
 const ecnBit = 32
 
+const encoded = (options: Options): number =>
+  (options.windowScale === undefined ? noScale : Math.min(options.windowScale, noScale - 1)) |
+  (options.sack ? sackBit : 0) | (options.ecn ? ecnBit : 0)
+
 /** The timestamp of the SYN-ACK: at most 63 ticks before `value`, what it would be without a cookie, so that later ones are not older. */
 export const timestamp = (value: number, options: Options): number => {
-  const scale = options.windowScale === undefined ? noScale : Math.min(options.windowScale, noScale - 1)
-  const encoded = scale | (options.sack ? sackBit : 0) | (options.ecn ? ecnBit : 0)
-  const candidate = (value & ~mask) | encoded
+  const candidate = (value & ~mask) | encoded(options)
   return ((value - candidate) | 0) < 0 ? (candidate - (mask + 1)) | 0 : candidate
 }
 

@@ -324,6 +324,7 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   leastSegment: 216,
   takesSynFin: true,
   // A variance of next to nothing is made up for by what is added to every timeout.
+  cookiesKeepOptions: true,
   minRto: Time.millis(30),
   maxRto: Time.seconds(64),
   granularity: Time.zero,

@@ -104,6 +104,27 @@ describe("SynCookies", () => {
     }
   })
 
+  it("keeps SACK and scaling in itself where that is wanted, and is as hard to guess as 23 bits (RFC 4987 §3.6)", () => {
+    for (const windowScale of [undefined, 0, 7, 14]) {
+      for (const sack of [false, true]) {
+        const options = { windowScale, sack, ecn: false }
+        const cookie = SynCookies.make(key, at(640), v4, 7, 1460, options)
+        assert.deepStrictEqual(SynCookies.checkWithOptions(key, at(640), v4, 7, cookie), { mss: 1460, options })
+        assert.isUndefined(SynCookies.checkWithOptions(key, at(640), v4, 7, cookie + 1))
+        assert.isUndefined(SynCookies.checkWithOptions(key, at(640 + 128), v4, 7, cookie))
+        // One that keeps options is none where none are expected, but for those that are written as 0.
+        const plain = windowScale === 0 && !sack ? 1460 : undefined
+        assert.strictEqual(SynCookies.check(key, at(640), v4, 7, cookie), plain)
+      }
+    }
+    const random = Seeded.make(7)
+    let hits = 0
+    for (let i = 0; i < 100_000; i++) {
+      if (SynCookies.checkWithOptions(key, at(640), v4, random32(random), random32(random)) !== undefined) hits += 1
+    }
+    assert.strictEqual(hits, 0)
+  })
+
   it("keeps every combination of options in a timestamp that is not newer than the clock (RFC 4987 §3.6)", () => {
     const random = Seeded.make(3)
     for (const windowScale of [undefined, ...Array.from({ length: 15 }, (_, i) => i)]) {
