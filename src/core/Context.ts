@@ -3,6 +3,7 @@
  * change anything: the journal's writes and the outbox.
  */
 import type * as Address from "../wire/Address.ts"
+import type { Slab } from "../wire/Frame.ts"
 import type { Outgoing } from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
 import type * as Blocks from "./data/Blocks.ts"
@@ -50,8 +51,10 @@ export interface Context {
   readonly reserve: (size: number) => Head
   /** Memory for so many bytes. What it holds does not matter: nothing is read that was not written before. */
   readonly block: (size: Blocks.Size) => Uint8Array
-  /** Nobody looks at a block any more, once the event is over and not rolled back: neither a record nor a frame on its way. */
-  readonly spend: (block: Uint8Array) => void
+  /** Nobody looks at it any more, once the event is over and not rolled back: neither a record nor a frame on its way. */
+  readonly spend: (memory: Spent) => void
+  /** A record holds bytes of a received frame, which may be kept, until it spends the slab. */
+  readonly keep: (slab: Slab) => void
 
   /** A number never given before in this stack, for records: connections, sockets, interfaces' objects. */
   readonly nextId: () => number
@@ -75,6 +78,9 @@ export interface Context {
   readonly groups: GroupLayer
   readonly transports: Transports
 }
+
+/** Memory for the next who needs some: a block of the stack, or a slab that was kept. */
+export type Spent = Uint8Array | Slab
 
 /** What data is held for; each is a row of the memory account. */
 export type Pool = "tcpReceive" | "tcpSend" | "tcpOutOfOrder" | "datagrams" | "fragments" | "parkedPackets"

@@ -3,7 +3,7 @@
  * `core/Family.ts` holds what differs between the versions as a record of functions.
  */
 import type * as Address from "../wire/Address.ts"
-import type { Checksum, Gso } from "../wire/Frame.ts"
+import type { Checksum, Gso, Slab } from "../wire/Frame.ts"
 import type { Piece } from "../wire/Gather.ts"
 import type { LinkId } from "./Device.ts"
 import type { Credit } from "./Request.ts"
@@ -46,6 +46,8 @@ export interface Packet {
   /** It came to a link-layer group address or an IP group or broadcast: no errors about it, no connections by it. */
   readonly isGroup: boolean
   readonly receivedAt: Instant
+  /** What the bytes lie in, for who keeps them instead of a copy; absent where nobody can. */
+  readonly slab?: Slab | undefined
   /** What IPv6 extension headers have told of it; absent if there were none. */
   readonly extensions?: Extensions
 }

@@ -4,10 +4,21 @@
  * `step` is synchronous and deterministic: it reads its arguments and the keys in the state, and touches nothing but the tables that it is handed, through
  * a journal. It takes no decision of its own; `core/Protocols.ts` knows who takes what.
  */
+import type { Slab } from "../wire/Frame.ts"
 import type { Outgoing } from "../wire/Gather.ts"
 import * as Gather from "../wire/Gather.ts"
 import type { Config } from "./Config.ts"
-import type { Context, GroupLayer, IpLayer, LinkLayer, Pool, RouteLayer, TicketHolder, Transports } from "./Context.ts"
+import type {
+  Context,
+  GroupLayer,
+  IpLayer,
+  LinkLayer,
+  Pool,
+  RouteLayer,
+  Spent,
+  TicketHolder,
+  Transports
+} from "./Context.ts"
 import * as Counter from "./Counter.ts"
 import * as Blocks from "./data/Blocks.ts"
 import type { LinkId } from "./Device.ts"
@@ -62,8 +73,9 @@ export class Step implements Context {
   private arenaUsed = 0
   /** Memory is no state: what is taken from here is written before it is read. */
   private readonly blocks: Blocks.Blocks = Blocks.make()
-  /** Blocks that nobody needs if the event comes to its end. */
-  private readonly spent: Array<Uint8Array> = []
+  /** What nobody needs if the event comes to its end, and what is kept then. */
+  private readonly spent: Array<Spent> = []
+  private readonly kept: Array<Slab> = []
 
   constructor(state: State) {
     this.state = state
@@ -159,23 +171,32 @@ export class Step implements Context {
     return this.blocks.take(size)
   }
 
-  spend(block: Uint8Array): void {
-    this.spent.push(block)
+  spend(memory: Spent): void {
+    this.spent.push(memory)
   }
 
-  /** The event is over: nothing can bring the state back in which its spent blocks were needed. */
-  reuseSpent(): void {
+  keep(slab: Slab): void {
+    this.kept.push(slab)
+  }
+
+  /** The event is over: nothing can bring the state back in which its spent memory was needed. */
+  settleMemory(): void {
+    if (this.kept.length > 0) { for (const slab of this.kept.splice(0)) slab.keep?.() }
     if (this.spent.length > 0) this.giveBack(this.spent.splice(0))
   }
 
-  /** What the event before spent, it needs still: it was rolled back. */
-  keepSpent(): void {
+  /** The event before was rolled back: what it spent is needed still, and what it kept is not. */
+  forgetMemory(): void {
     this.spent.length = 0
+    this.kept.length = 0
   }
 
-  /** Memory of {@link block} that nobody looks at any more. Between events. */
-  giveBack(blocks: ReadonlyArray<Uint8Array>): void {
-    for (const block of blocks) this.blocks.give(block)
+  /** Memory that nobody looks at any more. Between events. */
+  giveBack(spent: ReadonlyArray<Spent>): void {
+    for (const memory of spent) {
+      if (memory instanceof Uint8Array) this.blocks.give(memory)
+      else memory.release()
+    }
   }
 
   nextId(): number {
@@ -228,10 +249,10 @@ export const step = (self: Step, at: Instant, event: Event): void => {
   self.isFollowed = event._tag === "Frame" && event.isFollowed === true
   // What an event before this one left when it threw was rolled back with it.
   self.takeRefunds()
-  self.keepSpent()
+  self.forgetMemory()
   dispatch(self, event)
   settle(self)
-  self.reuseSpent()
+  self.settleMemory()
 }
 
 /** Gives back the credits of what was dropped. That may send more, of which something may be dropped again, but only as much as came back. */
@@ -257,7 +278,7 @@ export const afterDefect = (self: Step, at: Instant, event: Event, cause: unknow
   self.at = at
   self.isFollowed = false
   self.takeRefunds()
-  self.keepSpent()
+  self.forgetMemory()
   self.count(Counter.index.defects)
   self.notice({ _tag: "Defect", event: event._tag, cause })
   switch (event._tag) {

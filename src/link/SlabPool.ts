@@ -68,22 +68,22 @@ interface Pool {
   readonly onRoom: () => void
 }
 
-/** Whether at least half of the slabs wait to be filled, so that a slow way out does not keep a link from being read. */
+/** Whether at least half of the slabs wait to be filled, so that neither a slow way out nor a slow reader keeps a link from being read. */
 const isPlentiful = ({ allocated, free, slabs }: Pool): boolean => 2 * (slabs - allocated + free.length) >= slabs
 
 class ReusableSlab implements PooledSlab {
   readonly bytes: Uint8Array
   at = 0
   readonly pool: Pool
-  readonly headroom: number
-  readonly mayKeep: (() => boolean) | undefined
+  readonly headroom: number | undefined
+  readonly mayKeep: () => boolean
   private held = 0
 
   constructor(pool: Pool, slabBytes: number) {
     this.pool = pool
     this.bytes = new Uint8Array(slabBytes)
-    this.headroom = pool.headroom
-    this.mayKeep = pool.headroom > 0 ? () => isPlentiful(pool) : undefined
+    this.headroom = pool.headroom > 0 ? pool.headroom : undefined
+    this.mayKeep = () => isPlentiful(pool)
   }
 
   keep(): void {

@@ -161,7 +161,16 @@ class Connection implements TcpConnection {
   }
 
   private receive(max: number, block: boolean): Effect.Effect<ReadonlyArray<Uint8Array>, Reason.Reason> {
-    return Effect.map(this.stack.ask({ _tag: "TcpRead", connection: this.id, max, block }), chunksOf)
+    return Effect.map(
+      this.stack.ask({ _tag: "TcpRead", connection: this.id, max, block }),
+      (received) => this.taken(received)
+    )
+  }
+
+  /** The chunks are the caller's; the memory that they were copied from is not. */
+  private taken(received: Received): ReadonlyArray<Uint8Array> {
+    if (received.spent.length > 0) this.stack.giveBack(received.spent)
+    return chunksOf(received)
   }
 
   read(max = unlimited): Effect.Effect<ReadonlyArray<Uint8Array>, TcpError.TcpError> {
@@ -173,7 +182,13 @@ class Connection implements TcpConnection {
       // One that was interrupted, or another at the same time, may not have copied what lies in the same memory.
       if (this.isCopying) this.givesBack = false
       this.isCopying = true
-      const request = { _tag: "TcpRead", connection: this.id, max: into.length, block: true, copies: true } as const
+      const request = {
+        _tag: "TcpRead",
+        connection: this.id,
+        max: into.length,
+        block: true,
+        copies: this.givesBack
+      } as const
       return Effect.map(this.stack.ask(request), (received) => this.copy(received, into))
     }))
   }
@@ -185,7 +200,7 @@ class Connection implements TcpConnection {
       at += chunk.length
     }
     this.isCopying = false
-    if (this.givesBack) this.stack.giveBack(received.spent)
+    this.stack.giveBack(received.spent)
     return at
   }
 
@@ -206,7 +221,7 @@ class Connection implements TcpConnection {
     return this.retraction(this.stack.post(
       { _tag: "TcpRead", connection: this.id, max, block: true, goesOn: true },
       ({ isPart, reason, value }) =>
-        take(reason === undefined ? Exit.succeed(chunksOf(value)) : failedDuring("read", reason), !isPart)
+        take(reason === undefined ? Exit.succeed(this.taken(value)) : failedDuring("read", reason), !isPart)
     ))
   }
 

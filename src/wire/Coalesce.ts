@@ -121,8 +121,7 @@ const append = (run: Run, other: Run): void => {
 const alone = ({ end, frame }: Run): Frame => ({
   ...frame,
   end,
-  checksum: frame.checksum === "none" ? "verified" : frame.checksum,
-  slab: undefined
+  checksum: frame.checksum === "none" ? "verified" : frame.checksum
 })
 
 /** The frame of a run: the first one's headers with the length of all. */
@@ -140,7 +139,7 @@ const finish = (run: Run): Frame => {
   }
   bytes[run.tcp + 13] = Tcp.ACK | run.push
   const gso = { kind: isV4 ? "tcp4" : "tcp6", size: run.size, headerLength: run.text - start } as const
-  return { ...frame, gso, slab: undefined }
+  return { ...frame, gso, slab: run.frame.slab }
 }
 
 /** Where the IP packet begins, if the frame is one; -1 if not. */
@@ -192,7 +191,7 @@ export const isFollowed = (frame: Frame, next: Frame, linkHeaderLength: number):
 
 /**
  * The frames in order, with those merged that continue each other. The caller owns the bytes of all frames that have a slab, and
- * releases the frames that it gave, not the answer's: those have no slab. A frame on its own comes back as it went in.
+ * releases the frames that it gave, not the answer's. A frame on its own comes back as it went in.
  */
 export const merge = (frames: ReadonlyArray<Frame>, linkHeaderLength: number): ReadonlyArray<Frame> => {
   const merged: Array<Frame> = []

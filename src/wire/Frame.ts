@@ -47,13 +47,13 @@ export interface Slab {
   /** One frame of the slab has been processed. */
   readonly release: () => void
   /**
-   * Whether the slab may be kept until one of its frames has been sent on, after it was processed: by as many {@link keep}, each with a
-   * {@link release} of its own. Absent if never: the bytes of a frame are not its receiver's alone, or nothing is free before them.
+   * Whether the slab may be kept after a frame was processed, until the frame has been sent on or its text was read: by as many {@link keep}, each with a
+   * {@link release} of its own. Absent if never.
    */
   readonly mayKeep?: (() => boolean) | undefined
   readonly keep?: () => void
-  /** Bytes before each frame that belong to it, and may be written. */
-  readonly headroom?: number
+  /** Bytes before each frame that belong to it, and may be written as the frame may; absent if its bytes are not its receiver's alone, or nothing is free before them. */
+  readonly headroom?: number | undefined
 }
 
 /** A frame with nothing special about it: all of `bytes`, checksum to be verified. */

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as MutableRef from "effect/MutableRef"
 import * as Ref from "effect/Ref"
 import * as Semaphore from "effect/Semaphore"
+import type { Spent } from "../core/Context.ts"
 import type { Event } from "../core/Event.ts"
 import type { Output } from "../core/Output.ts"
 import type { State } from "../core/State.ts"
@@ -52,7 +53,7 @@ export interface Core {
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State) => A) => Effect.Effect<A>
   /** Takes memory for received text back that a reader has copied from. */
-  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
+  readonly giveBack: (spent: ReadonlyArray<Spent>) => void
   /** The time of an event that happens now. */
   readonly now: () => Time.Instant
 }
@@ -99,7 +100,7 @@ export const make = (options: Options): Core => {
     })
   return {
     now,
-    giveBack: (blocks) => step.giveBack(blocks),
+    giveBack: (spent) => step.giveBack(spent),
     run,
     read: (select) => permit.withPermit(Effect.map(Ref.get(ref), select))
   }

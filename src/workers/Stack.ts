@@ -23,6 +23,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Config } from "../core/Config.ts"
+import type { Spent } from "../core/Context.ts"
 import type { LinkId } from "../core/Device.ts"
 import * as Entropy from "../core/Entropy.ts"
 import type { Reason } from "../core/Reason.ts"
@@ -80,7 +81,7 @@ export interface Stack {
   /** Takes back what was posted. */
   readonly abandon: Requests.Requests["abandon"]
   /** Takes memory back that an answer to `TcpRead` has called spent. */
-  readonly giveBack: (blocks: ReadonlyArray<Uint8Array>) => void
+  readonly giveBack: (spent: ReadonlyArray<Spent>) => void
   /** Reads the state under the permit. `select` copies what it returns: no live table leaves it. */
   readonly read: <A>(select: (state: State.State) => A) => Effect.Effect<A>
   /** The same for who can't wait, such as an exporter of metrics: steps are synchronous, so between them the state is whole. */

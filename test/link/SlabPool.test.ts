@@ -51,7 +51,7 @@ describe("SlabPool", () => {
     assert.strictEqual(Collector.tag(first), 1)
   })
 
-  it("lets frames be kept by who sends them on, if there is room before them and while half of the slabs are free", () => {
+  it("lets frames be kept while half of the slabs are free, and written to where there is room before them", () => {
     const pool = SlabPool.make({ slabBytes: 128, slabs: 4, headroom: 10 })
     const [one, two, three] = Collector.range(3).map((i) => SlabPool.copy(pool, Collector.frame(i, 100), 10)!.slab!)
     assert.isFalse(one!.mayKeep!())
@@ -63,7 +63,7 @@ describe("SlabPool", () => {
     assert.strictEqual(pool.held(), 1)
     one!.release()
     assert.strictEqual(pool.held(), 0)
-    assert.isUndefined(SlabPool.make({ slabBytes: 128, slabs: 4 }).reserve(1)!.mayKeep)
+    assert.isUndefined(SlabPool.make({ slabBytes: 128, slabs: 4 }).reserve(1)!.headroom)
   })
 
   it("survives a frame released twice", () => {

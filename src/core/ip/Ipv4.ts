@@ -88,7 +88,8 @@ const packetOf = (inbound: Inbound, header: Wire.Header, isGroup: boolean): Pack
   checksum: inbound.checksum,
   segmentSize: inbound.segmentSize,
   isGroup: isGroup || inbound.isLinkGroup,
-  receivedAt: inbound.receivedAt
+  receivedAt: inbound.receivedAt,
+  slab: inbound.frame.slab
 })
 
 /** Options are read for what a host must refuse; none changes what is done with the packet (RFC 1122 §3.2.1.8; rfc: 9293 §3.9.2 MUST-50). */

@@ -70,7 +70,8 @@ type Place = Pick<Gather.Outgoing, "head" | "headStart" | "block" | "slab">
 /** Its place in a received frame, if it can stay there: there must be room for the header of the next link. */
 const ownPlace = (out: Interface, { inbound, packet }: Transit): Place | undefined => {
   const { slab, start } = inbound.frame
-  if (slab?.mayKeep === undefined || packet.ipStart - start < headerLength(out) || !slab.mayKeep()) return undefined
+  if (slab?.headroom === undefined || packet.ipStart - start < headerLength(out)) return undefined
+  if (slab.mayKeep?.() !== true) return undefined
   return { head: packet.bytes, headStart: packet.ipStart, slab }
 }
 

@@ -42,6 +42,7 @@ export const v6 = (ctx: Context, packet: Packet, self: Assembly.Incomplete): Who
   const whole: Packet = {
     ...packet,
     bytes,
+    slab: undefined,
     ipStart: 0,
     start: self.header!.length,
     end: bytes.length,
@@ -86,6 +87,7 @@ export const v4 = (ctx: Context, packet: Packet, self: Assembly.Incomplete): Pac
   return {
     ...packet,
     bytes,
+    slab: undefined,
     ipStart: 0,
     start,
     end: bytes.length,

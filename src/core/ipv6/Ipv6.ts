@@ -93,7 +93,8 @@ const packetOf = (inbound: Inbound, header: Wire.Header, isGroup: boolean): Pack
   checksum: inbound.checksum,
   segmentSize: inbound.segmentSize,
   isGroup: isGroup || inbound.isLinkGroup,
-  receivedAt: inbound.receivedAt
+  receivedAt: inbound.receivedAt,
+  slab: inbound.frame.slab
 })
 
 /** Does what the extension headers of a packet ask for. */

@@ -54,6 +54,7 @@ const refuseWriters = (ctx: Context, self: Connection): Connection => {
 const deaf = (ctx: Context, self: Connection): Connection => {
   if (self.rcv.discards) return self
   if (self.buffer.held > 0) ctx.discharge("tcpReceive", self.buffer.held)
+  ReceiveBuffer.letGo(self.buffer, ctx)
   return {
     ...self,
     buffer: { ...ReceiveBuffer.empty(self.buffer.nxt), ahead: self.buffer.ahead },

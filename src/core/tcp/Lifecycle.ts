@@ -19,6 +19,7 @@ import type { StateName } from "./Info.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Parked from "./Parked.ts"
 import * as Progress from "./Progress.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
@@ -87,6 +88,7 @@ export const remove = (ctx: Context, state: State, self: Connection): void => {
 
 const discharge = (ctx: Context, self: Connection): void => {
   if (self.buffer.held > 0) ctx.discharge("tcpReceive", self.buffer.held)
+  ReceiveBuffer.letGo(self.buffer, ctx)
   if (self.queue.held > 0) ctx.discharge("tcpSend", self.queue.held)
 }
 

@@ -2,9 +2,9 @@
  * Text and FIN of a segment (RFC 9293 §3.10.7.4, seventh and eighth check), and reading them: what arrives is taken once, acknowledged by
  * the policy, and handed to whoever reads.
  */
-import type { Piece } from "../../wire/Piece.ts"
+import * as Piece from "../../wire/Piece.ts"
 import * as Sequence from "../../wire/Sequence.ts"
-import type { Context } from "../Context.ts"
+import type { Context, Spent } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Fifo from "../data/Fifo.ts"
 import * as RangeSet from "../data/RangeSet.ts"
@@ -18,9 +18,9 @@ import * as Segment from "./Segment.ts"
 import * as Tuning from "./Tuning.ts"
 import * as Window from "./Window.ts"
 
-/** Asks the budget for the memory that text up to `end` needs. */
-const isPaid = (ctx: Context, self: Connection, end: Sequence.Sequence): boolean => {
-  const needed = ReceiveBuffer.needed(self.buffer, end)
+/** Asks the budget for the memory that the text needs. */
+const isPaid = (ctx: Context, self: Connection, segment: Segment.Segment): boolean => {
+  const needed = ReceiveBuffer.needed(self.buffer, segment.seq, Segment.textEnd(segment))
   return needed === 0 || ctx.charge("tcpReceive", needed)
 }
 
@@ -49,10 +49,11 @@ const begun = (self: Connection, full: number): AckPolicy.AckPolicy =>
 
 /** Text that begins at RCV.NXT. */
 const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
-  if (!isPaid(ctx, self, Segment.textEnd(segment))) return unpaid(ctx, self, segment)
+  if (!isPaid(ctx, self, segment)) return unpaid(ctx, self, segment)
   const before = self.rcv.nxt
   const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
-  const buffer = ReceiveBuffer.append(self.buffer, segment.packet.bytes, segment.start, segment.end, ctx)
+  const { bytes, slab } = segment.packet
+  const buffer = ReceiveBuffer.append(self.buffer, bytes, segment.start, segment.end, ctx, slab)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
   const policy = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)
@@ -96,7 +97,7 @@ const ahead = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
     ctx.drop("TcpReassemblyFull", segment.packet.link)
     return { ...self, ack: AckPolicy.now(self.ack) }
   }
-  if (!isPaid(ctx, self, end)) return unpaid(ctx, self, segment)
+  if (!isPaid(ctx, self, segment)) return unpaid(ctx, self, segment)
   const buffer = after === before
     ? self.buffer
     : ReceiveBuffer.insert(self.buffer, segment.seq, segment.packet.bytes, segment.start, segment.end, ctx)
@@ -137,8 +138,6 @@ export const text = (ctx: Context, self: Connection, segment: Segment.Segment): 
   return segment.seq === self.rcv.nxt ? inOrder(ctx, self, segment) : ahead(ctx, self, segment)
 }
 
-const nothing: ReadonlyArray<Uint8Array> = Object.freeze([])
-
 /** The next answer for a reader of up to `max` bytes; `undefined` when there is nothing to say yet. */
 export const read = (
   ctx: Context,
@@ -147,11 +146,11 @@ export const read = (
   copies: boolean
 ): { readonly self: Connection; readonly received: Received } | undefined => {
   if (ReceiveBuffer.ready(self.buffer) > 0) {
-    const pieces: Array<Piece> = []
-    const spent = copies ? [] : undefined
-    const buffer = ReceiveBuffer.read(self.buffer, max, pieces, spent)
+    const pieces: Array<Piece.Piece> = []
+    const spent: Array<Spent> = []
+    const buffer = ReceiveBuffer.read(self.buffer, max, pieces, spent, copies)
     const length = Sequence.distance(self.buffer.read, buffer.read)
-    return { self: withBuffer(ctx, self, buffer), received: { pieces, length, end: false, spent: spent ?? nothing } }
+    return { self: withBuffer(ctx, self, buffer), received: { pieces, length, end: false, spent } }
   }
   return isAtEnd(self) ? { self, received: Lifecycle.endOfStream } : undefined
 }
@@ -203,8 +202,10 @@ export const updateWindow = (ctx: Context, self: Connection): Connection => {
  * Bytes come back that a reader was sent and never got. If the budget is full meanwhile they are kept unpaid, since they can't be had again; where
  * nobody will read any more they are not kept at all.
  */
-export const unread = (ctx: Context, self: Connection, received: Received): Connection => {
+export const unread = (ctx: Context, self: Connection, received: Received, copies: boolean): Connection => {
   if (received.length === 0 || self.rcv.discards) return self
   const isPaid = ctx.charge("tcpReceive", received.length)
-  return { ...self, buffer: ReceiveBuffer.unread(self.buffer, received.pieces, isPaid) }
+  // What was only lent to be copied is in memory that may be used again.
+  const pieces = copies ? received.pieces.map((piece) => Piece.make(Piece.copy(piece))) : received.pieces
+  return { ...self, buffer: ReceiveBuffer.unread(self.buffer, pieces, isPaid) }
 }

@@ -6,7 +6,7 @@
  */
 import type * as Address from "../../wire/Address.ts"
 import type { Piece } from "../../wire/Piece.ts"
-import type { Context } from "../Context.ts"
+import type { Context, Spent } from "../Context.ts"
 import type { LinkId } from "../Device.ts"
 import * as Reason from "../Reason.ts"
 import type { Answers, Ticket } from "../Request.ts"
@@ -95,8 +95,8 @@ export interface TcpRead extends Answers<Received> {
 export interface Received {
   /** Views of immutable memory; the reader may keep them, unless it has said that it copies. */
   readonly pieces: ReadonlyArray<Piece>
-  /** Memory to give back to the core once the pieces are copied; none of a reader that does not copy. */
-  readonly spent: ReadonlyArray<Uint8Array>
+  /** Memory to give back to the core, once the pieces are copied by a reader that has said so. */
+  readonly spent: ReadonlyArray<Spent>
   readonly length: number
   /** The peer has closed its direction and there are no more bytes; `length` is 0 then. */
   readonly end: boolean

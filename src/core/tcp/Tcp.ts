@@ -150,8 +150,10 @@ export const abandonAccept = (ctx: Context, state: State, id: number, ticket: Ti
 export const returned = (ctx: Context, state: State, request: TcpRequest, value: unknown): void => {
   switch (request._tag) {
     case "TcpRead": {
+      const received = value as Received
       const self = state.entries.get(request.connection)
-      if (self?._tag === "Connection") returnBytes(ctx, state, self, value as Received)
+      if (self?._tag === "Connection") returnBytes(ctx, state, self, received, request.copies === true)
+      for (const memory of received.spent) ctx.spend(memory)
       return
     }
     case "TcpAccept": {
@@ -179,9 +181,9 @@ export const returned = (ctx: Context, state: State, request: TcpRequest, value:
   }
 }
 
-const returnBytes = (ctx: Context, state: State, self: Connection, received: Received): void => {
+const returnBytes = (ctx: Context, state: State, self: Connection, received: Received, copies: boolean): void => {
   if (self.state === "CLOSED" && self.error !== undefined) return
-  const back = Receive.unread(ctx, self, received)
+  const back = Receive.unread(ctx, self, received, copies)
   if (self.state === "CLOSED" || self.state === "TIME-WAIT") return ctx.put(state.entries, self.id, back)
   Finish.event(ctx, state, back)
 }

@@ -13,6 +13,7 @@ import type { Connection } from "./Connection.ts"
 import * as ConnectionOf from "./Connection.ts"
 import * as Emit from "./Emit.ts"
 import * as Lookup from "./Lookup.ts"
+import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 import * as Segment from "./Segment.ts"
 import type { State, TimeWait } from "./State.ts"
 import * as Timestamps from "./Timestamps.ts"
@@ -46,6 +47,7 @@ const evict = (ctx: Context, state: State): void => {
 export const compact = (ctx: Context, state: State, self: Connection, until: Time.Instant): void => {
   evict(ctx, state)
   if (self.buffer.held > 0) ctx.discharge("tcpReceive", self.buffer.held)
+  ReceiveBuffer.letGo(self.buffer, ctx)
   if (self.queue.held > 0) ctx.discharge("tcpSend", self.queue.held)
   const newest = state.newestTimeWait.value
   const { stamps } = self
