@@ -17,7 +17,7 @@ export const echo: Service = {
     Effect.gen(function*() {
       for (;;) {
         const chunks = yield* connection.read()
-        if (chunks.length === 0) return yield* connection.end
+        if (chunks.length === 0) return
         for (const bytes of chunks) yield* connection.writeOwned(bytes)
       }
     }),

@@ -129,7 +129,8 @@ class Listener implements TcpListener {
         )
       return Effect.catchCause(Effect.onExit(Scope.provide(handled, scope), release), logFailure)
     }
-    const serveNext = (fibers: FiberSet.FiberSet) =>
+    // Made once, not for each connection: what the operations are made from costs as much as they do.
+    const serveAll = (fibers: FiberSet.FiberSet) =>
       Effect.uninterruptibleMask((restore) => {
         const asked = this.stack.askWithin(restore, { _tag: "TcpAccept", listener: this.id, block: true })
         const accepted = Traced.accepting(this.stack, asked)
@@ -138,12 +139,10 @@ class Listener implements TcpListener {
           Effect.onError(TcpError.during("accept")(accepted), () => places.release(1))
         )
         // It starts at once, so nothing can come between the connection and its release.
-        return Effect.flatMap(placed, (endpoint) => FiberSet.run(fibers, handle(endpoint)))
+        const served = Effect.flatMap(placed, (endpoint) => FiberSet.run(fibers, handle(endpoint)))
+        return Effect.forever(served, { disableYield: true })
       })
-    const serving = Effect.gen(function*() {
-      const fibers = yield* FiberSet.make()
-      while (true) yield* serveNext(fibers)
-    })
+    const serving = Effect.flatMap(FiberSet.make(), serveAll)
     return Effect.scoped(serving) as Effect.Effect<never, TcpError.TcpError, Exclude<R, Scope.Scope>>
   }
 
