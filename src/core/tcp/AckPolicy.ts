@@ -71,8 +71,20 @@ export const answered = (self: AckPolicy): AckPolicy => counting(self, self.quic
 /** An ACK must leave with this event. */
 export const now = (self: AckPolicy): AckPolicy => self.due === "now" ? self : { ...self, due: "now" }
 
+/** What came may wait for company, however much it was. */
+export const later = (self: AckPolicy): AckPolicy => ({ ...self, due: "delayed" })
+
 /** The time is over: no answer has come, so the next text is acknowledged at once again. */
 export const overdue = (self: AckPolicy): AckPolicy => ({ ...self, due: "now", isInteractive: false })
+
+/**
+ * A FIN came in its turn, where its ACK may wait for the program's own FIN as one of text waits for an answer. Before any text came there is no time to wait for, so it
+ * leaves at once; and so it does where the window is closed, since its sender may ask for nothing else.
+ */
+export const ended = (self: AckPolicy, full: number, hadText: boolean, isClosed: boolean): AckPolicy =>
+  !hadText || isClosed || self.pending >= full || self.duplicate !== undefined || self.recent.length > 0
+    ? now(self)
+    : { ...self, due: "delayed", isInteractive: true }
 
 /** A duplicate is to be reported, at once. */
 export const duplicate = (self: AckPolicy, block: SackBlock | undefined): AckPolicy => ({

@@ -137,6 +137,8 @@ export interface Config {
    * none if not.
    */
   readonly trimsText: boolean
+  /** The ACK of a FIN waits for the program's own FIN as one of text waits for an answer (RFC 9293 §3.8.6.3), as on Linux. Default off: it leaves at once. */
+  readonly delaysFins: boolean
   /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
   readonly abortOnOverflow: boolean
 
@@ -305,6 +307,7 @@ export const defaults: Config = Object.freeze({
   synCookies: "whenFull",
   takesSynFin: false,
   trimsText: true,
+  delaysFins: false,
   cookiesKeepOptions: false,
   abortOnOverflow: false,
   pathMtuDiscovery: true,

@@ -219,6 +219,7 @@ export const table: Table = {
     "SYN cookies keep SACK and scaling without timestamps too, and are easier to guess for that"
   ),
   takesSynFin: knob("stack", toggle, "RFC 9293 §3.10.7.2", "A SYN with a FIN opens a connection as a SYN does"),
+  delaysFins: knob("stack", toggle, "RFC 9293 §3.8.6.3", "The ACK of a FIN waits for an answer as that of text does"),
   trimsText: knob(
     "stack",
     toggle,

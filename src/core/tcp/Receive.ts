@@ -56,7 +56,10 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const buffer = ReceiveBuffer.append(self.buffer, bytes, segment.start, segment.end, ctx, slab)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
-  const policy = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)
+  const received = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)
+  // Text beyond the window leaves none: its sender has nothing to gain from an ACK before the program has read.
+  const isBeyond = Sequence.after(buffer.nxt, self.rcv.edge)
+  const policy = isBeyond && !wasGap ? AckPolicy.later(received) : received
   ctx.count(Counter.index.tcpBytesReceived, taken)
   return {
     ...self,

@@ -279,7 +279,8 @@ export const linuxKernel: Partial<Tcp.Config> = {
   synRetries: 6,
   nagle: "small",
   leastSegment: 48,
-  trimsText: false
+  trimsText: false,
+  delaysFins: true
 }
 
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */

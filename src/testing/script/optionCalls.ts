@@ -224,7 +224,14 @@ const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
   if (self.connection === undefined) return ok
   // What a connection has agreed on with its peer stays, however a program sets it.
   const set = kernel.ask({ _tag: "TcpSetOptions", connection: self.connection, options }, () => returned(0))
+  if (name === "TCP_NODELAY") uncork(kernel, self)
   return () => set() === undefined ? undefined : returned(0)
+}
+
+/** On Linux no-delay lets go what a cork holds back, and leaves the cork in place for what is written next. */
+const uncork = (kernel: Kernel, { connection, options }: TcpSocket): void => {
+  if (connection === undefined || !options.noDelay || !options.cork || kernel.isFreeBsd) return
+  for (const cork of [false, true]) kernel.host.request({ _tag: "TcpSetOptions", connection, options: { cork } })
 }
 
 const errnoOfCall = ({ errno }: Call): { readonly errno?: string } => errno === undefined ? {} : { errno }

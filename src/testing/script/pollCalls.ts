@@ -102,6 +102,10 @@ const epollOf = (kernel: Kernel, fd: Expression | undefined): Epoll | undefined 
 const epollCreate: Handler = (kernel, _, call) =>
   immediate(returned(kernel.install({ _tag: "Epoll", interests: new Map() }, expectedFd(call))))
 
+/** The older call has a size, which means nothing but has to be positive. */
+const epollCreateSized: Handler = (kernel, args, call) =>
+  numberOf(args[0]) > 0 ? epollCreate(kernel, args, call) : immediate(failed("EINVAL"))
+
 const epollControl: Handler = (kernel, [fd, operation, target, event]) => {
   const self = epollOf(kernel, fd)
   if (self === undefined) return immediate(failed("EBADF"))
@@ -155,7 +159,7 @@ const epollWait: Handler = (kernel, [fd, expected, , timeout]) => {
 
 export const pollCalls: Readonly<Record<string, Handler>> = {
   poll,
-  epoll_create: epollCreate,
+  epoll_create: epollCreateSized,
   epoll_create1: epollCreate,
   epoll_ctl: epollControl,
   epoll_wait: epollWait,

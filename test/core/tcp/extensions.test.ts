@@ -48,14 +48,26 @@ describe("Blind attacks (RFC 5961)", () => {
   })
   it("rfc: 5961 §5.2 MUST: text with an ACK out of range is dropped, and challenged", () => {
     const self = host()
-    const { ack, connection, peer, seq } = established(self, { window: 1000 })
-    for (const out of [ack + 1, ack - 1001]) {
+    const opened = established(self, { window: 1000 })
+    const { connection, peer, seq } = opened
+    // Nothing was ever sent whose ACK could come so late.
+    peer.send({ seq, ack: opened.ack - 1, flags: ACK | PSH, window: 1000, text: text(10) })
+    assert.strictEqual(peer.one().ack, seq)
+    self.advance(seconds(1))
+    write(self, connection, text(1000))
+    peer.take()
+    const ack = opened.ack + 1000
+    peer.send({ seq, ack, flags: ACK, window: 1000 })
+    write(self, connection, text(1000))
+    peer.take()
+    peer.send({ seq, ack: ack + 1000, flags: ACK, window: 1000 })
+    for (const out of [ack + 1001, ack - 1]) {
       peer.send({ seq, ack: out, flags: ACK | PSH, text: text(10) })
       assert.strictEqual(peer.one().ack, seq)
       self.advance(seconds(1))
     }
     assert.strictEqual(info(self, connection).unread, 0)
-    peer.send({ seq, ack: ack - 1000, flags: ACK | PSH, text: text(10) })
+    peer.send({ seq, ack, flags: ACK | PSH, text: text(10) })
     assert.strictEqual(info(self, connection).unread, 10)
   })
 })
@@ -191,7 +203,7 @@ describe("The retransmission timer (RFC 6298)", () => {
     write(self, connection, text(1000))
     peer.take()
     wait(self, millis(290))
-    peer.send({ seq, ack: ack + 1000, flags: ACK })
+    peer.send({ seq, ack: ack + 1000, flags: ACK, window: 1000 })
     // Anew for the second segment.
     const { rto } = info(self, connection)
     wait(self, Time.micros(rto - 1000))

@@ -60,9 +60,10 @@ const checkHandshake = (
   return undefined
 }
 
-/** Whether the ACK is of what was sent, and not far below what is outstanding. */
+/** Whether the ACK is of what was sent, and not far below what is outstanding: by no more than a window, nor than has been acknowledged. */
 export const isCredible = ({ snd }: Connection, segment: Segment.Segment): boolean =>
-  !Sequence.after(segment.ack, snd.nxt) && !Sequence.before(segment.ack, Sequence.add(snd.una, -snd.maxWnd))
+  !Sequence.after(segment.ack, snd.nxt) &&
+  !Sequence.before(segment.ack, Sequence.add(snd.una, -Math.min(snd.maxWnd, snd.acked)))
 
 /**
  * The peer has taken the octet of a window probe, which counts as sent from now on; as sent twice, since nobody knows which of several probes this answers (Karn's

@@ -7,6 +7,7 @@
 import * as Sequence from "../../../wire/Sequence.ts"
 import * as Tcp from "../../../wire/Tcp.ts"
 import type { Context } from "../../Context.ts"
+import * as RangeSet from "../../data/RangeSet.ts"
 import * as Reason from "../../Reason.ts"
 import * as AckPolicy from "../AckPolicy.ts"
 import type { Connection } from "../Connection.ts"
@@ -75,13 +76,19 @@ const remembered = (self: Connection, segment: Segment.Segment): Connection => {
   return { ...self, rcv: { ...self.rcv, finAhead, hasFinAhead: true }, ack: AckPolicy.now(self.ack) }
 }
 
-/** The peer's FIN is taken: RCV.NXT goes over it, and it is acknowledged at once. */
-const finTaken = (self: Connection): Connection => {
+/** The ACK of a FIN: at once, or, where the stack does so, after the time in which a program may close as well and say both. */
+const ackOfFin = (ctx: Context, self: Connection, wasGap: boolean): AckPolicy.AckPolicy =>
+  ctx.config.tcp.delaysFins && !wasGap
+    ? AckPolicy.ended(self.ack, self.rcv.mss, self.rcv.bytes > 0, self.rcv.nxt === self.rcv.edge)
+    : AckPolicy.now(self.ack)
+
+/** The peer's FIN is taken: RCV.NXT goes over it. */
+const finTaken = (ctx: Context, self: Connection, wasGap: boolean): Connection => {
   const nxt = Sequence.add(self.rcv.nxt, 1)
   return {
     ...self,
     rcv: { ...self.rcv, nxt, edge: Sequence.later(self.rcv.edge, nxt), ended: true, hasFinAhead: false },
-    ack: AckPolicy.now(self.ack)
+    ack: ackOfFin(ctx, self, wasGap)
   }
 }
 
@@ -90,10 +97,11 @@ const checkFin = (
   ctx: Context,
   state: State,
   self: Connection,
-  segment: Segment.Segment
+  segment: Segment.Segment,
+  wasGap: boolean
 ): Connection | undefined => {
   if (self.rcv.ended || !isFinDue(self, segment)) return self.rcv.ended ? self : remembered(self, segment)
-  const taken = finTaken(self)
+  const taken = finTaken(ctx, self, wasGap)
   switch (taken.state) {
     case "SYN-RECEIVED":
     case "ESTABLISHED":
@@ -123,5 +131,6 @@ export const check = (
   segment: Segment.Segment
 ): Connection | undefined => {
   const self = checkText(ctx, state, checkUrgent(ctx, connection, segment), segment)
-  return self === undefined ? undefined : checkFin(ctx, state, self, segment)
+  const wasGap = !RangeSet.isEmpty(connection.buffer.ahead)
+  return self === undefined ? undefined : checkFin(ctx, state, self, segment, wasGap)
 }
