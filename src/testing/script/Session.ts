@@ -75,7 +75,14 @@ const ofHost = new Set([
   "synCookies",
   "challengeInterval",
   "answersUnsentAcks",
-  "nagle"
+  "bearsMissingTimestamps",
+  "blackHole",
+  "cookiesKeepOptions",
+  "measuresSynAck",
+  "nagle",
+  "probesWithText",
+  "resetsUnread",
+  "takesSynFin"
 ])
 
 /** The host's next packet as what the script expects. */

@@ -58,10 +58,15 @@ const states: Readonly<Record<StateName, number>> = {
   "TIME-WAIT": 10
 }
 
-/** The states by FreeBSD's names. */
-const stateNames: ReadonlyArray<readonly [string, number]> = Object.entries(states).map(([name, number]) =>
-  [`TCPS_${name.replaceAll("-", "_")}`, number] as const
-)
+/** `FIN-WAIT-1` is `FIN_WAIT1` there. */
+const linuxName = (name: string): string =>
+  name.replace(/-(?=\d)/, "").replaceAll("-", "_").replace("RECEIVED", "RECV").replace("CLOSED", "CLOSE")
+
+/** The states by FreeBSD's names, and by Linux's, whose numbers mean others here. */
+const stateNames: ReadonlyArray<readonly [string, number]> = Object.entries(states).flatMap(([name, number]) => [
+  [`TCPS_${name.replaceAll("-", "_")}`, number] as const,
+  [`TCP_${linuxName(name)}`, number] as const
+])
 
 /** FreeBSD shows a threshold that was never set as the largest window. */
 const largestWindow = 65_535 * 2 ** 14
