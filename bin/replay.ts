@@ -54,13 +54,16 @@ const play = (recording: Recording.Recording, { changes, from, step, to }: Optio
   Effect.gen(function*() {
     const names = makeNames()
     let next = from
+    let last = 0
     for (const moment of Flight.play(recording, changes)) {
       names.learn(moment)
+      last = moment.number
       if (moment.number < next) continue
       if (moment.number > to) break
       for (const line of describeMoment(moment, names.of)) yield* Console.log(line)
       if (step) next = Math.max(moment.number + 1, yield* ask)
     }
+    if (from > last) return yield* Exit.badInput(`there is no event ${from}: the recording has ${last}`)
   })
 
 const capture = (recording: Recording.Recording, source: string, path: string) =>

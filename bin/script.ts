@@ -36,7 +36,9 @@ const count = (all: ReadonlyArray<Ran>, status: Script.Outcome["status"]): numbe
 
 /** How many came out how, in one line. */
 export const summary = (all: ReadonlyArray<Ran>): string =>
-  `${all.length} scripts: ${count(all, "passed")} passed, ${count(all, "failed")} failed, ` +
+  `${all.length} ${all.length === 1 ? "script" : "scripts"}: ${count(all, "passed")} passed, ${
+    count(all, "failed")
+  } failed, ` +
   `${count(all, "skipped")} skipped, ${count(all, "invalid")} can't be read`
 
 /** What was left out, with how often and an example, the most frequent first. */

@@ -66,14 +66,15 @@ const goOn = (running: Run.Running): Effect.Effect<void> =>
     if (isShown) process.stdout.write("\r\x1b[K")
   })
 
-const missing = "pictures want two packages that are not installed: npm install @observablehq/plot linkedom"
+const missing =
+  "pictures want two packages that are not installed: npm install @observablehq/plot linkedom, or leave them out by --out none"
 
 /** Drawing needs packages that the stack itself does without. */
 const drawing = Effect.tryPromise({
   try: () => import("./plots/report.ts"),
   catch: (error) => {
     const isMissing = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND"
-    return failed(isMissing ? missing : String(error))
+    return isMissing ? Exit.badInput(missing) : failed(String(error))
   }
 })
 
@@ -85,7 +86,7 @@ const write = (folder: string, outcome: Run.Outcome, command: string) =>
     const all = files(outcome, command)
     for (const { name, text } of all) yield* system.writeFileString(join(folder, name), text)
     yield* Console.log(`${join(folder, "index.html")}: ${all.length - 1} pictures`)
-  }).pipe(Effect.mapError((error) => failed(error.message)))
+  }).pipe(Effect.mapError((error) => error instanceof Exit.CommandFailure ? error : failed(error.message)))
 
 const showMeasures = (outcome: Run.Outcome): Effect.Effect<void> =>
   Effect.forEach(
@@ -105,6 +106,7 @@ const sim = (options: Options) =>
     yield* Console.log(`  ${outcome.headline}`)
     if (options.measures) yield* showMeasures(outcome)
     const folder = Option.getOrElse(out, () => `${basename(path, extname(path))}-report`)
+    for (const line of outcome.unmet) yield* Console.log(`  not as expected: ${line}`)
     if (folder !== "none") yield* write(folder, outcome, `netstack sim ${path} --seed ${outcome.seed}`)
     if (outcome.unmet.length > 0) return yield* failed(outcome.unmet.join("; "))
   })

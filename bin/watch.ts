@@ -42,12 +42,21 @@ export const lines = (view: StatusView.View, { columns, rows }: Size): ReadonlyA
   return [...all.slice(0, rows - 1), `… ${all.length - rows + 1} more lines`]
 }
 
+/** What the transport says, which is further inside, says more than that it failed. */
+const messageOf = (error: Error): string => {
+  const inner = [error.message]
+  for (let at: unknown = error.cause; at instanceof Error && inner.length < 5; at = at.cause) {
+    if (at.message !== "" && at.message !== inner.at(-1)) inner.push(at.message)
+  }
+  return inner.join(": ")
+}
+
 const read = (url: URL): Effect.Effect<Status, Exit.CommandFailure, HttpClient.HttpClient> =>
   HttpClient.get(new URL("/status.json", url)).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.flatMap(HttpClientResponse.schemaBodyJson(Status)),
     Effect.timeout("5 seconds"),
-    Effect.mapError((error) => new Exit.CommandFailure({ message: `${url.host}: ${error.message}` }))
+    Effect.mapError((error) => new Exit.CommandFailure({ message: `${url.host}: ${messageOf(error)}` }))
   )
 
 /** Draws over what was there, and clears only what is left, so that nothing flickers. */

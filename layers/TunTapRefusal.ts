@@ -29,7 +29,8 @@ const openHint = (code: string): string | undefined => {
     case "ENXIO":
       return `the kernel offers no /dev/net/tun: run 'modprobe tun' as root; ${container}`
     case "EACCES":
-      return "this user may not open /dev/net/tun: run 'chmod 0666 /dev/net/tun' as root, or join the group that owns it"
+      return "this user may not open /dev/net/tun: run as root (sudo), or let root open it to a group of yours " +
+        "('chgrp GROUP /dev/net/tun && chmod 0660 /dev/net/tun')"
     case "EPERM":
       return `/dev/net/tun is forbidden here: ${container}`
     default:
@@ -51,8 +52,9 @@ const attachHint = (code: string, device: Device): string | undefined => {
     case "EBUSY":
       return `another program has ${device.name} open: end it, or choose another name`
     case "EINVAL":
-      return `${device.name} exists and is not a ${device.mode} device of the wanted kind ` +
-        `('ip -d link show ${device.name}' tells): choose another name, or remove it`
+      return `${device.name} exists and is not a ${device.mode} device of the wanted kind: 'ip -d link show ${device.name}' tells whether ` +
+        "it is one, and whether it has multi_queue, which a stack in shards needs and no other may have; " +
+        "a program that has it open may have made it so. Choose another name, or remove it"
     default:
       return undefined
   }

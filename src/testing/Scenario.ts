@@ -139,7 +139,7 @@ export const FromJson = Schema.Struct({
   expect: Schema.optionalKey(Schema.Record(Schema.String, BoundsOfMeasure))
 })
 
-const decodeJson = Schema.decodeUnknownEffect(FromJson, { onExcessProperty: "error" })
+const decodeJson = Schema.decodeUnknownEffect(FromJson, { onExcessProperty: "error", errors: "all" })
 
 /** The flow whose server a flood is for. */
 export const floodedBy = ({ flow }: Flood, flows: Scenario["flows"]): Transfer | Questions | undefined => {

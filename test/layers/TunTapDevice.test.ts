@@ -26,7 +26,7 @@ const device = { name: "tap7", mode: "tap" } as const
 describe("the hint of a refused device", () => {
   const cases: ReadonlyArray<[Refusal.Step, string, RegExp]> = [
     ["open", "ENOENT", /modprobe tun.*--device \/dev\/net\/tun --cap-add NET_ADMIN/],
-    ["open", "EACCES", /chmod 0666 \/dev\/net\/tun/],
+    ["open", "EACCES", /chmod 0660 \/dev\/net\/tun/],
     ["open", "EPERM", /forbidden here.*--cap-add NET_ADMIN/],
     ["attach", "EPERM", /CAP_NET_ADMIN.*ip tuntap add dev tap7 mode tap user \d+ && ip link set tap7 up/],
     ["attach", "EBUSY", /another program has tap7 open/],
