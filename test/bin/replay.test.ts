@@ -55,6 +55,14 @@ describe("netstack replay", () => {
       assert.match(stdout, /#\d+ .* eth0 ← 10\.0\.0\.2:9 > .* R\. .*\n(?: .*\n)* {4}reply \d+ failed: \w*Refused/)
     }))
 
+  it.live("says that there is nothing behind the last event", () =>
+    Effect.gen(function*() {
+      const { path } = yield* recorded
+      const { status, stderr, stdout } = yield* replay([path, "--from", "9999"])
+      assert.deepStrictEqual([status, stdout], [2, ""])
+      assert.match(stderr, /^netstack: there is no event 9999: the recording has \d+\n$/)
+    }))
+
   it.live("shows a part, without changes if these are not wanted", () =>
     Effect.gen(function*() {
       const { path } = yield* recorded
