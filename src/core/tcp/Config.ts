@@ -40,6 +40,8 @@ export interface Config {
 
   /** Upper limit of the MSS offered and used, in bytes; 0 for what the path carries (RFC 9293 §3.7.1). Default 0. */
   readonly maxSegment: number
+  /** Our SYN tells its MSS (rfc: 9293 §3.7.1 SHLD-5); without, the peer sends what its default is. Default on. */
+  readonly tellsSegment: boolean
   /** What a peer's MSS counts for at least, in bytes: tiny segments cost this side most (CVE-2019-11479). Linux has 48, FreeBSD 216. Default 1, which is none. */
   readonly leastSegment: number
   /** Receive buffer in bytes: the window offered when nothing waits to be read; where auto-tuning starts. Default 256 KiB. */
@@ -219,6 +221,7 @@ export type Knob =
   | "receiveBuffer"
   | "receiveBufferLimit"
   | "sendBuffer"
+  | "tellsSegment"
   | "sendBufferLimit"
   | "notSentLowWater"
   | "synRetries"
@@ -273,6 +276,7 @@ export const defaults: Config = Object.freeze({
   leastSegment: 1,
   receiveBuffer: 256 * 1024,
   windowSteps: "doubling",
+  tellsSegment: true,
   receiveBufferLimit: 6 * 1024 * 1024,
   sendBuffer: 256 * 1024,
   sendBufferLimit: 4 * 1024 * 1024,

@@ -97,6 +97,7 @@ export const table: Table = {
     "RFC 9293 §3.7.1",
     "The most text of a segment, offered and used; 0: what the path carries"
   ),
+  tellsSegment: knob("opening", toggle, "RFC 9293 §3.7.1", "The SYN tells the MSS"),
   leastSegment: knob("stack", number("bytes", 1, 1220), "CVE-2019-11479", "What a peer's MSS counts for at least"),
   receiveBuffer: knob(
     "always",

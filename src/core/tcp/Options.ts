@@ -91,7 +91,7 @@ export const nothingAgreed: Agreed = Object.freeze({
 // rfc: 9293 §3.7.1 SHLD-5 MAY-3 MUST-65
 export const offer = (ctx: Context, path: Path, config: Config, tsval: number): TcpOptions.Options => ({
   ...TcpOptions.none,
-  maximumSegmentSize: receiveMss(ctx, path, config),
+  maximumSegmentSize: config.tellsSegment ? receiveMss(ctx, path, config) : undefined,
   windowScale: config.windowScaling ? receiveShift(config) : undefined,
   sackPermitted: config.sack,
   userTimeout: UserTimeoutOption.ofSyn(config),
@@ -109,7 +109,7 @@ export const accept = (
   tsecr: number
 ): TcpOptions.Options => ({
   ...TcpOptions.none,
-  maximumSegmentSize: receiveMss(ctx, path, config),
+  maximumSegmentSize: config.tellsSegment ? receiveMss(ctx, path, config) : undefined,
   windowScale: agreed.scaling ? agreed.receiveScale : undefined,
   sackPermitted: agreed.sack,
   userTimeout: UserTimeoutOption.ofSyn(config),

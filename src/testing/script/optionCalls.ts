@@ -44,7 +44,7 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_KEEPINTVL: (seconds) => ({ keepAliveInterval: Time.seconds(seconds) }),
   TCP_KEEPCNT: (count) => ({ keepAliveCount: count }),
   TCP_KEEPINIT: (seconds) => ({ connectTimeout: Time.seconds(seconds) }),
-  TCP_NOOPT: (on) => on === 0 ? {} : { timestamps: false, windowScaling: false, sack: false },
+  TCP_NOOPT: (on) => on === 0 ? {} : { timestamps: false, windowScaling: false, sack: false, tellsSegment: false },
   TCP_MAXUNACKTIME: (seconds) => ({ userTimeout: Time.seconds(seconds) }),
   TCP_SYNCNT: (count) => ({ synRetries: count }),
   TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, seconds)) }),
