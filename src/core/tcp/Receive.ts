@@ -47,6 +47,19 @@ const fullSize = (self: Connection, segment: Segment.Segment): number =>
 const begun = (self: Connection, full: number): AckPolicy.AckPolicy =>
   self.rcv.bytes === 0 ? AckPolicy.begun(self.ack, Sequence.distance(self.rcv.nxt, self.rcv.edge), full) : self.ack
 
+/** The first stretch of the segment's text that is here already, ahead of the gap (RFC 2883 §4.2). */
+const presentAhead = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
+  if (!self.agreed.sack || !self.config.dsack) return undefined
+  const end = Segment.textEnd(segment)
+  const left = RangeSet.has(self.buffer.ahead, segment.seq)
+    ? segment.seq
+    : RangeSet.nextStart(self.buffer.ahead, segment.seq, end)
+  const range = RangeSet.containing(self.buffer.ahead, left)
+  return range === undefined || !Sequence.before(left, end)
+    ? undefined
+    : { left, right: Sequence.earlier(range.end, end) }
+}
+
 /** Text that begins at RCV.NXT. */
 const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   if (!isPaid(ctx, self, segment)) return unpaid(ctx, self, segment)
@@ -59,7 +72,12 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const received = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)
   // Text beyond the window leaves none: its sender has nothing to gain from an ACK before the program has read.
   const isBeyond = Sequence.after(buffer.nxt, self.rcv.edge)
-  const policy = isBeyond && !wasGap ? AckPolicy.later(received) : received
+  const present = wasGap ? presentAhead(self, segment) : undefined
+  const policy = present !== undefined
+    ? AckPolicy.duplicate(received, present)
+    : isBeyond && !wasGap
+    ? AckPolicy.later(received)
+    : received
   ctx.count(Counter.index.tcpBytesReceived, taken)
   return {
     ...self,
@@ -74,19 +92,6 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
       bytes: self.rcv.bytes + taken
     }
   }
-}
-
-/** The first stretch of the segment's text that is here already, ahead of the gap (RFC 2883 §4.2). */
-const presentAhead = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
-  if (!self.agreed.sack || !self.config.dsack) return undefined
-  const end = Segment.textEnd(segment)
-  const left = RangeSet.has(self.buffer.ahead, segment.seq)
-    ? segment.seq
-    : RangeSet.nextStart(self.buffer.ahead, segment.seq, end)
-  const range = RangeSet.containing(self.buffer.ahead, left)
-  return range === undefined || !Sequence.before(left, end)
-    ? undefined
-    : { left, right: Sequence.earlier(range.end, end) }
 }
 
 /** Text ahead of a gap is kept for later, while there is room for one more range (rfc: 9293 §3.10.7.4 SHLD-31 MAY-13). */

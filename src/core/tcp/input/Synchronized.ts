@@ -44,11 +44,12 @@ const refuse = (
   Finish.event(ctx, state, self)
 }
 
-/** Text that was received before, to be reported as a duplicate (RFC 2883 §4.1). */
+/** Numbers that were received before, those of text or of a FIN, to be reported as a duplicate (RFC 2883 §4.1). */
 const duplicateOf = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
-  if (!self.agreed.sack || !self.config.dsack || Segment.textLength(segment) === 0) return undefined
+  if (!self.agreed.sack || !self.config.dsack || Segment.length(segment) === 0) return undefined
   const left = Segment.textStart(segment)
-  const right = Sequence.earlier(Segment.textEnd(segment), self.rcv.nxt)
+  const end = Sequence.add(Segment.textEnd(segment), segment.flags & Tcp.FIN)
+  const right = Sequence.earlier(end, self.rcv.nxt)
   return Sequence.before(left, right) ? { left, right } : undefined
 }
 
