@@ -62,6 +62,9 @@ export interface Config {
   /** Bytes that one connection may have in a link's transmit queue. Default 256 KiB. */
   readonly transmitCreditBytes: number
 
+  /** What belongs to nothing is answered with a reset (RFC 9293 §3.10.7.1); `syns` leaves SYNs unanswered, `all` everything, which hides closed ports. Default `nothing`. */
+  readonly blackHole: "nothing" | "syns" | "all"
+
   // Opening
 
   /** Retransmissions of a SYN before a connect fails (rfc: 9293 §3.8.3 MUST-22 MUST-23: at least 3 minutes). Default 7, which is four minutes. */
@@ -218,10 +221,10 @@ export type Knob =
   | "fastOpen"
   | "fastOpenWithoutCookie"
   | "maxSegment"
+  | "tellsSegment"
   | "receiveBuffer"
   | "receiveBufferLimit"
   | "sendBuffer"
-  | "tellsSegment"
   | "sendBufferLimit"
   | "notSentLowWater"
   | "synRetries"
@@ -273,15 +276,16 @@ export const defaults: Config = Object.freeze({
   fastOpen: "off",
   fastOpenWithoutCookie: false,
   maxSegment: 0,
+  tellsSegment: true,
   leastSegment: 1,
   receiveBuffer: 256 * 1024,
   windowSteps: "doubling",
-  tellsSegment: true,
   receiveBufferLimit: 6 * 1024 * 1024,
   sendBuffer: 256 * 1024,
   sendBufferLimit: 4 * 1024 * 1024,
   notSentLowWater: Infinity,
   transmitCreditBytes: 256 * 1024,
+  blackHole: "nothing",
   synRetries: 7,
   synAckRetries: 5,
   connectTimeout: Infinity as Time.Span,
@@ -309,10 +313,10 @@ export const defaults: Config = Object.freeze({
   challengeInterval: Time.millis(500),
   answersUnsentAcks: true,
   synCookies: "whenFull",
+  cookiesKeepOptions: false,
   takesSynFin: false,
   trimsText: true,
   delaysFins: false,
-  cookiesKeepOptions: false,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

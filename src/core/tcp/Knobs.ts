@@ -141,6 +141,12 @@ export const table: Table = {
     "this stack",
     "What one connection may have in a link's transmit queue; always a segment"
   ),
+  blackHole: knob(
+    "stack",
+    choice("nothing", "syns", "all"),
+    "FreeBSD: blackhole",
+    "What for closed ports is left unanswered instead of reset"
+  ),
   synRetries: knob("always", number("times", 0, 127), "RFC 9293 §3.8.3", "How often a SYN goes again"),
   synAckRetries: knob("always", number("times", 0, 127), "RFC 9293 §3.8.3", "How often a SYN/ACK goes again"),
   connectTimeout: knob("always", time(0), "RFC 9293 §3.8.3", "A connect fails after this"),

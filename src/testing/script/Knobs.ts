@@ -238,7 +238,7 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "insecure_ack": stays(0),
   "insecure_rst": stays(0),
   "insecure_syn": stays(0),
-  "blackhole": stays(0),
+  "blackhole": (value) => ({ blackHole: (["nothing", "syns", "all", "all"] as const)[value] ?? "nothing" }),
   "maxunacktime": stays(0)
 }
 
@@ -324,8 +324,8 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   bearsMissingTimestamps: false,
   leastSegment: 216,
   takesSynFin: true,
-  // A variance of next to nothing is made up for by what is added to every timeout.
   cookiesKeepOptions: true,
+  // A variance of next to nothing is made up for by what is added to every timeout.
   minRto: Time.millis(30),
   maxRto: Time.seconds(64),
   granularity: Time.zero,
