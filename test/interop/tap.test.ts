@@ -416,7 +416,7 @@ suite("a refused device", ["setpriv"], () => {
     Effect.gen(function*() {
       const devices = yield* Process.succeed("stat", ["-c", "%a", "/dev/net/tun"])
       // Where anybody may open it, the refusal comes one step later.
-      const expected = devices.stdout.trim().endsWith("6") ? /^EPERM/ : /^EACCES .*chmod 0666 \/dev\/net\/tun/
+      const expected = devices.stdout.trim().endsWith("6") ? /^EPERM/ : /^EACCES .*chmod 0660 \/dev\/net\/tun/
       const caps = ["--bounding-set", "-all", "--inh-caps", "-all"]
       const printed = yield* refusal(TapEnd.freshName(), ["--reuid", "65534", "--clear-groups", ...caps])
       assert.match(printed, expected)
