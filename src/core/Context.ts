@@ -69,6 +69,8 @@ export interface Context {
 
   /** The event is a frame with text, and the next event brings what follows on it. */
   readonly isFollowed: boolean
+  /** The event is a frame whose slab may be kept. */
+  readonly isLent: boolean
 
   // the layers, by role
   readonly families: { readonly 4: Family; readonly 6: Family }

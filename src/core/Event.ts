@@ -20,6 +20,8 @@ export type Event =
      * costs the core nothing (row `offload-receive`). False if absent.
      */
     readonly isFollowed?: boolean
+    /** The frame came in a slab that may be kept, so that text is charged as if it were; a recording has this and no slab. False if absent. */
+    readonly isLent?: boolean
   }
   | { readonly _tag: "Request"; readonly ticket: Ticket; readonly request: Request }
   | { readonly _tag: "Timer"; readonly timer: TimerId; readonly due: Instant }

@@ -58,6 +58,7 @@ export class Step implements Context {
   outputs: Array<Output> = []
   at: Instant = instantOf(0)
   isFollowed = false
+  isLent = false
   readonly config: Config
   readonly keys: Keys
   readonly families = { 4: Family.v4, 6: Family.v6 } as const
@@ -247,6 +248,7 @@ export class Step implements Context {
 export const step = (self: Step, at: Instant, event: Event): void => {
   self.at = at
   self.isFollowed = event._tag === "Frame" && event.isFollowed === true
+  self.isLent = event._tag === "Frame" && event.isLent === true
   // What an event before this one left when it threw was rolled back with it.
   self.takeRefunds()
   self.forgetMemory()

@@ -121,7 +121,8 @@ const append = (run: Run, other: Run): void => {
 const alone = ({ end, frame }: Run): Frame => ({
   ...frame,
   end,
-  checksum: frame.checksum === "none" ? "verified" : frame.checksum
+  checksum: frame.checksum === "none" ? "verified" : frame.checksum,
+  slab: undefined
 })
 
 /** The frame of a run: the first one's headers with the length of all. */
@@ -139,7 +140,8 @@ const finish = (run: Run): Frame => {
   }
   bytes[run.tcp + 13] = Tcp.ACK | run.push
   const gso = { kind: isV4 ? "tcp4" : "tcp6", size: run.size, headerLength: run.text - start } as const
-  return { ...frame, gso, slab: run.frame.slab }
+  // Its text is copied to its reader soon, and the slab is warm again sooner for that.
+  return { ...frame, gso, slab: undefined }
 }
 
 /** Where the IP packet begins, if the frame is one; -1 if not. */
@@ -191,7 +193,7 @@ export const isFollowed = (frame: Frame, next: Frame, linkHeaderLength: number):
 
 /**
  * The frames in order, with those merged that continue each other. The caller owns the bytes of all frames that have a slab, and
- * releases the frames that it gave, not the answer's. A frame on its own comes back as it went in.
+ * releases the frames that it gave, not the answer's: what was looked at has no slab. A frame on its own comes back as it went in.
  */
 export const merge = (frames: ReadonlyArray<Frame>, linkHeaderLength: number): ReadonlyArray<Frame> => {
   const merged: Array<Frame> = []

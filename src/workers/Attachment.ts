@@ -77,7 +77,7 @@ const coalesced = (batch: ReadonlyArray<FrameEvent>, linkHeaderLength: number): 
   return frames.map((frame, i): FrameEvent => {
     const next = frames[i + 1]
     const isFollowed = next !== undefined && Coalesce.isFollowed(frame, next, linkHeaderLength)
-    return { _tag: "Frame", link, frame, receivedAt, isFollowed }
+    return { _tag: "Frame", link, frame, receivedAt, isFollowed, isLent: frame.slab?.mayKeep !== undefined }
   })
 }
 
@@ -117,7 +117,9 @@ class QueuedAttachment implements Attachment {
   private receive(frames: ReadonlyArray<Frame>): void {
     const receivedAt = this.core.now()
     for (const frame of frames) {
-      const taken = Queue.offerUnsafe(this.ring, { _tag: "Frame", link: this.id, frame, receivedAt, isFollowed: false })
+      const isLent = frame.slab?.mayKeep !== undefined
+      const event: FrameEvent = { _tag: "Frame", link: this.id, frame, receivedAt, isFollowed: false, isLent }
+      const taken = Queue.offerUnsafe(this.ring, event)
       if (taken) continue
       this.lost += 1
       frame.slab?.release()

@@ -20,7 +20,7 @@ import * as Window from "./Window.ts"
 
 /** Asks the budget for the memory that the text needs. */
 const isPaid = (ctx: Context, self: Connection, segment: Segment.Segment): boolean => {
-  const needed = ReceiveBuffer.needed(self.buffer, segment.seq, Segment.textEnd(segment))
+  const needed = ReceiveBuffer.needed(self.buffer, segment.seq, Segment.textEnd(segment), ctx.isLent)
   return needed === 0 || ctx.charge("tcpReceive", needed)
 }
 
@@ -66,7 +66,7 @@ const inOrder = (ctx: Context, self: Connection, segment: Segment.Segment): Conn
   const before = self.rcv.nxt
   const wasGap = !RangeSet.isEmpty(self.buffer.ahead)
   const { bytes, slab } = segment.packet
-  const buffer = ReceiveBuffer.append(self.buffer, bytes, segment.start, segment.end, ctx, slab)
+  const buffer = ReceiveBuffer.append(self.buffer, bytes, segment.start, segment.end, ctx, ctx.isLent, slab)
   const taken = Sequence.distance(before, buffer.nxt)
   const full = fullSize(self, segment)
   const received = AckPolicy.received(begun(self, full), taken, full, wasGap, self.config)

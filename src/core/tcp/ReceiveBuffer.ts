@@ -58,8 +58,13 @@ const covered = (self: ReceiveBuffer): Sequence.Sequence =>
   self.tail === undefined ? self.nxt : Sequence.add(self.tail.from, self.tail.room)
 
 /** Memory that the numbers from `start` up to `end` need beside what is held; what a budget is asked for before {@link append} or {@link insert}. */
-export const needed = (self: ReceiveBuffer, start: Sequence.Sequence, end: Sequence.Sequence): number => {
-  if (isWhole(self, start, Sequence.distance(start, end))) return largest
+export const needed = (
+  self: ReceiveBuffer,
+  start: Sequence.Sequence,
+  end: Sequence.Sequence,
+  isLent: boolean
+): number => {
+  if (isLent && isWhole(self, start, Sequence.distance(start, end))) return largest
   const missing = Sequence.distance(covered(self), end)
   return missing <= 0 ? 0 : roomFor(self, missing)
 }
@@ -145,10 +150,11 @@ export const append = (
   start: number,
   end: number,
   memory: ReceiveBlock.Memory = ReceiveBlock.freshMemory,
+  isLent = false,
   slab?: Slab
 ): ReceiveBuffer => {
   const stop = Sequence.add(self.nxt, end - start)
-  if (isWhole(self, self.nxt, end - start)) {
+  if (isLent && isWhole(self, self.nxt, end - start)) {
     return attach(self, ReceiveBlock.whole(self.nxt, bytes, start, end, memory, slab))
   }
   if (!RangeSet.isEmpty(self.ahead)) return close(insert(self, self.nxt, bytes, start, end, memory))

@@ -75,9 +75,9 @@ class World {
   arrive(seq: number, length: number, isPlentiful: boolean): void {
     const slab = new Lent(stretch(seq, length), isPlentiful)
     this.slabs.push(slab)
-    this.charged += ReceiveBuffer.needed(this.buffer, seq, Sequence.add(seq, length))
+    this.charged += ReceiveBuffer.needed(this.buffer, seq, Sequence.add(seq, length), true)
     this.buffer = seq === this.buffer.nxt
-      ? ReceiveBuffer.append(this.buffer, slab.bytes, 0, length, this.memory, slab)
+      ? ReceiveBuffer.append(this.buffer, slab.bytes, 0, length, this.memory, true, slab)
       : ReceiveBuffer.insert(this.buffer, seq, slab.bytes, 0, length, this.memory)
     slab.release()
     assert.strictEqual(this.buffer.held, this.charged)
