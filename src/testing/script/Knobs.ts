@@ -302,8 +302,7 @@ export const linuxDefaults: Partial<Tcp.Config> = {
   rack: true,
   ecn: "off",
   fastOpen: "both",
-  synCookies: "whenFull",
-  answersUnsentAcks: false
+  synCookies: "whenFull"
 }
 
 /** How FreeBSD comes, where it differs from Linux. */
