@@ -19,11 +19,11 @@ const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
 
 /**
  * What a measurement is preceded by, in parts of it: an engine that compiles while it runs takes that long to settle (a few
- * thousand connections, some ten thousand requests). Bulk data settles within itself.
+ * thousand connections, some ten thousand requests, some gigabytes).
  */
 const warmUp: { readonly [K in Wires.Command]: number } = {
-  send: 0.1,
-  receive: 0.1,
+  send: 2,
+  receive: 2,
   latency: 2,
   connects: 4,
   "parallel-send": 1,

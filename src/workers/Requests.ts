@@ -324,7 +324,7 @@ class Desk implements Requests {
       this.giveBack(waiter, delivery)
     }
     // The latest first: each takes its place before those that are back.
-    for (const told of (waiter.missed ?? []).reverse()) this.giveBack(waiter, told)
+    for (const told of (waiter.missed ?? []).toReversed()) this.giveBack(waiter, told)
     if (!waiter.isGone) waiter.resume?.(Exit.void)
   }
 
