@@ -19,17 +19,13 @@ export const clientOptions = (kernel: Kernel, self: TcpSocket): Options => {
   return { ...self.options, fastOpen: mayOpen ? "client" : "off" }
 }
 
-/**
- * A write with an address on a socket of FreeBSD that is not connected: it connects, and the text leaves with the SYN if the socket may and the server's cookie is
- * known, else behind the handshake.
- */
-export const impliedConnect = (
+/** Connects without waiting; what the call fails with if that can't even begin. */
+const begin = (
   kernel: Kernel,
   self: TcpSocket,
-  length: number,
-  address: Expression | undefined
-): Pending => {
-  const isFast = Number(self.stored.get("TCP_FASTOPEN") ?? 0) !== 0
+  address: Expression | undefined,
+  options: Options
+): { readonly connection: number } | Pending => {
   const asked = kernel.host.request({
     _tag: "TcpConnect",
     remote: kernel.ends.remote,
@@ -37,7 +33,7 @@ export const impliedConnect = (
     local: undefined,
     localPort: self.port,
     link: undefined,
-    options: isFast ? clientOptions(kernel, self) : self.options,
+    options,
     block: false
   })
   const outcome = asked.outcome()
@@ -49,13 +45,29 @@ export const impliedConnect = (
   if (!kernel.waitsForText(connection)) {
     self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
   }
-  const bytes = new Uint8Array(length)
-  const block = !self.nonBlocking
-  return kernel.ask(
-    { _tag: "TcpWrite", connection, bytes, start: 0, end: length, owned: true, block },
+  return { connection }
+}
+
+const write = (kernel: Kernel, connection: number, length: number, block: boolean): Pending =>
+  kernel.ask(
+    { _tag: "TcpWrite", connection, bytes: new Uint8Array(length), start: 0, end: length, owned: true, block },
     (taken) => returned(taken),
     true
   )
+
+/**
+ * A write with an address on a socket of FreeBSD that is not connected: it connects, and the text leaves with the SYN if the socket may and the server's cookie is
+ * known, else behind the handshake.
+ */
+export const impliedConnect = (
+  kernel: Kernel,
+  self: TcpSocket,
+  length: number,
+  address: Expression | undefined
+): Pending => {
+  const isFast = Number(self.stored.get("TCP_FASTOPEN") ?? 0) !== 0
+  const begun = begin(kernel, self, address, isFast ? clientOptions(kernel, self) : self.options)
+  return typeof begun === "function" ? begun : write(kernel, begun.connection, length, !self.nonBlocking)
 }
 
 /** Connects and writes; without a cookie the text leaves behind the handshake. */
@@ -66,29 +78,8 @@ export const fastOpenWrite = (
   address: Expression | undefined,
   block: boolean
 ): Pending => {
-  const asked = kernel.host.request({
-    _tag: "TcpConnect",
-    remote: kernel.ends.remote,
-    remotePort: portOf(address, kernel.ends.connectPort),
-    local: undefined,
-    localPort: self.port,
-    link: undefined,
-    options: clientOptions(kernel, self),
-    block: false
-  })
-  const outcome = asked.outcome()
-  if (outcome._tag !== "Done") {
-    return () => failed(outcome._tag === "Failed" ? errnoOf(outcome.reason, false) : "EINPROGRESS")
-  }
-  const { connection } = outcome.value
-  kernel.adopt(self, connection)
-  const goesAtOnce = kernel.waitsForText(connection)
-  if (!goesAtOnce) self.connecting = kernel.host.request({ _tag: "TcpAwait", connection, until: "established" })
-  if (!goesAtOnce && !block) return () => failed("EINPROGRESS")
-  const bytes = new Uint8Array(length)
-  return kernel.ask(
-    { _tag: "TcpWrite", connection, bytes, start: 0, end: length, owned: true, block },
-    (taken) => returned(taken),
-    true
-  )
+  const begun = begin(kernel, self, address, clientOptions(kernel, self))
+  if (typeof begun === "function") return begun
+  if (!block && !kernel.waitsForText(begun.connection)) return () => failed("EINPROGRESS")
+  return write(kernel, begun.connection, length, block)
 }

@@ -89,12 +89,8 @@ export const freeBsdInfo = (info: Info, linux: ReadonlyMap<string, number>): Rea
     ["tcpi_snd_bwnd", 0],
     ["tcpi_snd_rexmitpack", info.segmentsRetransmitted],
     ["tcpi_rcv_ooopack", info.segmentsAhead],
-    ["tcpi_snd_zerowin", 0],
     ["tcpi_rttmin", info.minimumRtt],
-    ["tcpi_toe_tid", 0],
-    ["tcpi_total_tlp", 0],
-    ["tcpi_total_tlp_bytes", 0],
-    ["tcpi_dupacks", 0]
+    ["tcpi_toe_tid", 0]
   ])
 
 /** Fields that FreeBSD has for the sake of Linux's programs, and never fills. */
