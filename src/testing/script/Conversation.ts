@@ -121,15 +121,31 @@ export class Conversation {
     }
   }
 
+  /** What the script says next is of the connection between these ports, if it names any. */
+  turnTo({ direction, ports }: TcpPacket): Flow | undefined {
+    if (ports === undefined) return undefined
+    const [local, remote] = direction === "in"
+      ? [ports.destination, ports.source] as const
+      : [ports.source, ports.destination] as const
+    return this.current = this.flows.findLast((flow) => flow.localPort === local && flow.remotePort === remote) ??
+      this.beginFlow(local, remote)
+  }
+
+  private beginFlow(localPort: number, remotePort: number): Flow {
+    const flow = new Flow(localPort, remotePort)
+    this.flows.push(flow)
+    return this.current = flow
+  }
+
   /** A SYN is for a new connection when the host knows nothing any more of the one before. */
   private flowFor(packet: TcpPacket, listening: number | undefined): Flow {
+    const named = this.turnTo(packet)
+    if (named !== undefined) return named
     const isSyn = (packet.flags & (Tcp.SYN | Tcp.ACK | Tcp.RST)) === Tcp.SYN
     if (this.current !== undefined && (!isSyn || listening === undefined || this.isKnown(this.current))) {
       return this.current
     }
-    this.current = new Flow(listening ?? this.settings.bindPort, this.nextPort++)
-    this.flows.push(this.current)
-    return this.current
+    return this.beginFlow(listening ?? this.settings.bindPort, this.nextPort++)
   }
 
   private isKnown(flow: Flow): boolean {
@@ -140,11 +156,7 @@ export class Conversation {
   }
 
   private flowOf(segment: Segment): Flow {
-    const known = this.knownFlow(segment)
-    if (known !== undefined) return known
-    this.current = new Flow(segment.sourcePort, segment.destinationPort)
-    this.flows.push(this.current)
-    return this.current
+    return this.knownFlow(segment) ?? this.beginFlow(segment.sourcePort, segment.destinationPort)
   }
 
   /**

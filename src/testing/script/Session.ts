@@ -238,6 +238,7 @@ export class Session {
     const isAny = time._tag === "Any"
     const to = time._tag === "At" && time.to !== undefined ? time.to + (time.isRelative ? this.last : 0) : at
     const deadline = isAny ? Infinity : to + this.tolerance(at)
+    if (packet._tag === "TcpPacket") conversation.turnTo(packet)
     const came = bench.waitUntil(() => conversation.hasNext(), deadline)
     if (!came) {
       this.note(event, "nothing")

@@ -47,6 +47,8 @@ export interface TcpPacket {
   readonly _tag: "TcpPacket"
   readonly direction: PacketDirection
   readonly ip: IpFields
+  /** Those of a connection that is not the one of the lines before; `undefined` where the script leaves them to the runner. */
+  readonly ports: { readonly source: number; readonly destination: number } | undefined
   /** As in `wire/Tcp.ts`. */
   readonly flags: number
   readonly sequence: SequenceRange

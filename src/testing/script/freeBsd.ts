@@ -32,7 +32,18 @@ const within = (expression: Expression): ReadonlyArray<Expression> => {
   }
 }
 
-const speaks = ({ action }: Event): boolean =>
+/** In whose order the host's options stand: FreeBSD has the scale before what Linux has in front of it, and pads at the end. */
+const ordersOptions = ({ action }: Event): boolean => {
+  if (action._tag !== "TcpPacket" || action.direction === "in" || action.options === "any") return false
+  const tags = action.options.map(({ _tag }) => _tag)
+  const scale = tags.indexOf("WindowScale")
+  const later = tags.findLastIndex((tag) => tag === "SackPermitted" || tag === "Timestamps")
+  return tags.includes("Eol") || (scale >= 0 && later > scale)
+}
+
+const speaks = (event: Event): boolean => ordersOptions(event) || namesIt(event)
+
+const namesIt = ({ action }: Event): boolean =>
   (action._tag === "Call" && action.args.flatMap(within).some((each) => names.test(nameOf(each)))) ||
   (action._tag === "Command" && speaksFreeBsd(action.text))
 

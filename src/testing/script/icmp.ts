@@ -32,8 +32,6 @@ const version4: Table = {
   "unreachable host_prohibited": [3, 10],
   "unreachable net_tos": [3, 11],
   "unreachable host_tos": [3, 12],
-  "unreachable net_unreachable_tos": [3, 11],
-  "unreachable host_unreachable_tos": [3, 12],
   "unreachable admin_prohibited": [3, 13],
   "unreachable communication_prohibited": [3, 13],
   "unreachable pkt_filtered": [3, 13],
@@ -81,7 +79,11 @@ const alike: ReadonlyArray<readonly [string, RegExp, string]> = [
   ["unreachable", /no_?route/, "no_route"],
   ["unreachable", /prohibited/, "admin_prohibited"],
   ["unreachable", /neighbou?r|scope/, "not_neighbour"],
-  ["unreachable", /addr/, "addr_unreachable"]
+  ["unreachable", /addr/, "addr_unreachable"],
+  ["unreachable", /net\w*tos/, "net_tos"],
+  ["unreachable", /host\w*tos/, "host_tos"],
+  ["unreachable", /precedence/, "precedence_violation"],
+  ["parameter_problem", /./, ""]
 ]
 
 const isV6 = ({ source }: IpHeader): boolean => typeof source === "object"

@@ -34,6 +34,9 @@ const record = (scanner: Scanner): Expression => {
   return { _tag: "Record", fields }
 }
 
+/** What the compiler would know of a type: nothing that is looked at. */
+const sizeOf = /sizeof\s*\(\s*struct\s+\w+\s*\)/y
+
 const named = (scanner: Scanner, name: string): Expression =>
   scanner.take(/\(/y) === undefined
     ? { _tag: "Name", name }
@@ -48,6 +51,7 @@ const primary = (scanner: Scanner): Expression => {
     const [word] = number
     return { _tag: "Number", value: word.startsWith("-") ? -Number(word.slice(1)) : Number(word) }
   }
+  if (scanner.take(sizeOf) !== undefined) return ellipsis
   // `&sin6_addr` is the place that a call writes to.
   const name = scanner.take(/&?[A-Za-z_]\w*/y)
   if (name !== undefined) return named(scanner, name[0])

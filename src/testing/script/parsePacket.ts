@@ -10,7 +10,7 @@ import * as Tcp from "../../wire/Tcp.ts"
 import { Unsupported } from "./Descriptor.ts"
 import { integer, parseOptions } from "./parseOptions.ts"
 import type { Scanner } from "./Scanner.ts"
-import type { IcmpPacket, IpFields, Packet, PacketDirection, SequenceRange } from "./Syntax.ts"
+import type { IcmpPacket, IpFields, Packet, PacketDirection, SequenceRange, TcpPacket } from "./Syntax.ts"
 
 const flagBits: Readonly<Record<string, number>> = {
   F: Tcp.FIN,
@@ -57,7 +57,8 @@ interface IpBuilding {
 }
 
 const parseIpField = (scanner: Scanner, into: IpBuilding): void => {
-  const [word] = scanner.expect(/[a-z]\w*/y, "a field of the IP header")
+  const [spoken] = scanner.expect(/[a-z]\w*(?:\([01]\))?/iy, "a field of the IP header")
+  const word = spoken.toLowerCase().replace(/[()]/g, "")
   if (ecnWords.has(word)) into.ecn = word as NonNullable<IpFields["ecn"]>
   else if (word === "tos" || word === "tclass") into.trafficClass = integer(scanner, "a traffic class")
   else if (word === "ttl" || word === "hlim") into.hopLimit = integer(scanner, "a hop limit")
@@ -69,7 +70,7 @@ const parseIpField = (scanner: Scanner, into: IpBuilding): void => {
 /** What stands in brackets between the direction and the packet. */
 const parseIp = (scanner: Scanner): IpFields => {
   const fields: IpBuilding = { ecn: undefined, trafficClass: undefined, hopLimit: undefined }
-  const closing = scanner.take(/\[/y) === undefined ? scanner.take(/\((?=\s*[a-z])/y) && /\)/y : /\]/y
+  const closing = scanner.take(/\[/y) === undefined ? scanner.take(/\((?=\s*[a-z])/iy) && /\)/y : /\]/y
   if (closing !== undefined) { while (scanner.take(closing) === undefined) parseIpField(scanner, fields) }
   return fields
 }
@@ -77,7 +78,16 @@ const parseIp = (scanner: Scanner): IpFields => {
 /** What an IP packet can carry beside its headers. */
 const longestText = 65_535 - 120
 
+const portNumbers = /(\d+)\s*>\s*(\d+)(?=\s)/y
+
+/** `54321>8080 S 0:0(0)`: from which port to which, where a script has several connections at once. */
+const parsePorts = (scanner: Scanner): TcpPacket["ports"] => {
+  const found = scanner.take(portNumbers)
+  return found === undefined ? undefined : { source: Number(found[1]), destination: Number(found[2]) }
+}
+
 const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): Packet => {
+  const ports = parsePorts(scanner)
   const flags = parseFlags(scanner)
   const sequence = parseRange(scanner)
   const numbers: { ack?: number; win?: number; urg?: number } = {}
@@ -91,6 +101,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
     _tag: "TcpPacket",
     direction,
     ip,
+    ports,
     flags,
     sequence,
     acknowledgment: numbers.ack,

@@ -269,6 +269,7 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
     FIONREAD: info?.unread ?? 0,
     SIOCOUTQ: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
     FIONWRITE: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
+    TIOCOUTQ: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
     SIOCOUTQNSD: info?.unsent ?? 0,
     FIONSPACE: Math.max(0, (info?.sendBuffer ?? 0) - (info?.inFlight ?? 0) - (info?.unsent ?? 0)),
     SIOCATMARK: 0

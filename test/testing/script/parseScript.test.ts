@@ -113,6 +113,7 @@ over two lines */
       _tag: "TcpPacket",
       direction: "in",
       ip: { ecn: "ce", trafficClass: undefined, hopLimit: undefined },
+      ports: undefined,
       flags: Tcp.PSH | Tcp.ACK,
       sequence: { start: 1, end: 1001, length: 1000 },
       acknowledgment: 5,
