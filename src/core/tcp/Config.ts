@@ -155,6 +155,11 @@ export interface Config {
   readonly mtuProbing: "off" | "blackHole" | "always"
   /** A hard ICMP error ends a connect (RFC 5461 §4.1); errors never end established connections. Default on. */
   readonly icmpMayAbort: boolean
+  /**
+   * An ICMP error that may pass ends a connect as well, as on Linux (RFC 5461 §4.1). Default off: the SYN is sent again, and the error tells why should nobody answer
+   * (rfc: 9293 §3.9.2.2 MUST-56).
+   */
+  readonly softErrorsEndConnects: boolean
   /** Hop limit of segments; 0 for the stack's (rfc: 9293 §3.9.2 MUST-49). Default 0. */
   readonly hopLimit: number
   /** rfc: 9293 §3.9.2 MUST-48 SHLD-21 SHLD-22. DSCP of segments in its place in the traffic class (the two ECN bits belong to TCP). Default 0. */
@@ -166,10 +171,14 @@ export interface Config {
   readonly finWait2Timeout: Time.Span
   /** How long TIME-WAIT lasts (RFC 9293 §3.4.2: 2 MSL, 4 minutes; deployed stacks 60 s). Default 60 s. */
   readonly timeWait: Time.Span
+  /** A RST does not end TIME-WAIT (RFC 1337 §3, F1), as on FreeBSD. Default off, as on Linux: one with the next number does. */
+  readonly timeWaitBearsResets: boolean
   /** `close` waits for so long until all data is acknowledged, then resets (0: resets at once, losing data). Default none (`undefined`: closes in the background). */
   readonly linger: Time.Span | undefined
   /** `close` resets a connection whose text was not all read (rfc: 9293 §3.6.1 SHLD-3). Default on; FreeBSD drops that text and sends its FIN. */
   readonly resetsUnread: boolean
+  /** A connection that is given up because nothing of its text was acknowledged for too long is reset. Default on; Linux forgets it in silence. */
+  readonly resetsUnanswered: boolean
 
   // Watching
 
@@ -321,12 +330,15 @@ export const defaults: Config = Object.freeze({
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",
   icmpMayAbort: true,
+  softErrorsEndConnects: false,
   hopLimit: 0,
   trafficClass: 0,
   finWait2Timeout: Time.seconds(60),
   timeWait: Time.seconds(60),
+  timeWaitBearsResets: false,
   linger: undefined,
   resetsUnread: true,
+  resetsUnanswered: true,
   keepAlive: false,
   keepAliveIdle: Time.seconds(7200),
   keepAliveInterval: Time.seconds(75),

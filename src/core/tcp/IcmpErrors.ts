@@ -53,7 +53,7 @@ const remember = (ctx: Context, state: State, self: Connection, error: IcmpError
 }
 
 /**
- * A connect hears of hard errors at once, of soft ones when it gives up (RFC 5461 §4.1). That the next hop does not answer is our own
+ * A connect hears of hard errors at once, of soft ones when it gives up, unless a knob says otherwise (RFC 5461 §4.1). That the next hop does not answer is our own
  * finding and nobody's hearsay: it ends a connect as well.
  */
 const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
@@ -61,7 +61,7 @@ const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpE
   if (self.fastOpen === "sent") FastOpen.disable(ctx, state, self.tuple)
   if (reason === undefined) return
   const final = error.kind === "port" ? Reason.connectionRefused : reason
-  const isFinal = error.isLocal || (isHard(error) && self.config.icmpMayAbort)
+  const isFinal = error.isLocal || ((isHard(error) || ctx.config.tcp.softErrorsEndConnects) && self.config.icmpMayAbort)
   if (isFinal && self.state === "SYN-SENT") {
     return Lifecycle.end(ctx, state, self, final)
   }

@@ -16,6 +16,7 @@ import * as Emit from "./Emit.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import type { State } from "./State.ts"
 import * as Deadlines from "./Timer.ts"
+import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
 /** Sets the first deadline, if the program wants probes. */
 export const start = (ctx: Context, self: Connection): Connection =>
@@ -29,6 +30,12 @@ export const start = (ctx: Context, self: Connection): Connection =>
 const probeNumber = (self: Connection, silence: Time.Span): number =>
   1 + Math.max(0, Math.round((silence - self.config.keepAliveIdle) / self.config.keepAliveInterval))
 
+/** Whether nobody answers any more: a user timeout says better than a count for how long a program will wait, as on Linux. */
+const isTooLong = (self: Connection, silence: Time.Span, due: number): boolean => {
+  const userTimeout = UserTimeoutOption.inForce(self)
+  return userTimeout === 0 ? due > self.config.keepAliveCount : silence >= userTimeout
+}
+
 /**
  * The deadline has come: the peer may have been heard meanwhile, for hearing it moves no timer. `undefined` when the connection is given up.
  */
@@ -41,9 +48,10 @@ export const timeout = (ctx: Context, state: State, self: Connection): Connectio
   if (Connections.inFlight(self) > 0 || self.deadlines.loss !== Time.never) {
     return Deadlines.withSlow(self, "keepAlive", Time.plus(ctx.at, config.keepAliveIdle))
   }
-  const due = probeNumber(self, Time.between(self.rcv.lastAt, ctx.at))
+  const silence = Time.between(self.rcv.lastAt, ctx.at)
+  const due = probeNumber(self, silence)
   // rfc: 9293 §3.8.4 MUST-29: one lost answer is not the end.
-  if (due > config.keepAliveCount) {
+  if (due > 1 && isTooLong(self, silence, due)) {
     Emit.abort(ctx, self)
     Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("keepAlive"))
     return undefined

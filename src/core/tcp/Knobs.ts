@@ -247,6 +247,7 @@ export const table: Table = {
     "Finds the path MTU by probes: never, when large packets seem to vanish, from the start"
   ),
   icmpMayAbort: knob("always", toggle, "RFC 5461 §4.1", "A hard ICMP error ends a connect"),
+  softErrorsEndConnects: knob("stack", toggle, "RFC 5461 §4.1", "An ICMP error that may pass ends a connect as well"),
   hopLimit: knob("always", number("hops", 0, 255), "RFC 9293 §3.9.2", "Hop limit of segments; 0: the stack's"),
   trafficClass: knob(
     "always",
@@ -261,6 +262,7 @@ export const table: Table = {
     "How long a closed connection waits for the peer's FIN"
   ),
   timeWait: knob("always", time(0, day), "RFC 9293 §3.4.2", "How long TIME-WAIT lasts"),
+  timeWaitBearsResets: knob("stack", toggle, "RFC 1337 §3", "A RST does not end TIME-WAIT"),
   linger: knob(
     "always",
     { kind: "time", least: Time.zero, most: Time.millis(day), isOptional: true },
@@ -268,6 +270,12 @@ export const table: Table = {
     "`close` waits so long for all to be acknowledged, then resets; 0 resets at once; absent: closes in the background"
   ),
   resetsUnread: knob("stack", toggle, "RFC 9293 §3.6.1", "`close` resets a connection whose text was not all read"),
+  resetsUnanswered: knob(
+    "stack",
+    toggle,
+    "RFC 9293 §3.8.3",
+    "A connection that is given up because nothing was acknowledged is reset"
+  ),
   keepAlive: knob("always", toggle, "RFC 9293 §3.8.4", "Probes silent peers"),
   keepAliveIdle: knob("always", time(1, 365 * day), "RFC 9293 §3.8.4", "Silence before the first probe"),
   keepAliveInterval: knob("always", time(1, 365 * day), "RFC 9293 §3.8.4", "Time between probes"),

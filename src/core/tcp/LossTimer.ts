@@ -17,10 +17,13 @@ import * as Deadlines from "./Timer.ts"
 /** The most that peers delay their ACKs (RFC 8985 §7.2: WCDelAckT, 200 ms). */
 const longestDelayedAck = Time.millis(200)
 
-/** Whether an overdue ACK may be asked for: in the open phase, with SACK, once per round trip (rfc: 8985 §7.2, §7.3). */
+/**
+ * Whether an overdue ACK may be asked for: in the open phase, with SACK, once per round trip (rfc: 8985 §7.2, §7.3), and not with a tail that lies beyond a window which
+ * the peer has taken back.
+ */
 const mayProbe = (self: Connection): boolean =>
   self.config.tailLossProbe && self.agreed.sack && self.recovery.phase === "open" &&
-  TailLossProbe.mayProbe(self.tail)
+  TailLossProbe.mayProbe(self.tail) && Connections.inFlight(self) <= self.snd.wnd
 
 /** Sets the timer to what comes first, given when the RTO is to expire. */
 const set = (ctx: Context, self: Connection, rtoAt: Time.Instant): Connection => {

@@ -30,7 +30,7 @@ import * as Deadlines from "./Timer.ts"
 
 /** Nobody answers any more (RFC 9293 §3.8.3 R2). */
 const giveUp = (ctx: Context, state: State, self: Connection): undefined => {
-  Emit.abort(ctx, self)
+  if (ctx.config.tcp.resetsUnanswered) Emit.abort(ctx, self)
   Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("retransmission"))
 }
 

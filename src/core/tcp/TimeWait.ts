@@ -105,7 +105,7 @@ export const isNewer = (
 ): boolean => {
   const value = segment.options.timestampValue
   if (timestamps && value !== undefined && Sequence.after(value, recent)) return true
-  return (!timestamps || value === undefined || value === recent) && Sequence.afterOrEqual(segment.seq, rcvNxt)
+  return (!timestamps || value === undefined || value === recent) && Sequence.after(segment.seq, rcvNxt)
 }
 
 /** What a segment means to a connection in TIME-WAIT. */
@@ -120,7 +120,8 @@ export const judge = (
   timestamps: boolean,
   recent: number,
   rcvNxt: Sequence.Sequence,
-  window: number
+  window: number,
+  bearsResets: boolean
 ): Verdict => {
   const isSyn = Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.RST)
   if (isSyn) {
@@ -128,7 +129,7 @@ export const judge = (
       ? "reopen"
       : "acknowledge"
   }
-  if (Segment.has(segment, Tcp.RST)) return segment.seq === rcvNxt ? "closed" : "drop"
+  if (Segment.has(segment, Tcp.RST)) return segment.seq === rcvNxt && !bearsResets ? "closed" : "drop"
   if (Segment.has(segment, Tcp.FIN) && Segment.textEnd(segment) === Sequence.add(rcvNxt, -1)) return "restart"
   if (Segment.length(segment) > 0) return "acknowledge"
   return Segment.isAcceptable(segment, rcvNxt, Sequence.add(rcvNxt, window)) ? "drop" : "acknowledge"
@@ -144,7 +145,8 @@ const answer = (ctx: Context, state: State, self: TimeWait, segment: Segment.Seg
 
 /** A segment for a compact record; answers whether a listener may have it. */
 export const arrives = (ctx: Context, state: State, self: TimeWait, segment: Segment.Segment): "done" | "reopen" => {
-  const verdict = judge(segment, self.timestamps, self.recent, self.rcvNxt, self.window)
+  const { rcvNxt, recent, timestamps, window } = self
+  const verdict = judge(segment, timestamps, recent, rcvNxt, window, ctx.config.tcp.timeWaitBearsResets)
   switch (verdict) {
     case "reopen":
       return "reopen"

@@ -32,7 +32,7 @@ export const progress = (self: Connection): Connection =>
 /** The time is over (RFC 9293 §3.10.8, USER TIMEOUT). */
 export const timeout = (ctx: Context, state: State, self: Connection): Connection | undefined => {
   if (!isWaiting(self)) return Deadlines.withSlow(self, "user", Time.never)
-  Emit.abort(ctx, self)
+  if (ctx.config.tcp.resetsUnanswered) Emit.abort(ctx, self)
   Lifecycle.end(ctx, state, self, self.error ?? Reason.timedOut("user"))
   return undefined
 }

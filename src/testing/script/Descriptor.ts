@@ -74,6 +74,8 @@ export interface UdpSocket {
   port: number
   /** 0 as long as it is not connected. */
   remotePort: number
+  /** An error that `SO_ERROR` has told, and that no other call tells again. */
+  told: Reason | undefined
 }
 
 export type Descriptor = TcpSocket | UdpSocket | Epoll | File | Pipe

@@ -121,13 +121,16 @@ export class Kernel {
     return reason
   }
 
-  /** The name of an error of a socket. Linux says of a reset behind the peer's FIN that the pipe is broken. */
+  /**
+   * The name of an error of a socket. Linux says of a reset behind the peer's FIN that the pipe is broken, and of one behind its SYN that it is a reset, whoever opened.
+   */
   errnoOf(socket: TcpSocket, reason: Reason, isWrite: boolean): string {
     const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
     const isBroken = reason._tag === "ConnectionReset" && entry?._tag === "Connection" && entry.rcv.ended &&
       !entry.snd.fin
     if (this.isFreeBsd) return freeBsdErrnoOf(reason) ?? errnoOf(reason, isWrite)
-    return isBroken ? "EPIPE" : errnoOf(reason, isWrite)
+    const isLate = reason._tag === "ConnectionRefused" && entry?._tag === "Connection" && entry.rcv.segments > 0
+    return isBroken ? "EPIPE" : errnoOf(isLate ? connectionReset : reason, isWrite)
   }
 
   /** Tells each socket's queue of errors how far its stream has come. */

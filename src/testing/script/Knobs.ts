@@ -52,6 +52,7 @@ const flag = (
     | "slowStartAfterIdle"
     | "icmpMayAbort"
     | "bearsMissingTimestamps"
+    | "timeWaitBearsResets"
 ): Meaning =>
 (value) => ({ [knob]: value !== 0 })
 
@@ -165,6 +166,7 @@ const linux: Readonly<Record<string, Meaning>> = {
   tcp_early_retrans: (value) => ({ tailLossProbe: value >= 3 }),
   tcp_recovery: (value) => ({ rack: (value & 1) !== 0 }),
   tcp_frto: flag("frto"),
+  tcp_rfc1337: flag("timeWaitBearsResets"),
   tcp_syncookies: synCookies,
   tcp_fastopen: fastOpen,
   tcp_mtu_probing: (value) => ({ mtuProbing: (["off", "blackHole", "always"] as const)[value] ?? "off" }),
@@ -280,7 +282,9 @@ export const linuxKernel: Partial<Tcp.Config> = {
   nagle: "small",
   leastSegment: 48,
   trimsText: false,
-  delaysFins: true
+  delaysFins: true,
+  softErrorsEndConnects: true,
+  resetsUnanswered: false
 }
 
 /** What `defaults.sh`, which Linux's scripts begin with, sets. */
@@ -320,6 +324,7 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   timeWait: Time.seconds(60),
   challengeInterval: Time.zero,
   resetsUnread: false,
+  timeWaitBearsResets: true,
   bearsMissingTimestamps: false,
   leastSegment: 216,
   takesSynFin: true,

@@ -13,6 +13,7 @@ import { type Pending, type Returned, type UdpSocket, Unsupported } from "./Desc
 import { synonyms } from "./Errno.ts"
 import { isEllipsis, numberOf } from "./evaluate.ts"
 import { freeBsdInfo, mannerOf } from "./freeBsd.ts"
+import { ofHost } from "./hostKnobs.ts"
 import { Kernel } from "./Kernel.ts"
 import { freeBsdDefaults, freeBsdRack, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
 import { optionCalls } from "./optionCalls.ts"
@@ -61,29 +62,6 @@ interface Blocked {
 }
 
 const handlers: Readonly<Record<string, Handler>> = { ...socketCalls, ...dataCalls, ...optionCalls, ...pollCalls }
-
-/** Settings of the whole host, which can't change any more when it runs. */
-const ofHost = new Set([
-  "firstEphemeralPort",
-  "lastEphemeralPort",
-  "granularity",
-  "reordering",
-  "rack",
-  "tailLossProbe",
-  "frto",
-  "undo",
-  "synCookies",
-  "challengeInterval",
-  "answersUnsentAcks",
-  "bearsMissingTimestamps",
-  "blackHole",
-  "cookiesKeepOptions",
-  "measuresSynAck",
-  "nagle",
-  "probesWithText",
-  "resetsUnread",
-  "takesSynFin"
-])
 
 /** The host's next packet as what the script expects. */
 const compared = (conversation: Conversation, packet: Packet): Comparison => {

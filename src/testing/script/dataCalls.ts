@@ -128,9 +128,28 @@ const write = (kernel: Kernel, fd: Expression | undefined, writing: Writing): Pe
   const before = kernel.isFreeBsd ? undefined : failedBefore(kernel, self, true)
   if (before !== undefined) return before
   const hasEnded = (kernel.isFreeBsd || self.isErrorTold) && kernel.info(self)?.state === "CLOSED"
-  return self.connection === undefined || hasEnded
-    ? immediate(failed("EPIPE"))
-    : writeOpen(kernel, self, self.connection, writing)
+  if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
+  if (isOpening(kernel, self, self.connection)) return writeLater(kernel, self, fd, writing)
+  return writeOpen(kernel, self, self.connection, writing)
+}
+
+/** On Linux a write waits for the handshake, unless it is the text that the SYN waits for or a listener's early answer (RFC 7413 §4.2.2). */
+const isOpening = (kernel: Kernel, self: TcpSocket, connection: number): boolean => {
+  const state = kernel.info(self)?.state
+  return (state === "SYN-SENT" && !kernel.waitsForText(connection)) ||
+    (state === "SYN-RECEIVED" && self.connecting !== undefined)
+}
+
+const writeLater = (kernel: Kernel, self: TcpSocket, fd: Expression | undefined, writing: Writing): Pending => {
+  if (self.nonBlocking || bit(writing.flags, "MSG_DONTWAIT")) return immediate(failed("EAGAIN"))
+  let begun: Pending | undefined
+  return () => {
+    if (begun === undefined && self.connection !== undefined && isOpening(kernel, self, self.connection)) {
+      return undefined
+    }
+    begun ??= write(kernel, fd, writing)
+    return begun()
+  }
 }
 
 const isAddress = (address: Expression | undefined): boolean =>

@@ -47,7 +47,6 @@ const names = new Set([
   "tcp_reflect_tos",
   "tcp_retrans_collapse",
   "tcp_retries1",
-  "tcp_rfc1337",
   "tcp_shrink_window",
   "tcp_stdurg",
   "tcp_syn_linear_timeouts",

@@ -2,8 +2,8 @@
 import { defaults, type Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
 import { constants } from "./constants.ts"
-import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
-import { numbers } from "./Errno.ts"
+import { failed, type Pending, returned, type TcpSocket, type UdpSocket, Unsupported } from "./Descriptor.ts"
+import { errnoOf, numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
 import * as FreeBsd from "./freeBsd.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
@@ -12,6 +12,7 @@ import { optionName } from "./optionNames.ts"
 import type { Handler } from "./socketCalls.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpInfo } from "./tcpInfo.ts"
+import { udpFailure } from "./udpCalls.ts"
 
 type Setter = (value: number, expression: Expression | undefined) => Options
 
@@ -357,7 +358,19 @@ const optionsOfLinger = (expression: Expression | undefined): string | undefined
   return linger === undefined ? "off" : `${linger / 1e6} s`
 }
 
+/** Of a datagram socket the error is told that a message has left; whatever else it has is as it was set. */
+const udpOption = (kernel: Kernel, self: UdpSocket, name: string, expression: Expression | undefined): Pending => {
+  if (name !== "SO_ERROR" || isEllipsis(first(expression))) return ok
+  const failure = udpFailure(kernel, self)
+  self.told = failure ?? self.told
+  const value = failure === undefined ? 0 : numbers[errnoOf(failure, false)] ?? -1
+  const expected = expectedNumber(expression)
+  return immediate(expected === value ? returned(0) : { value: 0, wrong: `SO_ERROR is ${value}, not ${expected}` })
+}
+
 const getsockopt: Handler = (kernel, [fd, level, option, expression]) => {
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") return udpOption(kernel, udp, optionName(level, option), expression)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const name = optionName(level, option)

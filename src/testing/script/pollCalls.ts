@@ -7,6 +7,7 @@ import { fieldOf, isEllipsis, nameOf, numberOf } from "./evaluate.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import { expectedFd, type Handler } from "./socketCalls.ts"
 import type { Expression } from "./Syntax.ts"
+import { udpReadiness } from "./udpCalls.ts"
 
 const bits = {
   in: constants["POLLIN"]! | constants["POLLRDNORM"]!,
@@ -59,6 +60,7 @@ const readiness = (kernel: Kernel, self: TcpSocket): number => {
 /** Errors and hang-ups are told without being asked for. */
 const told = (kernel: Kernel, fd: number, asked: number): number => {
   const descriptor = kernel.descriptors.get(fd)
+  if (descriptor?._tag === "Udp") return udpReadiness(kernel, descriptor) & (asked | bits.err)
   if (descriptor?._tag !== "Tcp") return descriptor === undefined ? constants["POLLNVAL"]! : 0
   return readiness(kernel, descriptor) & (asked | bits.err | bits.hup)
 }

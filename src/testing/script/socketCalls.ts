@@ -19,7 +19,7 @@ const socket: Handler = (kernel, [family, type, protocol], call) => {
   const bits = numberOf(type)
   const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
   if (isIp && (bits & 0xf) === constants["SOCK_DGRAM"]) {
-    const made = { _tag: "Udp", nonBlocking, socket: undefined, port: 0, remotePort: 0 } as const
+    const made = { _tag: "Udp", nonBlocking, socket: undefined, port: 0, remotePort: 0, told: undefined } as const
     return immediate(returned(kernel.install({ ...made }, expectedFd(call))))
   }
   if (!isIp || (bits & 0xf) !== constants["SOCK_STREAM"]) {
@@ -55,6 +55,15 @@ const mayShare = ({ stored }: TcpSocket): boolean =>
 const holdsPort = (other: TcpSocket, self: TcpSocket): boolean =>
   other.listener !== undefined || (other.connection === undefined && !(mayShare(other) && mayShare(self)))
 
+/** How many connections wait for `accept`: one more than the program asked for on Linux, half as many and one more on FreeBSD. */
+const queueLength = ({ isFreeBsd }: Kernel, backlog: number): number => {
+  const asked = backlog < 0 ? most : Math.min(backlog, most)
+  return 1 + (isFreeBsd ? Math.floor(asked * 3 / 2) : asked)
+}
+
+/** What a backlog counts for at most (`somaxconn`). */
+const most = 4096
+
 const listen: Handler = (kernel, [fd, backlog]) => {
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
@@ -66,7 +75,7 @@ const listen: Handler = (kernel, [fd, backlog]) => {
       local: undefined,
       version: undefined,
       port: self.port,
-      backlog: Math.max(1, numberOf(backlog)),
+      backlog: queueLength(kernel, numberOf(backlog)),
       options: self.options,
       link: undefined
     },

@@ -1,5 +1,7 @@
 /** Calls on sockets of UDP. What is sent are zeros; of what is read the length counts. */
+import type { Reason } from "../../core/Reason.ts"
 import type { Address } from "../../wire/Address.ts"
+import { constants } from "./constants.ts"
 import { failed, type Pending, returned, type UdpSocket } from "./Descriptor.ts"
 import { errnoOf } from "./Errno.ts"
 import { isEllipsis, portOf } from "./evaluate.ts"
@@ -29,6 +31,33 @@ const bound = (kernel: Kernel, self: UdpSocket, port: number): string | undefine
   return undefined
 }
 
+/** What an ICMP error has left for the next call of a connected socket; without a connection no system tells of it unasked. */
+export const udpFailure = (kernel: Kernel, { socket, told }: UdpSocket): Reason | undefined => {
+  const failure = socket === undefined ? undefined : kernel.host.state.udp.sockets.get(socket)?.failure
+  return failure === told ? undefined : failure
+}
+
+export const udpReadiness = (kernel: Kernel, self: UdpSocket): number => {
+  const record = self.socket === undefined ? undefined : kernel.host.state.udp.sockets.get(self.socket)
+  const isFailed = udpFailure(kernel, self) !== undefined
+  return constants["POLLOUT"]! | constants["POLLWRNORM"]! |
+    (isFailed || (record !== undefined && record.receivedBytes > 0)
+      ? constants["POLLIN"]! | constants["POLLRDNORM"]!
+      : 0) |
+    (isFailed ? constants["POLLERR"]! : 0)
+}
+
+/** Makes a call, and once more if all that it tells is an error that its program is not to hear. */
+const asked = (self: UdpSocket, call: () => Pending): Pending => {
+  const isOld = self.told !== undefined || self.remotePort === 0
+  const pending = call()
+  const result = isOld ? pending() : undefined
+  self.told = undefined
+  return result?.value === -1 && icmpErrors.has(result.errno ?? "") ? call() : pending
+}
+
+const icmpErrors = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT", "EMSGSIZE", "EOPNOTSUPP"])
+
 export const udpBind = (kernel: Kernel, self: UdpSocket, address: Expression | undefined): Pending => {
   if (self.socket !== undefined) return immediate(failed("EINVAL"))
   const wrong = bound(kernel, self, portOf(address, kernel.ends.bindPort))
@@ -51,10 +80,12 @@ export const udpRead = (kernel: Kernel, fd: number, max: number, dontWait: boole
   const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
   if (wrong !== undefined) return immediate(failed(wrong))
   const block = !self.nonBlocking && !dontWait
-  return kernel.ask(
-    { _tag: "UdpReceive", socket: self.socket!, max: 1, block },
-    ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
-  )
+  const { socket } = self as { readonly socket: number }
+  return asked(self, () =>
+    kernel.ask(
+      { _tag: "UdpReceive", socket, max: 1, block },
+      ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
+    ))
 }
 
 const longestDatagram = 65_527
@@ -85,10 +116,12 @@ export const udpWrite = (
   const target = targetOf(kernel, self, address)
   if (target === undefined) return immediate(failed("EDESTADDRREQ"))
   const block = !self.nonBlocking && !dontWait
-  return kernel.ask(
-    { _tag: "UdpSend", socket: self.socket!, ...target, bytes: new Uint8Array(length), block },
-    () => returned(length)
-  )
+  const { socket } = self as { readonly socket: number }
+  return asked(self, () =>
+    kernel.ask(
+      { _tag: "UdpSend", socket, ...target, bytes: new Uint8Array(length), block },
+      () => returned(length)
+    ))
 }
 
 export const udpClose = (kernel: Kernel, self: UdpSocket): Pending =>

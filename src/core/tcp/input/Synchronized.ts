@@ -204,7 +204,8 @@ export const accepted = (ctx: Context, state: State, connection: Connection, seg
 const inTimeWait = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): boolean => {
   const { rcv, stamps } = self
   const window = Sequence.distance(rcv.nxt, rcv.edge)
-  const verdict = TimeWait.judge(segment, self.agreed.timestamps, stamps.recent, rcv.nxt, window)
+  const bearsResets = ctx.config.tcp.timeWaitBearsResets
+  const verdict = TimeWait.judge(segment, self.agreed.timestamps, stamps.recent, rcv.nxt, window, bearsResets)
   switch (verdict) {
     case "reopen":
       Lifecycle.end(ctx, state, self, undefined)

@@ -1,0 +1,27 @@
+/** Which knobs belong to a whole host and none of its sockets. */
+
+/** Settings of the whole host, which can't change any more when it runs. */
+export const ofHost: ReadonlySet<string> = new Set([
+  "firstEphemeralPort",
+  "lastEphemeralPort",
+  "granularity",
+  "reordering",
+  "rack",
+  "tailLossProbe",
+  "frto",
+  "undo",
+  "synCookies",
+  "challengeInterval",
+  "answersUnsentAcks",
+  "bearsMissingTimestamps",
+  "blackHole",
+  "cookiesKeepOptions",
+  "measuresSynAck",
+  "nagle",
+  "probesWithText",
+  "resetsUnanswered",
+  "resetsUnread",
+  "softErrorsEndConnects",
+  "takesSynFin",
+  "timeWaitBearsResets"
+])
