@@ -24,6 +24,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as measureNames from "./scenario/measureNames.ts"
 import type { Topology } from "./Topology.ts"
 import { TopologyError } from "./TopologyError.ts"
 import * as TopologyText from "./TopologyText.ts"
@@ -147,8 +148,12 @@ export const floodedBy = ({ flow }: Flood, flows: Scenario["flows"]): Transfer |
   return found === undefined || found.kind === "flood" ? undefined : found
 }
 
+/** The measures that a text names in braces. */
+const namedIn = (text: string): ReadonlyArray<string> => Array.from(text.matchAll(/\{([^}]+)\}/g), ([, name]) => name!)
+
 /** What contradicts itself. */
-const faultOf = ({ flows, topology }: Scenario): string | undefined => {
+const faultOf = (scenario: Scenario): string | undefined => {
+  const { expect, flows, headline, topology } = scenario
   const names = new Set([...Object.keys(topology.hosts), ...Object.keys(topology.routers ?? {})])
   for (const [name, flow] of Object.entries(flows)) {
     const ends = flow.kind === "flood" ? [flow.from] : [flow.from, flow.to]
@@ -158,7 +163,9 @@ const faultOf = ({ flows, topology }: Scenario): string | undefined => {
       return `flow ${name}: no flow to flood is called ${flow.flow}`
     }
   }
-  return undefined
+  return [...Object.keys(expect), ...namedIn(headline)].map((name) => measureNames.faultOf(scenario, name)).find(
+    Boolean
+  )
 }
 
 /** Reads a scenario from parsed JSON or YAML. */

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scenario from "../../src/testing/Scenario.ts"
+import * as measureNames from "../../src/testing/scenario/measureNames.ts"
 import * as measures from "../../src/testing/scenario/measures.ts"
 import * as Run from "../../src/testing/scenario/Run.ts"
 
@@ -42,6 +43,18 @@ describe("A scenario", () => {
       )
       assert.match(yield* message(text("{ up: { from: a, to: b } }")), /bytes/)
       assert.match(yield* message(text(upload, "colour: red")), /colour/)
+      assert.match(
+        yield* message(text(upload, "expect: { up.second: 1 }")),
+        /^no measure is called up.second: up has .*seconds/
+      )
+      assert.match(
+        yield* message(text(upload, "expect: { a.dropped.NoSuch: 1 }")),
+        /^no measure is called a.dropped.NoSuch$/
+      )
+      assert.match(
+        yield* message(text(upload).replace("{up.seconds}", "{down.seconds}")),
+        /begins with one of up, wire, a, b/
+      )
     }))
 
   it.effect("is made of a topology that has none: everybody sends to the first host", () =>
@@ -51,6 +64,19 @@ describe("A scenario", () => {
       assert.deepStrictEqual(Object.keys(outcome.flows), ["b"])
       assert.strictEqual(outcome.measures["b.isIntact"], 1)
       assert.match(outcome.headline, /^b: \d\.\d+ Mbit\/s$/)
+    }))
+
+  it.effect("knows the names of all its measures before it runs", () =>
+    Effect.gen(function*() {
+      const flows = "{ up: { from: a, to: b, bytes: 5e3 }, ask: { kind: questions, from: a, to: b, every: 1 second },"
+        + " many: { kind: flood, from: a, flow: up, rate: 5, length: 1 second } }"
+      const scenario = yield* Scenario.parse(text(flows))
+      const { measures } = Run.run(scenario)
+      assert.deepStrictEqual(
+        Object.keys(measures).filter((name) => measureNames.faultOf(scenario, name) !== undefined),
+        []
+      )
+      assert.isAbove(Object.keys(measures).length, 50)
     }))
 
   it.effect("is measured", () =>

@@ -5,7 +5,7 @@
  * | --- | --- |
  * | `FLOW.isComplete` `.isIntact` `.failed` | 1 or 0 |
  * | `FLOW.seconds` `.megabitsPerSecond` | of a transfer that is complete, from its SYN to its end at the receiver |
- * | `FLOW.segments` `.retransmitted` `.timeouts` `.zeroWindowProbes` | of the sender's connection |
+ * | `FLOW.segments` `.retransmitted` `.timeouts` | of the sender's connection |
  * | `FLOW.maximumWindow` `.maximumRtt` `.minimumRtt` `.longestPause` | bytes; milliseconds, smoothed; seconds without a byte acknowledged |
  * | `FLOW.answered` `.medianMillis` `.maximumMillis` | of questions |
  * | `FLOW.sent` | of a flood |
