@@ -21,6 +21,8 @@ export interface Config {
   readonly sack: boolean
   /** Duplicate SACK blocks (RFC 2883). Default on. */
   readonly dsack: boolean
+  /** Where ranges are reported, a FIN that came ahead or twice is too, since it has a number of its own (RFC 9293 §3.4). Default on; FreeBSD reports text alone. */
+  readonly reportsFins: boolean
   /** A segment without the timestamp that was agreed on is taken all the same (RFC 7323 §3.2 SHOULD drop it), as Linux does. Default on. */
   readonly bearsMissingTimestamps: boolean
   /** Explicit congestion notification (RFC 3168, RFC 9768). Default `passive`, as deployed stacks have it. */
@@ -171,6 +173,8 @@ export interface Config {
   readonly finWait2Timeout: Time.Span
   /** How long TIME-WAIT lasts (RFC 9293 §3.4.2: 2 MSL, 4 minutes; deployed stacks 60 s). Default 60 s. */
   readonly timeWait: Time.Span
+  /** In TIME-WAIT what has no ACK is dropped, and whatever is not the ACK that is due is answered, as on FreeBSD. Default off: numbers decide (RFC 9293 §3.10.7.4). */
+  readonly timeWaitNeedsAck: boolean
   /** A RST does not end TIME-WAIT (RFC 1337 §3, F1), as on FreeBSD. Default off, as on Linux: one with the next number does. */
   readonly timeWaitBearsResets: boolean
   /** `close` waits for so long until all data is acknowledged, then resets (0: resets at once, losing data). Default none (`undefined`: closes in the background). */
@@ -277,6 +281,7 @@ export const defaults: Config = Object.freeze({
   windowScaling: true,
   sack: true,
   dsack: true,
+  reportsFins: true,
   bearsMissingTimestamps: true,
   ecn: "passive",
   ecnOption: "always",
@@ -335,6 +340,7 @@ export const defaults: Config = Object.freeze({
   trafficClass: 0,
   finWait2Timeout: Time.seconds(60),
   timeWait: Time.seconds(60),
+  timeWaitNeedsAck: false,
   timeWaitBearsResets: false,
   linger: undefined,
   resetsUnread: true,

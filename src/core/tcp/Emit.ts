@@ -101,20 +101,26 @@ const send = (ctx: Context, tuple: Tuple, path: Path, config: Config, head: Head
 }
 
 /** A FIN has a number of its own (RFC 9293 §3.4): one that came ahead belongs to the range that it ends, or its segment would count as incomplete. */
-const withFin = ({ rcv }: Connection, end: Sequence.Sequence): Sequence.Sequence =>
-  rcv.hasFinAhead && rcv.finAhead === end ? Sequence.add(end, 1) : end
+const withFin = (ctx: Context, { rcv }: Connection, end: Sequence.Sequence): Sequence.Sequence =>
+  rcv.hasFinAhead && rcv.finAhead === end && ctx.config.tcp.reportsFins ? Sequence.add(end, 1) : end
+
+/** A FIN that came ahead without any text before it. */
+const isFinAlone = (ctx: Context, { buffer, rcv }: Connection): boolean =>
+  rcv.hasFinAhead && ctx.config.tcp.reportsFins &&
+  RangeSet.containing(buffer.ahead, Sequence.add(rcv.finAhead, -1)) === undefined
 
 /** The ranges to report (RFC 2018 §4, RFC 2883 §4): a duplicate first, then the ranges that changed last. */
-const sackBlocks = (self: Connection): ReadonlyArray<TcpOptions.SackBlock> => {
+const sackBlocks = (ctx: Context, self: Connection): ReadonlyArray<TcpOptions.SackBlock> => {
   const most = self.agreed.timestamps ? 3 : 4
   const blocks: Array<TcpOptions.SackBlock> = []
   const duplicate = self.ack.duplicate
   if (duplicate !== undefined) blocks.push(duplicate)
+  if (isFinAlone(ctx, self)) blocks.push({ left: self.rcv.finAhead, right: withFin(ctx, self, self.rcv.finAhead) })
   for (const start of self.ack.recent) {
     if (blocks.length >= most) break
     const range = RangeSet.containing(self.buffer.ahead, start)
     if (range !== undefined && !isListed(blocks, range.start, duplicate)) {
-      blocks.push({ left: range.start, right: withFin(self, range.end) })
+      blocks.push({ left: range.start, right: withFin(ctx, self, range.end) })
     }
   }
   return blocks
@@ -133,15 +139,15 @@ const isListed = (
 }
 
 const hasSackToTell = (self: Connection): boolean =>
-  self.agreed.sack && (self.ack.duplicate !== undefined || !RangeSet.isEmpty(self.buffer.ahead))
+  self.agreed.sack && (self.ack.duplicate !== undefined || !RangeSet.isEmpty(self.buffer.ahead) || self.rcv.hasFinAhead)
 
 /** The usual options of a segment of an open connection. */
 const usualOptions = (ctx: Context, self: Connection): TcpOptions.Options => {
   if (!self.agreed.timestamps) {
-    return hasSackToTell(self) ? { ...TcpOptions.none, sackBlocks: sackBlocks(self) } : TcpOptions.none
+    return hasSackToTell(self) ? { ...TcpOptions.none, sackBlocks: sackBlocks(ctx, self) } : TcpOptions.none
   }
   const stamps = TcpOptions.timestamps(Timestamps.value(self.stamps.offset, ctx.at), self.stamps.recent)
-  return hasSackToTell(self) ? { ...stamps, sackBlocks: sackBlocks(self) } : stamps
+  return hasSackToTell(self) ? { ...stamps, sackBlocks: sackBlocks(ctx, self) } : stamps
 }
 
 /** The options of a segment of an open connection. */
@@ -159,7 +165,7 @@ export const segmentSize = (ctx: Context, self: Connection): number => {
     return Math.max(1, snd.mss - length)
   }
   if (!hasSackToTell(self)) return snd.mss
-  const blocks = sackBlocks(self)
+  const blocks = sackBlocks(ctx, self)
   return blocks.length === 0 ? snd.mss : Math.max(1, snd.mss - 4 - 8 * blocks.length)
 }
 

@@ -54,6 +54,7 @@ export const table: Table = {
   windowScaling: knob("opening", toggle, "RFC 7323 §2", "Offers window scaling"),
   sack: knob("opening", toggle, "RFC 2018", "Offers selective acknowledgements"),
   dsack: knob("always", toggle, "RFC 2883", "Reports text that came twice"),
+  reportsFins: knob("stack", toggle, "RFC 2018 §4, RFC 2883 §4", "Reports FINs that came ahead or twice as text is"),
   bearsMissingTimestamps: knob(
     "stack",
     toggle,
@@ -262,6 +263,12 @@ export const table: Table = {
     "How long a closed connection waits for the peer's FIN"
   ),
   timeWait: knob("always", time(0, day), "RFC 9293 §3.4.2", "How long TIME-WAIT lasts"),
+  timeWaitNeedsAck: knob(
+    "stack",
+    toggle,
+    "RFC 9293 §3.10.7.4",
+    "TIME-WAIT drops what has no ACK, and answers whatever is not the ACK that is due"
+  ),
   timeWaitBearsResets: knob("stack", toggle, "RFC 1337 §3", "A RST does not end TIME-WAIT"),
   linger: knob(
     "always",

@@ -83,7 +83,9 @@ export const trimFront = (self: Segment, nxt: Sequence.Sequence): Segment => {
   const syn = (self.flags & Tcp.SYN) >>> 1
   const start = Math.min(self.end, self.start + old - syn)
   const urgent = Math.max(0, self.urgent - old)
-  return { ...self, seq: nxt, flags: self.flags & ~Tcp.SYN, urgent, start }
+  const isAllOld = old >= length(self)
+  const flags = self.flags & ~(isAllOld ? Tcp.SYN | Tcp.FIN : Tcp.SYN)
+  return { ...self, seq: nxt, flags, urgent, start }
 }
 
 /**

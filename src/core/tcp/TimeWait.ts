@@ -9,6 +9,7 @@ import type { Context } from "../Context.ts"
 import * as Time from "../Time.ts"
 import * as Alarm from "../Timer.ts"
 import * as Challenge from "./Challenge.ts"
+import type { Config } from "./Config.ts"
 import type { Connection } from "./Connection.ts"
 import * as ConnectionOf from "./Connection.ts"
 import * as Emit from "./Emit.ts"
@@ -111,28 +112,50 @@ export const isNewer = (
 /** What a segment means to a connection in TIME-WAIT. */
 export type Verdict = "reopen" | "closed" | "restart" | "acknowledge" | "drop"
 
+/** What a connection in TIME-WAIT still knows. */
+export interface Waiting {
+  readonly timestamps: boolean
+  readonly recent: number
+  readonly sndNxt: Sequence.Sequence
+  readonly rcvNxt: Sequence.Sequence
+  /** As the peer knows it, in octets. */
+  readonly window: number
+}
+
+const isRepeatedFin = (segment: Segment.Segment, { rcvNxt }: Waiting): boolean =>
+  Segment.has(segment, Tcp.FIN) && Segment.textEnd(segment) === Sequence.add(rcvNxt, -1)
+
+/** Judges a segment by its flags first, as FreeBSD does. */
+const judgeByFlags = (segment: Segment.Segment, self: Waiting): Verdict => {
+  const { flags } = segment
+  const isNewSyn = (flags & (Tcp.SYN | Tcp.ACK)) === Tcp.SYN &&
+    isNewer(segment, self.timestamps, self.recent, self.rcvNxt)
+  if (isNewSyn) return "reopen"
+  if ((flags & Tcp.ACK) === 0) return "drop"
+  if (isRepeatedFin(segment, self)) return "restart"
+  const isDue = flags === Tcp.ACK && segment.seq === self.rcvNxt && segment.ack === self.sndNxt &&
+    Segment.length(segment) === 0
+  return isDue ? "drop" : "acknowledge"
+}
+
 /**
  * Judges a segment (RFC 9293 §3.10.7.4 for TIME-WAIT): a newer SYN reopens, an exact RST ends, a repeated FIN is acknowledged and starts the time
  * anew, anything else that is not acceptable is acknowledged.
  */
-export const judge = (
-  segment: Segment.Segment,
-  timestamps: boolean,
-  recent: number,
-  rcvNxt: Sequence.Sequence,
-  window: number,
-  bearsResets: boolean
-): Verdict => {
-  const isSyn = Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.RST)
-  if (isSyn) {
-    return !Segment.has(segment, Tcp.ACK | Tcp.FIN) && isNewer(segment, timestamps, recent, rcvNxt)
+export const judge = (segment: Segment.Segment, self: Waiting, config: Config): Verdict => {
+  const { rcvNxt } = self
+  if (Segment.has(segment, Tcp.RST)) {
+    return segment.seq === rcvNxt && !config.timeWaitBearsResets ? "closed" : "drop"
+  }
+  if (config.timeWaitNeedsAck) return judgeByFlags(segment, self)
+  if (Segment.has(segment, Tcp.SYN)) {
+    return !Segment.has(segment, Tcp.ACK | Tcp.FIN) && isNewer(segment, self.timestamps, self.recent, rcvNxt)
       ? "reopen"
       : "acknowledge"
   }
-  if (Segment.has(segment, Tcp.RST)) return segment.seq === rcvNxt && !bearsResets ? "closed" : "drop"
-  if (Segment.has(segment, Tcp.FIN) && Segment.textEnd(segment) === Sequence.add(rcvNxt, -1)) return "restart"
+  if (isRepeatedFin(segment, self)) return "restart"
   if (Segment.length(segment) > 0) return "acknowledge"
-  return Segment.isAcceptable(segment, rcvNxt, Sequence.add(rcvNxt, window)) ? "drop" : "acknowledge"
+  return Segment.isAcceptable(segment, rcvNxt, Sequence.add(rcvNxt, self.window)) ? "drop" : "acknowledge"
 }
 
 /** Tells where we are: at once for text, which its sender repeats by a timer, and else so often as other connections do (RFC 5961 §7). */
@@ -145,8 +168,7 @@ const answer = (ctx: Context, state: State, self: TimeWait, segment: Segment.Seg
 
 /** A segment for a compact record; answers whether a listener may have it. */
 export const arrives = (ctx: Context, state: State, self: TimeWait, segment: Segment.Segment): "done" | "reopen" => {
-  const { rcvNxt, recent, timestamps, window } = self
-  const verdict = judge(segment, timestamps, recent, rcvNxt, window, ctx.config.tcp.timeWaitBearsResets)
+  const verdict = judge(segment, self, ctx.config.tcp)
   switch (verdict) {
     case "reopen":
       return "reopen"

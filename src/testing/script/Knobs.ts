@@ -325,6 +325,8 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   challengeInterval: Time.zero,
   resetsUnread: false,
   timeWaitBearsResets: true,
+  timeWaitNeedsAck: true,
+  reportsFins: false,
   bearsMissingTimestamps: false,
   leastSegment: 216,
   takesSynFin: true,

@@ -19,9 +19,11 @@ export const ofHost: ReadonlySet<string> = new Set([
   "measuresSynAck",
   "nagle",
   "probesWithText",
+  "reportsFins",
   "resetsUnanswered",
   "resetsUnread",
   "softErrorsEndConnects",
   "takesSynFin",
-  "timeWaitBearsResets"
+  "timeWaitBearsResets",
+  "timeWaitNeedsAck"
 ])

@@ -184,7 +184,8 @@ const afterFin = (ctx: Context, state: State, self: Connection): Connection | un
         : waiting
     }
     case "CLOSING":
-      Lifecycle.enterTimeWait(ctx, state, self)
+      // The FIN that came again brought this ACK: it is answered as well.
+      Lifecycle.enterTimeWait(ctx, state, self.ack.due === "now" ? Emit.ack(ctx, self) : self)
       return undefined
     case "LAST-ACK":
       Lifecycle.end(ctx, state, self, undefined)

@@ -45,10 +45,15 @@ const refuse = (
 }
 
 /** Numbers that were received before, those of text or of a FIN, to be reported as a duplicate (RFC 2883 §4.1). */
-const duplicateOf = (self: Connection, segment: Segment.Segment): { left: number; right: number } | undefined => {
+const duplicateOf = (
+  ctx: Context,
+  self: Connection,
+  segment: Segment.Segment
+): { left: number; right: number } | undefined => {
   if (!self.agreed.sack || !self.config.dsack || Segment.length(segment) === 0) return undefined
   const left = Segment.textStart(segment)
-  const end = Sequence.add(Segment.textEnd(segment), segment.flags & Tcp.FIN)
+  const fin = ctx.config.tcp.reportsFins ? segment.flags & Tcp.FIN : 0
+  const end = Sequence.add(Segment.textEnd(segment), fin)
   const right = Sequence.earlier(end, self.rcv.nxt)
   return Sequence.before(left, right) ? { left, right } : undefined
 }
@@ -60,7 +65,7 @@ const duplicateOf = (self: Connection, segment: Segment.Segment): { left: number
 const answerUnacceptable = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): Connection => {
   if (Segment.has(segment, Tcp.RST)) return self
   if (Segment.length(segment) > 0 && !Segment.has(segment, Tcp.SYN)) {
-    return Ecn.repeated({ ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }, segment)
+    return Ecn.repeated({ ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(ctx, self, segment)) }, segment)
   }
   return Challenge.send(ctx, state, Ecn.reintroduced(self, segment))
 }
@@ -72,6 +77,17 @@ const answerUnacceptable = (ctx: Context, state: State, self: Connection, segmen
 const isOverlong = (ctx: Context, self: Connection, segment: Segment.Segment): boolean =>
   !ctx.config.tcp.trimsText && !Segment.has(segment, Tcp.RST) &&
   Sequence.after(Segment.textEnd(segment), self.rcv.edge) && ReceiveBuffer.ready(self.buffer) > 0
+
+/**
+ * Whether all that a segment brings was there before, and yet its ACK says something new: it was sent again, and later than what came last. Deployed stacks take the ACK (RFC
+ * 9293 §3.10.7.4 would drop it with the rest), so that the ends of a close that cross each other need not wait for a timer.
+ */
+const acknowledgesMore = ({ rcv, snd }: Connection, segment: Segment.Segment): boolean => {
+  const size = Segment.length(segment)
+  return size > 0 && !Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.RST) &&
+    Segment.has(segment, Tcp.ACK) && !Sequence.after(Sequence.add(segment.seq, size), rcv.nxt) &&
+    Sequence.after(segment.ack, snd.una) && !Sequence.after(segment.ack, snd.nxt)
+}
 
 /** First check, of timestamps and numbers: is the segment young, and in the window? */
 // rfc: 9293 §3.10.7.4, 7323 §5.3 R1
@@ -92,6 +108,7 @@ const checkSequence = (
     return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpPaws")
   }
   if (Segment.isAcceptable(segment, self.rcv.nxt, self.rcv.edge) && !isOverlong(ctx, self, segment)) return self
+  if (acknowledgesMore(self, segment)) return Ecn.repeated(self, segment)
   return refuse(ctx, state, answerUnacceptable(ctx, state, self, segment), segment, "TcpNotAcceptable")
 }
 
@@ -155,10 +172,10 @@ const trimmed = (ctx: Context, self: Connection, segment: Segment.Segment): Segm
 }
 
 /** A part of the segment was old or did not fit: the peer should know where we are. */
-const afterTrim = (self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection =>
+const afterTrim = (ctx: Context, self: Connection, segment: Segment.Segment, kept: Segment.Segment): Connection =>
   kept === segment || Segment.length(segment) === 0
     ? self
-    : { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(self, segment)) }
+    : { ...self, ack: AckPolicy.duplicate(self.ack, duplicateOf(ctx, self, segment)) }
 
 /** A segment of this connection was heard, whatever it says: the peer lives, and its timestamp may be the next to echo. */
 const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
@@ -187,7 +204,11 @@ const heard = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
 /** From the fifth check on, for a segment whose numbers are good. */
 export const accepted = (ctx: Context, state: State, connection: Connection, segment: Segment.Segment): void => {
   const kept = trimmed(ctx, connection, segment)
-  let self: Connection | undefined = Ecn.received(afterTrim(heard(ctx, connection, kept), segment, kept), segment, kept)
+  let self: Connection | undefined = Ecn.received(
+    afterTrim(ctx, heard(ctx, connection, kept), segment, kept),
+    segment,
+    kept
+  )
   if (!Segment.has(kept, Tcp.ACK)) {
     refuse(ctx, state, self, kept, "TcpNoAck")
     return
@@ -203,9 +224,14 @@ export const accepted = (ctx: Context, state: State, connection: Connection, seg
 /** A segment for a connection in TIME-WAIT that a program still holds. True when a listener may have it. */
 const inTimeWait = (ctx: Context, state: State, self: Connection, segment: Segment.Segment): boolean => {
   const { rcv, stamps } = self
-  const window = Sequence.distance(rcv.nxt, rcv.edge)
-  const bearsResets = ctx.config.tcp.timeWaitBearsResets
-  const verdict = TimeWait.judge(segment, self.agreed.timestamps, stamps.recent, rcv.nxt, window, bearsResets)
+  const waiting: TimeWait.Waiting = {
+    timestamps: self.agreed.timestamps,
+    recent: stamps.recent,
+    sndNxt: self.snd.nxt,
+    rcvNxt: rcv.nxt,
+    window: Sequence.distance(rcv.nxt, rcv.edge)
+  }
+  const verdict = TimeWait.judge(segment, waiting, ctx.config.tcp)
   switch (verdict) {
     case "reopen":
       Lifecycle.end(ctx, state, self, undefined)

@@ -131,6 +131,6 @@ export const check = (
   segment: Segment.Segment
 ): Connection | undefined => {
   const self = checkText(ctx, state, checkUrgent(ctx, connection, segment), segment)
-  const wasGap = !RangeSet.isEmpty(connection.buffer.ahead)
+  const wasGap = connection.rcv.hasFinAhead || !RangeSet.isEmpty(connection.buffer.ahead)
   return self === undefined ? undefined : checkFin(ctx, state, self, segment, wasGap)
 }
