@@ -205,6 +205,17 @@ describe("Script", () => {
     assert.match(failure(`${accepted}+0 %{ assert tcpi_unacked == 5, tcpi_unacked }%`), /got tcpi_unacked = 0; 0$/)
   })
 
+  it("names fields and options that it does not know, and goes on", () => {
+    const { skips } = passes(`${accepted}
++0 getsockopt(4, IPPROTO_TCP, TCP_INFO, {tcpi_state=TCP_ESTABLISHED, tcpi_of_the_future=7}, [...]) = 0
++0 getsockopt(4, IPPROTO_TCP, TCP_OF_THE_FUTURE, [7], [4]) = 0
+`)
+    assert.deepStrictEqual(skips.map(({ what }) => what), [
+      "tcpi_of_the_future of TCP_INFO",
+      "getsockopt TCP_OF_THE_FUTURE"
+    ])
+  })
+
   it("names what it leaves out, and goes on", () => {
     const outcome = passes(`--fancy=1\n${accepted}
 +0 \`tc qdisc add dev tun0 root fq\`

@@ -90,5 +90,18 @@ export const numbers: Readonly<Record<string, number>> = {
   EOPNOTSUPP: 95,
   EIO: 5,
   EBADF: 9,
-  ENOENT: 2
+  ENOENT: 2,
+  EPERM: 1,
+  ESRCH: 3,
+  EINTR: 4,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  ENOTSOCK: 88,
+  EDESTADDRREQ: 89,
+  EPROTONOSUPPORT: 93,
+  EAFNOSUPPORT: 97,
+  ENETRESET: 102,
+  ESHUTDOWN: 108,
+  ECANCELED: 125
 }

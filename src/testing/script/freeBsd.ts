@@ -137,7 +137,7 @@ export const valueOf = ({ options, stored }: TcpSocket, name: string, info: Info
   const config = { ...defaults, ...options }
   switch (name) {
     case "SO_RCVBUF":
-      return config.receiveBuffer
+      return info?.receiveBuffer ?? config.receiveBuffer
     case "SO_SNDBUF":
       return config.sendBuffer
     case "TCP_MAXSEG":
