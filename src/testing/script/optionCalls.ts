@@ -235,21 +235,25 @@ const uncork = (kernel: Kernel, { connection, options }: TcpSocket): void => {
 
 const errnoOfCall = ({ errno }: Call): { readonly errno?: string } => errno === undefined ? {} : { errno }
 
+/** The error that waits to be told, which is told with this. */
+const pendingError = (kernel: Kernel, self: TcpSocket): number => {
+  const reason = kernel.errorOf(self)
+  if (reason === undefined) {
+    const soft = kernel.softErrorOf(self)
+    return soft === undefined ? 0 : numbers[kernel.errnoOf(self, soft, false)] ?? -1
+  }
+  self.isErrorTold = true
+  return numbers[kernel.errnoOf(self, reason, false)] ?? -1
+}
+
 /** What the host says of an option; `undefined` for one that can't be asked for. */
 const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefined => {
   const options = { ...defaults, ...self.options }
   const other = kernel.isFreeBsd ? FreeBsd.valueOf(self, name, kernel.info(self)) : undefined
   if (other !== undefined) return other
   switch (name) {
-    case "SO_ERROR": {
-      const reason = kernel.errorOf(self)
-      if (reason === undefined) {
-        const soft = kernel.softErrorOf(self)
-        return soft === undefined ? 0 : numbers[kernel.errnoOf(self, soft, false)] ?? -1
-      }
-      self.isErrorTold = true
-      return numbers[kernel.errnoOf(self, reason, false)] ?? -1
-    }
+    case "SO_ERROR":
+      return pendingError(kernel, self)
     case "TCP_MAXSEG":
       return kernel.info(self)?.sendMss ?? self.options.maxSegment
     case "TCP_NODELAY":
