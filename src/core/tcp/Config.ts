@@ -146,6 +146,8 @@ export interface Config {
   readonly trimsText: boolean
   /** The ACK of a FIN waits for the program's own FIN as one of text waits for an answer (RFC 9293 §3.8.6.3), as on Linux. Default off: it leaves at once. */
   readonly delaysFins: boolean
+  /** A SYN is answered though the accept queue is full: there may be room by the time of its ACK, as FreeBSD has it. Default off: it is dropped. */
+  readonly answersWhenFull: boolean
   /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
   readonly abortOnOverflow: boolean
 
@@ -331,6 +333,7 @@ export const defaults: Config = Object.freeze({
   takesSynFin: false,
   trimsText: true,
   delaysFins: false,
+  answersWhenFull: false,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

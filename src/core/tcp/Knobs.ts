@@ -234,6 +234,12 @@ export const table: Table = {
     "RFC 9293 §3.10.7.4",
     "Text beyond the window is cut off; off: all of it is taken or none"
   ),
+  answersWhenFull: knob(
+    "stack",
+    toggle,
+    "FreeBSD: the SYN cache",
+    "Answers a SYN though the accept queue is full: its ACK may find room"
+  ),
   abortOnOverflow: knob(
     "opening",
     toggle,

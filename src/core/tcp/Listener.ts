@@ -146,7 +146,8 @@ export const syn = (
 ): void => {
   const { packet } = segment
   const isCookie = wantsCookie(ctx, state, listener)
-  if (isFull(listener) || (!isCookie && state.halfOpen.value >= ctx.config.limits.tcpHalfOpen)) {
+  const isRefused = isFull(listener) && !ctx.config.tcp.answersWhenFull
+  if (isRefused || (!isCookie && state.halfOpen.value >= ctx.config.limits.tcpHalfOpen)) {
     return ctx.drop("TcpBacklogFull", packet.link)
   }
   const tuple = Lookup.tupleOf(ctx, packet.destination, segment.destinationPort, packet.source, segment.sourcePort)

@@ -202,7 +202,8 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "sack.enable": flag("sack"),
   "ecn.enable": freeBsdEcn,
   "cc.algorithm": congestionControl,
-  "initcwnd_segments": count("initialWindow"),
+  // None: as many as RFC 3390 §1 has of usual segments.
+  "initcwnd_segments": (value) => ({ initialWindow: value === 0 ? 3 : value }),
   "rexmit_min": millis("minRto"),
   "rexmit_initial": millis("initialRto"),
   "rexmit_max": millis("maxRto"),
@@ -233,6 +234,7 @@ const freeBsd: Readonly<Record<string, Meaning>> = {
   "ts_offset_per_conn": () => ({}),
   "syncookies": (value) => ({ synCookies: value === 0 ? "never" : "whenFull" }),
   "syncache.rexmtlimit": count("synAckRetries"),
+  "syncache.rst_on_sock_fail": flag("abortOnOverflow"),
   "path_mtu_discovery": (value) => ({ pathMtuDiscovery: value !== 0 }),
   "icmp_may_rst": flag("icmpMayAbort"),
   "ip.ttl": count("hopLimit"),
@@ -330,6 +332,8 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   bearsMissingTimestamps: false,
   leastSegment: 216,
   takesSynFin: true,
+  answersWhenFull: true,
+  abortOnOverflow: true,
   cookiesKeepOptions: true,
   // A variance of next to nothing is made up for by what is added to every timeout.
   minRto: Time.millis(30),

@@ -13,6 +13,7 @@ export const ofHost: ReadonlySet<string> = new Set([
   "synCookies",
   "challengeInterval",
   "answersUnsentAcks",
+  "answersWhenFull",
   "bearsMissingTimestamps",
   "blackHole",
   "cookiesKeepOptions",

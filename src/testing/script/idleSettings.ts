@@ -125,6 +125,6 @@ const names = new Set([
 
 /** Whole families of settings. */
 const families =
-  /^(?:kern\.(?!ipc\.maxsockbuf$)|kernel\.|vm\.|net\.mptcp\.|net\.inet\.(?:ip\.(?!ttl$)|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sack\.(?!enable$)|syncache\.(?!rexmtlimit$)|cc\.(?!algorithm$)|fastopen\.(?!acceptany$)|udp_tunneling|log))/
+  /^(?:kern\.(?!ipc\.maxsockbuf$)|kernel\.|vm\.|net\.mptcp\.|net\.inet\.(?:ip\.(?!ttl$)|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sack\.(?!enable$)|syncache\.(?!rexmtlimit$|rst_on_sock_fail$)|cc\.(?!algorithm$)|fastopen\.(?!acceptany$)|udp_tunneling|log))/
 
 export const hasNoEffect = (setting: string, name: string): boolean => names.has(name) || families.test(setting)
