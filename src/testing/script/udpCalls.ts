@@ -31,10 +31,18 @@ const bound = (kernel: Kernel, self: UdpSocket, port: number): string | undefine
   return undefined
 }
 
+const failureOf = (kernel: Kernel, { socket }: UdpSocket): Reason | undefined =>
+  socket === undefined ? undefined : kernel.host.state.udp.sockets.get(socket)?.failure
+
+/** An error that may pass, of which Linux tells no datagram socket that has not asked for it. */
+const isSoft = ({ isFreeBsd }: Kernel, reason: Reason): boolean =>
+  !isFreeBsd && reason._tag === "Unreachable" &&
+  ["network", "host", "hopLimit", "sourceRouteFailed"].includes(reason.what)
+
 /** What an ICMP error has left for the next call of a connected socket; without a connection no system tells of it unasked. */
-export const udpFailure = (kernel: Kernel, { socket, told }: UdpSocket): Reason | undefined => {
-  const failure = socket === undefined ? undefined : kernel.host.state.udp.sockets.get(socket)?.failure
-  return failure === told ? undefined : failure
+export const udpFailure = (kernel: Kernel, self: UdpSocket): Reason | undefined => {
+  const failure = failureOf(kernel, self)
+  return failure === undefined || failure === self.told || isSoft(kernel, failure) ? undefined : failure
 }
 
 export const udpReadiness = (kernel: Kernel, self: UdpSocket): number => {
@@ -48,15 +56,26 @@ export const udpReadiness = (kernel: Kernel, self: UdpSocket): number => {
 }
 
 /** Makes a call, and once more if all that it tells is an error that its program is not to hear. */
-const asked = (self: UdpSocket, call: () => Pending): Pending => {
-  const isOld = self.told !== undefined || self.remotePort === 0
-  const pending = call()
-  const result = isOld ? pending() : undefined
+const asked = (kernel: Kernel, self: UdpSocket, call: () => Pending): Pending => {
+  const failure = failureOf(kernel, self)
+  const isQuiet = self.remotePort === 0 || (failure !== undefined && udpFailure(kernel, self) === undefined)
+  let pending = call()
   self.told = undefined
-  return result?.value === -1 && icmpErrors.has(result.errno ?? "") ? call() : pending
+  let mayRepeat = true
+  return () => {
+    const result = pending()
+    const errno = result?.errno ?? ""
+    if (!mayRepeat || !(isQuiet ? icmpErrors.has(errno) : !kernel.isFreeBsd && softErrors.has(errno))) return result
+    mayRepeat = false
+    pending = call()
+    return pending()
+  }
 }
 
 const icmpErrors = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT", "EMSGSIZE", "EOPNOTSUPP"])
+
+/** Those that come while a call waits. */
+const softErrors = new Set(["EHOSTUNREACH", "ENETUNREACH", "EOPNOTSUPP"])
 
 export const udpBind = (kernel: Kernel, self: UdpSocket, address: Expression | undefined): Pending => {
   if (self.socket !== undefined) return immediate(failed("EINVAL"))
@@ -81,7 +100,7 @@ export const udpRead = (kernel: Kernel, fd: number, max: number, dontWait: boole
   if (wrong !== undefined) return immediate(failed(wrong))
   const block = !self.nonBlocking && !dontWait
   const { socket } = self as { readonly socket: number }
-  return asked(self, () =>
+  return asked(kernel, self, () =>
     kernel.ask(
       { _tag: "UdpReceive", socket, max: 1, block },
       ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
@@ -117,7 +136,7 @@ export const udpWrite = (
   if (target === undefined) return immediate(failed("EDESTADDRREQ"))
   const block = !self.nonBlocking && !dontWait
   const { socket } = self as { readonly socket: number }
-  return asked(self, () =>
+  return asked(kernel, self, () =>
     kernel.ask(
       { _tag: "UdpSend", socket, ...target, bytes: new Uint8Array(length), block },
       () => returned(length)
