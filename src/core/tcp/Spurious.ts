@@ -18,6 +18,7 @@ import * as Rtt from "./Rtt.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import type * as Segment from "./Segment.ts"
 import * as Send from "./Send.ts"
+import * as SendQueue from "./SendQueue.ts"
 import * as Undo from "./Undo.ts"
 
 /** The congestion response was for nothing. */
@@ -44,6 +45,15 @@ const takenBack = (ctx: Context, self: Connection): Connection => {
   }
 }
 
+/** Where what goes first again ends: a short segment takes along what fits beside it, a FIN too, unless a SACK tells that some of that has come. */
+const endOfFirst = (self: Connection, first: Scoreboard.Range, mss: number): Sequence.Sequence => {
+  if (Sequence.distance(first.start, first.end) >= mss || Scoreboard.sackedBytes(self.board) > 0) return first.end
+  const { queue, snd } = self
+  const end = Sequence.add(first.start, SendQueue.inRecord(queue, first.start, mss))
+  const isAll = !Sequence.before(end, queue.end)
+  return Sequence.later(first.end, Sequence.earlier(isAll ? Sequence.add(queue.end, 1) : end, snd.nxt))
+}
+
 /** A timeout is tested before it is believed: only the first segment goes again now (RFC 5682 §2.1 step 1). */
 export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const { recovery } = self
@@ -51,9 +61,11 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   const isRecovering = recovery.phase !== "open" || recovery.timeouts > 0
   const timedOut = Recovery.onTimeout(ctx, self)
   if (first === undefined || !self.config.frto || isRecovering) return withLosses(ctx, timedOut)
-  const marked = Recovery.withLosses(ctx, timedOut, Loss.until(timedOut.board, first.end))
-  const sent = Retransmit.again(ctx, marked, first.start, first.end, Emit.segmentSize(ctx, marked))
-  return { ...sent, recovery: { ...sent.recovery, frto: Frto.start(first.end, self.snd.nxt, false) } }
+  const mss = Emit.segmentSize(ctx, timedOut)
+  const end = endOfFirst(self, first, mss)
+  const marked = Recovery.withLosses(ctx, timedOut, Loss.until(timedOut.board, end))
+  const sent = Retransmit.again(ctx, marked, first.start, end, mss)
+  return { ...sent, recovery: { ...sent.recovery, frto: Frto.start(end, self.snd.nxt, false) } }
 }
 
 /** What the timeout takes for lost: all, or with RACK what is old enough (RFC 8985 §6.3); SACKs that are not true are forgotten first. */

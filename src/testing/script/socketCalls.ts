@@ -198,9 +198,28 @@ const close: Handler = (kernel, [fd]) => {
     return kernel.ask({ _tag: "TcpCloseListener", listener: self.listener }, () => returned(0))
   }
   if (self.connection === undefined) return ok
+  if ((self.options.linger ?? 0) > 0) return linger(kernel, self, self.connection)
   const closing = kernel.ask({ _tag: "TcpClose", connection: self.connection }, () => returned(0))
   // A connection that has ended already is as good as closed.
   return () => closing() === undefined ? undefined : returned(0)
+}
+
+/**
+ * Waits until the FIN is acknowledged, as long as the program lingers. Behind that time the connection goes on without it, as one does that is closed without lingering: only
+ * FreeBSD's close says that it could not wait any longer, and does not wait at all where nothing may block.
+ */
+const linger = (kernel: Kernel, { nonBlocking, options }: TcpSocket, connection: number): Pending => {
+  const end = kernel.limit(options.linger!)
+  kernel.host.request({ _tag: "TcpSetOptions", connection, options: { linger: undefined } })
+  kernel.host.request({ _tag: "TcpClose", connection })
+  if (nonBlocking && kernel.isFreeBsd) return ok
+  return () => {
+    const entry = kernel.host.state.tcp.entries.get(connection)
+    const isClosing = entry?._tag === "Connection" && ["FIN-WAIT-1", "CLOSING", "LAST-ACK"].includes(entry.state)
+    if (!isClosing) return returned(0)
+    if (kernel.host.now < end) return undefined
+    return kernel.isFreeBsd ? failed("EAGAIN") : returned(0)
+  }
 }
 
 const shutdown: Handler = (kernel, [fd, how]) => {
