@@ -140,6 +140,11 @@ export interface Config {
   /** A listener takes a SYN with a FIN for a SYN, as FreeBSD does, instead of dropping it. Default off. */
   readonly takesSynFin: boolean
   /**
+   * What another SYN in the window means to a half-open connection of a listener: it is forgotten (RFC 9293 §3.10.7.4, fourth check), with a reset on Linux, or its SYN/ACK
+   * leaves again, whatever the number of the SYN, on FreeBSD. Default `forgets`.
+   */
+  readonly otherSyn: "forgets" | "resets" | "repeats"
+  /**
    * Of a segment that reaches beyond the window the text inside is taken (RFC 9293 §3.10.7.4). Default on; Linux takes all of it if the program has read all there was, and
    * none if not.
    */
@@ -331,6 +336,7 @@ export const defaults: Config = Object.freeze({
   synCookies: "whenFull",
   cookiesKeepOptions: false,
   takesSynFin: false,
+  otherSyn: "forgets",
   trimsText: true,
   delaysFins: false,
   answersWhenFull: false,

@@ -227,6 +227,12 @@ export const table: Table = {
     "SYN cookies keep SACK and scaling without timestamps too, and are easier to guess for that"
   ),
   takesSynFin: knob("stack", toggle, "RFC 9293 §3.10.7.2", "A SYN with a FIN opens a connection as a SYN does"),
+  otherSyn: knob(
+    "stack",
+    choice("forgets", "resets", "repeats"),
+    "RFC 9293 §3.10.7.4",
+    "Another SYN for a half-open connection forgets it, resets it, or brings its SYN/ACK again"
+  ),
   delaysFins: knob("stack", toggle, "RFC 9293 §3.8.6.3", "The ACK of a FIN waits for an answer as that of text does"),
   trimsText: knob(
     "stack",

@@ -85,8 +85,9 @@ export class Flow {
     })
   }
 
-  /** A segment of the host in the script's numbers; timestamps stay the host's. */
+  /** A segment of the host in the script's numbers; timestamps stay the host's. A RST in answer to what has no ACK has the number 0 itself (RFC 9293 §3.5.2). */
   outbound(segment: Segment): Segment {
-    return { ...segment, sequence: this.toScript(segment.sequence) }
+    const isOfNothing = (segment.flags & (Tcp.RST | Tcp.ACK)) === (Tcp.RST | Tcp.ACK) && segment.sequence === 0
+    return isOfNothing ? segment : { ...segment, sequence: this.toScript(segment.sequence) }
   }
 }

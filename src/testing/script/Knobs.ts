@@ -285,6 +285,7 @@ export const linuxKernel: Partial<Tcp.Config> = {
   leastSegment: 48,
   trimsText: false,
   delaysFins: true,
+  otherSyn: "resets",
   softErrorsEndConnects: true,
   resetsUnanswered: false
 }
@@ -332,6 +333,7 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   bearsMissingTimestamps: false,
   leastSegment: 216,
   takesSynFin: true,
+  otherSyn: "repeats",
   answersWhenFull: true,
   abortOnOverflow: true,
   cookiesKeepOptions: true,

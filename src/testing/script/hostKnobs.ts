@@ -19,6 +19,7 @@ export const ofHost: ReadonlySet<string> = new Set([
   "cookiesKeepOptions",
   "measuresSynAck",
   "nagle",
+  "otherSyn",
   "probesWithText",
   "reportsFins",
   "resetsUnanswered",

@@ -45,6 +45,22 @@ const mayLackTimestamp = (ctx: Context, self: HalfOpen, segment: Segment.Segment
   ctx.config.tcp.bearsMissingTimestamps || Segment.has(segment, Tcp.SYN) ||
   !Timestamps.isMissing(self.agreed.timestamps, segment.options, Segment.has(segment, Tcp.RST))
 
+/** The SYN again, or another where those count for the same: the SYN/ACK was lost. */
+const isRepeated = (ctx: Context, self: HalfOpen, segment: Segment.Segment): boolean =>
+  Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK) && !Segment.has(segment, Tcp.RST) &&
+  (segment.seq === self.irs || ctx.config.tcp.otherSyn === "repeats") && !isOld(self, segment)
+
+/** The SYN/ACK goes out again as it was, with the newer timestamp. */
+const repeat = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): void => {
+  if (!Challenge.isDue(ctx, self.challengedAt)) return
+  const config = state.listeners.get(self.listener)?.config ?? ctx.config.tcp
+  const agreed = EcnHandshake.repeated(self.agreed, segment)
+  const recent = segment.options.timestampValue ?? self.recent
+  const again = Listener.waitAgain(ctx, { ...self, agreed, recent, challengedAt: ctx.at }, config)
+  ctx.put(state.entries, self.id, again)
+  Listener.synAck(ctx, again, config, false)
+}
+
 /** First check: the sequence number. True if processing goes on. */
 const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
   const nxt = Sequence.add(self.irs, 1)
@@ -53,21 +69,13 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
     ctx.drop("TcpPaws", segment.packet.link)
     return false
   }
+  if (isRepeated(ctx, self, segment)) {
+    repeat(ctx, state, self, segment)
+    return false
+  }
   if (Segment.isAcceptable(segment, nxt, edge) && !isOld(self, segment)) return true
   if (Segment.has(segment, Tcp.RST)) {
     ctx.drop("TcpBadReset", segment.packet.link)
-    return false
-  }
-  // The SYN again: the SYN/ACK was lost. It goes out again as it was, with the newer timestamp.
-  const isRepeated = segment.seq === self.irs && Segment.has(segment, Tcp.SYN) && !Segment.has(segment, Tcp.ACK)
-  if (isRepeated && !isOld(self, segment)) {
-    if (!Challenge.isDue(ctx, self.challengedAt)) return false
-    const config = state.listeners.get(self.listener)?.config ?? ctx.config.tcp
-    const agreed = EcnHandshake.repeated(self.agreed, segment)
-    const recent = segment.options.timestampValue ?? self.recent
-    const again = Listener.waitAgain(ctx, { ...self, agreed, recent, challengedAt: ctx.at }, config)
-    ctx.put(state.entries, self.id, again)
-    Listener.synAck(ctx, again, config, false)
     return false
   }
   challenge(ctx, state, self)
@@ -92,10 +100,11 @@ const checkReset = (ctx: Context, state: State, self: HalfOpen, segment: Segment
   return false
 }
 
-/** Fourth check: another SYN in the window returns to LISTEN after a passive open. */
+/** Fourth check: another SYN in the window returns to LISTEN after a passive open; it is answered as nobody's where its sender is to hear of that. */
 const checkSyn = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): boolean => {
   if (!Segment.has(segment, Tcp.SYN)) return true
   failed(ctx, state, self)
+  if (ctx.config.tcp.otherSyn === "resets") Emit.reset(ctx, segment)
   ctx.drop("TcpUnexpectedSyn", segment.packet.link)
   return false
 }
