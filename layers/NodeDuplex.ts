@@ -23,13 +23,12 @@ export type { AddressInfo } from "./SystemError.ts"
 
 export interface DialOptions extends Omit<Tcp.ConnectOptions, "closePolicy">, Options {}
 
-/** Ends a stream with a scope, as the scope ended, and waits until it is closed. */
+/** Ends a stream with a scope, and waits until it is closed. */
 const end = (duplex: NodeDuplex, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (duplex.closed) return resume(Effect.void)
     duplex.once("close", () => resume(Effect.void))
-    if (Exit.isSuccess(exit)) duplex.destroy()
-    else duplex.resetAndDestroy()
+    duplex.destroyByExit(exit)
   })
 
 /** Binds a stream to a scope, in which it leaves nothing once it is closed. */

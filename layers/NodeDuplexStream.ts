@@ -4,7 +4,7 @@
  * ```
  *   read   ◀── the stream's buffer, at most twice its high water mark ◀── connection.read  ◀── window
  *   write  ──▶ one write at a time; its callback when the send buffer has it ─▶ connection.write ──▶ window
- *   end() ──▶ FIN      end of the peer's direction ──▶ "end"      destroy() ──▶ close      destroy(error) ──▶ reset
+ *   end() ──▶ FIN      end of the peer's direction ──▶ "end"      destroy() ──▶ close      resetAndDestroy() ──▶ reset
  * ```
  *
  * Back-pressure holds both ways: a stream that nobody reads fills its buffer, then the connection's, then the peer waits; a
@@ -32,8 +32,8 @@ export interface Options {
   /** Octets that wait in the stream for a reader before it asks for no more, and again for the connection; Node's default if absent. */
   readonly highWaterMark?: number
   /**
-   * What `destroy` means to the peer: by default (`"byExit"`) a reset when it is given an error, and an orderly close otherwise.
-   * `"orderly"` is what the kernel does for a `net.Socket`.
+   * What `destroy` means to the peer: an orderly close if absent, also when it is given an error, as the kernel does for a `net.Socket`:
+   * clients destroy idle connections with an error. `"byExit"` resets when there is an error, or when the scope fails.
    */
   readonly closePolicy?: TcpConnection.ClosePolicy
 }
@@ -106,10 +106,12 @@ export class NodeDuplex extends Duplex {
       allowHalfOpen: options.allowHalfOpen ?? false,
       // Text becomes bytes here, in the memory that is sent.
       decodeStrings: false,
+      // Told by `_destroy`, with an argument that streams leave out.
+      emitClose: false,
       ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
     })
     this.environment = environment
-    this.policy = options.closePolicy ?? "byExit"
+    this.policy = options.closePolicy ?? "orderly"
     this.silence = new Silence.Silence({
       now: environment.now,
       start: (wait, done) => this.start(wait, (exit) => done(Exit.isSuccess(exit))),
@@ -278,7 +280,17 @@ export class NodeDuplex extends Duplex {
     const { connection, policy } = this
     const isOrderly = !this.isReset && (policy === "byExit" ? error === null : policy === "orderly")
     const closing = connection === undefined ? Effect.void : isOrderly ? connection.close : connection.abort
-    this.environment.fork(closing).addObserver(() => callback(error))
+    this.environment.fork(closing).addObserver(() => {
+      callback(error)
+      // After "error", which goes on the same queue; whether there was one is what `net` tells with it.
+      process.nextTick(() => this.emit("close", error !== null))
+    })
+  }
+
+  /** Closes with the scope that the stream is bound to, as that ends. */
+  destroyByExit(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.policy === "byExit" && Exit.isFailure(exit)) this.resetAndDestroy()
+    else this.destroy()
   }
 
   /** Ends this direction, and closes when that is done. */

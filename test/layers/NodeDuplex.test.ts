@@ -125,7 +125,7 @@ describe("NodeDuplex", () => {
       assert.strictEqual(text(yield* open.far.readAll), "still here")
     }))
 
-  it.live("closes in good order by destroySoon and destroy, and resets when it is given an error", () =>
+  it.live("closes in good order by destroySoon and destroy, and resets with an error if it is told to", () =>
     Effect.gen(function*() {
       const first = yield* connected()
       first.duplex.write("last words")
@@ -140,16 +140,16 @@ describe("NodeDuplex", () => {
       const failed = yield* Effect.forkScoped(event<Error>(third.duplex, "error"), { startImmediately: true })
       third.duplex.destroy(new Error("no more"))
       assert.strictEqual((yield* Fiber.join(failed)).message, "no more")
-      assert.strictEqual(yield* reasonOf(third.far.read()), "ConnectionReset")
+      assert.deepStrictEqual(yield* third.far.read(), [])
 
       const fourth = yield* connected()
       fourth.duplex.resetAndDestroy()
       assert.strictEqual(yield* reasonOf(fourth.far.read()), "ConnectionReset")
 
-      const fifth = yield* connected({ closePolicy: "orderly" })
+      const fifth = yield* connected({ closePolicy: "byExit" })
       fifth.duplex.on("error", () => {})
       fifth.duplex.destroy(new Error("no more"))
-      assert.deepStrictEqual(yield* fifth.far.read(), [])
+      assert.strictEqual(yield* reasonOf(fifth.far.read()), "ConnectionReset")
     }))
 
   it.live("fails like a net.Socket when the peer resets", () =>
@@ -242,15 +242,15 @@ describe("NodeDuplex.dialer", () => {
       assert.deepStrictEqual(yield* on(one)(Network.connections), [])
     }))
 
-  it.live("closes its streams with its scope, as the scope ends", () =>
+  it.live("closes its streams with its scope, in good order, or as the scope ends", () =>
     Effect.gen(function*() {
       const { one, two } = yield* pair()
       const listener = yield* on(two)(Tcp.listen({ port: 80 }))
-      const seen = (exit: Exit.Exit<void, string>) =>
+      const seen = (exit: Exit.Exit<void, string>, options?: NodeDuplex.DialOptions) =>
         Effect.gen(function*() {
           const scope = yield* Scope.make()
           const dial = yield* Scope.provide(on(one)(NodeDuplex.dialer), scope)
-          const duplex = dial({ host: addressTwo, port: 80 })
+          const duplex = dial({ host: addressTwo, port: 80 }, options)
           yield* event(duplex, "connect")
           const far = yield* listener.accept
           yield* Scope.close(scope, exit)
@@ -259,7 +259,9 @@ describe("NodeDuplex.dialer", () => {
           return yield* Effect.exit(far.read())
         })
       assert.deepStrictEqual(yield* seen(Exit.void), Exit.succeed([]))
-      assert.isTrue(Exit.isFailure(yield* seen(Exit.fail("why"))))
+      assert.deepStrictEqual(yield* seen(Exit.fail("why")), Exit.succeed([]))
+      assert.deepStrictEqual(yield* seen(Exit.void, { closePolicy: "byExit" }), Exit.succeed([]))
+      assert.isTrue(Exit.isFailure(yield* seen(Exit.fail("why"), { closePolicy: "byExit" })))
     }))
 })
 

@@ -65,6 +65,32 @@ const worlds: Readonly<Record<string, Effect.Effect<World, never, Scope.Scope>>>
   })
 }
 
+/** What a socket tells of its end, up to and with "close" and its argument. */
+const ending = (socket: Net.Socket): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.callback((resume) => {
+    const seen: Array<string> = []
+    socket.on("end", () => seen.push("end"))
+    socket.on("error", (error: NodeJS.ErrnoException) => seen.push(`error ${error.code ?? error.message}`))
+    socket.on("close", (...told: ReadonlyArray<unknown>) => {
+      seen.push(`close ${told.join()}`)
+      resume(Effect.succeed(seen))
+    })
+    socket.resume()
+  })
+
+/** How both ends of a connection come to their end when the one that dialled is closed like this. */
+const endings = ({ connect, listen }: World, close: (socket: Net.Socket) => void) =>
+  Effect.gen(function*() {
+    const door = new EventEmitter()
+    const coming = yield* Effect.forkChild(event<Net.Socket>(door, "in"), { startImmediately: true })
+    const socket = connect(yield* listen({}, (accepted) => void door.emit("in", accepted)))
+    const near = yield* Effect.forkChild(ending(socket), { startImmediately: true })
+    const far = yield* Effect.forkChild(ending(yield* Fiber.join(coming)), { startImmediately: true })
+    if (socket.connecting) yield* event(socket, "connect")
+    close(socket)
+    return { near: yield* Fiber.join(near), far: yield* Fiber.join(far) }
+  })
+
 for (const [name, world] of Object.entries(worlds)) {
   describe(`net on ${name}`, () => {
     it.live("opens, speaks and closes by the same events in the same order", () =>
@@ -140,6 +166,33 @@ for (const [name, world] of Object.entries(worlds)) {
         const socket = connect(port)
         socket.write("go away")
         assert.strictEqual(yield* errorCode(socket.resume()), "ECONNRESET")
+      }))
+
+    it.live("is closed in good order, also with an error, and reset by resetAndDestroy alone", () =>
+      Effect.gen(function*() {
+        const here = yield* world
+        assert.deepStrictEqual(yield* endings(here, (socket) => void socket.destroy()), {
+          near: ["close false"],
+          far: ["end", "close false"]
+        })
+        assert.deepStrictEqual(yield* endings(here, (socket) => void socket.destroy(new Error("why"))), {
+          near: ["error why", "close true"],
+          far: ["end", "close false"]
+        })
+        assert.deepStrictEqual(yield* endings(here, (socket) => void socket.resetAndDestroy()), {
+          near: ["close false"],
+          far: ["error ECONNRESET", "close true"]
+        })
+        assert.deepStrictEqual(yield* endings(here, (socket) => void socket.end()), {
+          near: ["end", "close false"],
+          far: ["end", "close false"]
+        })
+      }))
+
+    it.live("tells by \"close\" that it never got through", () =>
+      Effect.gen(function*() {
+        const { connect } = yield* world
+        assert.deepStrictEqual(yield* ending(connect(9)), ["error ECONNREFUSED", "close true"])
       }))
 
     it.live("refuses to write what comes after the end", () =>

@@ -21,6 +21,7 @@ import { bytes, pattern } from "../Events.ts"
 import * as HttpApp from "../HttpApp.ts"
 import { environments, portOf } from "./Environments.ts"
 
+const http = process.getBuiltinModule("node:http")
 const http2 = process.getBuiltinModule("node:http2")
 
 const concat = (chunks: ReadonlyArray<Uint8Array>) => Buffer.concat(chunks)
@@ -118,6 +119,27 @@ for (const [name, environment] of Object.entries(environments)) {
           )
           assert.strictEqual(reason._tag, "TransportError")
           assert.strictEqual((reason.cause as NodeJS.ErrnoException).code, "ECONNREFUSED")
+        }))
+
+      it.live("closes idle connections in good order when it is over", () =>
+        Effect.gen(function*() {
+          const { httpClients, listen, serverHost } = yield* environment
+          const seen: Array<string> = []
+          const server = http.createServer((_, response) => void response.end("hello"))
+          server.on("clientError", (error: NodeJS.ErrnoException) => seen.push(`clientError ${error.code}`))
+          const closing = yield* Deferred.make<void>()
+          server.on("connection", (socket) => {
+            socket.on("error", (error: NodeJS.ErrnoException) => seen.push(`error ${error.code}`))
+            socket.on("close", (hadError) => {
+              seen.push(`close ${hadError}`)
+              Deferred.doneUnsafe(closing, Effect.void)
+            })
+          })
+          const url = `http://${serverHost}:${yield* listen(server)}/`
+          const asking = Effect.flatMap(HttpClient.get(url), (response) => response.text)
+          assert.strictEqual(yield* Effect.provide(asking, httpClients[client]), "hello")
+          yield* Deferred.await(closing)
+          assert.deepStrictEqual(seen, ["close false"])
         }))
 
       it.live("finishes a request before the server closes", () =>
