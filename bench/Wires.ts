@@ -152,6 +152,26 @@ export const measure = (wire: Wire, command: Command, count: number): Effect.Eff
     ({ stdout }): Report => JSON.parse(stdout) as Report
   )
 
+/**
+ * So many short runs go before a measurement, each of whose connections ends. An engine compiles for what it has seen: the first end of a connection is news to
+ * code that has been compiled since, and takes that back, so that what comes next would be measured half compiled. A server that lives for long has seen many ends.
+ */
+const shortRuns = 3
+/** What a short run does, of what is measured. */
+const shortPart = 1 / 40
+
+/** Lets a server settle for a measurement: by short runs, and then by a run of so many parts of what is measured. */
+export const settle = (
+  wire: Wire,
+  command: Command,
+  count: number,
+  parts: number
+): Effect.Effect<void, Process.ProcessError> =>
+  Effect.asVoid(Effect.andThen(
+    Effect.replicateEffect(measure(wire, command, Math.ceil(count * shortPart)), shortRuns, { discard: true }),
+    measure(wire, command, Math.ceil(count * parts))
+  ))
+
 /** Opens connections that do nothing, until the scope closes. */
 export const holdIdle = (
   wire: Wire,
@@ -197,3 +217,15 @@ export const requests = (
     ),
     ({ stdout }) => JSON.parse(stdout) as Pick<Report, "count" | "nanos">
   )
+
+/** {@link settle} for {@link requests}. */
+export const settleRequests = (
+  wire: Wire,
+  connections: number,
+  count: number,
+  parts: number
+): Effect.Effect<void, Process.ProcessError> =>
+  Effect.asVoid(Effect.andThen(
+    Effect.replicateEffect(requests(wire, connections, Math.ceil(count * shortPart)), shortRuns, { discard: true }),
+    requests(wire, connections, Math.ceil(count * parts))
+  ))

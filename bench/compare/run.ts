@@ -48,7 +48,7 @@ const turn = (peer: Peers.Peer) =>
     ({ command, count = peer.bytes ?? Peers.bulk, of, warmUp }) =>
       Effect.scoped(Effect.gen(function*() {
         const wire = yield* peer.make
-        yield* Wires.measure(wire, command, Math.ceil(count * warmUp / scale))
+        yield* Wires.settle(wire, command, Math.ceil(count / scale), warmUp)
         return of(yield* Wires.measure(wire, command, Math.ceil(count / scale)))
       })).pipe(
         Effect.catch((error) =>

@@ -33,7 +33,7 @@ const measure = (mode: keyof typeof bytes, command: keyof typeof directions, sca
   Effect.scoped(Effect.gen(function*() {
     const wire = yield* Wires.tap(flags, [mode === "offload" ? "--offload" : "--no-offload"])
     const count = Math.ceil(bytes[mode] / scale)
-    yield* Wires.measure(wire, command, Math.ceil(count / 4))
+    yield* Wires.settle(wire, command, count, 1 / 4)
     yield* collected(wire, 1)
     const { nanos } = yield* Wires.measure(wire, command, count)
     const { longest, milliseconds } = yield* collected(wire, 2)

@@ -14,7 +14,7 @@ const warmUp = 2
 const measure = (where: "stack" | "kernel", kind: "node" | "effect", count: number) =>
   Effect.scoped(Effect.gen(function*() {
     const wire = yield* Wires.http(where, kind)
-    yield* Wires.requests(wire, connections, warmUp * count)
+    yield* Wires.settleRequests(wire, connections, count, warmUp)
     const report = yield* Wires.requests(wire, connections, count)
     return report.count / report.nanos * 1e9
   }))

@@ -16,6 +16,8 @@ import * as Step from "./Step.ts"
 const idleConnections = 10_000
 const requests = 20_000
 const parallel = 16
+/** What goes before bulk over many connections. */
+const warmUpBytes = 1_000_000_000
 
 const inTurns = <A, E>(settings: Settings, turn: Effect.Effect<A, E>) => Effect.replicateEffect(turn, settings.runs)
 
@@ -24,7 +26,7 @@ const requestsBeside = (idle: number, count: number) =>
   Effect.scoped(Effect.gen(function*() {
     const wire = yield* Wires.tap()
     if (idle > 0) yield* Wires.holdIdle(wire, idle)
-    yield* Wires.measure(wire, "latency", 2 * count)
+    yield* Wires.settle(wire, "latency", count, 2)
     const report = yield* Wires.measure(wire, "latency", count)
     return report.count / report.nanos * 1e9
   }))
@@ -48,7 +50,10 @@ const besideIdle = (settings: Settings) => {
 const together = (command: "parallel-send" | "parallel-receive") =>
   Effect.scoped(Effect.flatMap(Wires.tap(), (wire) =>
     Effect.andThen(
-      Wires.measure(wire, command, 1),
+      Effect.andThen(
+        Wires.settle(wire, command === "parallel-send" ? "send" : "receive", warmUpBytes, 1),
+        Wires.measure(wire, command, parallel)
+      ),
       Effect.all([Wires.measure(wire, command, parallel), Wires.measure(wire, command, 1)])
     )))
 

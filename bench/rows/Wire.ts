@@ -42,7 +42,7 @@ export const inTurns = (
       Effect.forEach(wires, (wire) =>
         Effect.scoped(Effect.flatMap(wire, (made) =>
           Effect.andThen(
-            Wires.measure(made, command, Math.ceil(count * warmUp[command])),
+            Wires.settle(made, command, count, warmUp[command]),
             Wires.measure(made, command, count)
           )))),
       settings.runs
