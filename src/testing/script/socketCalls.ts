@@ -124,6 +124,11 @@ const startAnew = (self: TcpSocket, errno: string): Pending => {
 const connectAgain = (kernel: Kernel, self: TcpSocket): Pending => {
   const outcome = self.connecting?.outcome()
   if (outcome?._tag === "Pending") return immediate(failed("EALREADY"))
+  if (outcome?._tag === "Done" && !kernel.isFreeBsd) {
+    // On Linux the first call behind the handshake says that it has succeeded.
+    self.connecting = undefined
+    return ok
+  }
   const reason = kernel.errorOf(self)
   if (reason === undefined && outcome?._tag === "Failed" && !kernel.isFreeBsd) return startAnew(self, "ECONNABORTED")
   if (reason === undefined) return immediate(failed("EISCONN"))
@@ -168,6 +173,7 @@ const connect: Handler = (kernel, [fd, address]) => {
       const outcome = asked.outcome()
       if (outcome._tag === "Pending") return undefined
       if (outcome._tag === "Done") {
+        self.connecting = undefined
         kernel.adopt(self, outcome.value.connection)
         return returned(0)
       }
