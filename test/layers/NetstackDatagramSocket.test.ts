@@ -197,6 +197,24 @@ describe("NetstackDatagramSocket", () => {
       assert.deepStrictEqual((yield* server.reader.pull).map(({ payload }) => text(payload)), ["a", "d"])
     }))
 
+  it.effect("hears what it says to its own groups unless it does without (RFC 1112 §6.1)", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const group = NetAddress.ipFromStringUnsafe("239.1.2.3") as NetAddress.MulticastAddress<NetAddress.Ipv4Address>
+      const heard = (loopback: boolean) =>
+        Effect.gen(function*() {
+          const { reader, writer } = yield* opened(one, { multicast: { loopback } })
+          yield* reader.joinMulticast({ group })
+          yield* writer.write({ payload: "to all", address: inet("239.1.2.3", reader.address.port) })
+          yield* settle
+          yield* writer.write({ payload: "to me", address: inet(addressOne, reader.address.port) })
+          yield* settle
+          return (yield* reader.pull).map(({ payload }) => text(payload))
+        })
+      assert.deepStrictEqual(yield* heard(true), ["to all", "to me"])
+      assert.deepStrictEqual(yield* heard(false), ["to me"])
+    }))
+
   it.effect("joins no group on an interface that is none of the stack's", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()

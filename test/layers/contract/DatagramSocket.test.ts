@@ -9,7 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import type * as DatagramSocket from "effect/socket/DatagramSocket"
 import { bytes, settle, text } from "../Events.ts"
-import { environments } from "./Environments.ts"
+import { type DatagramOptions, environments } from "./Environments.ts"
 
 const inet = (host: string, port: number) => NetAddress.inetAddressFromIpStringUnsafe(host, port)
 
@@ -35,6 +35,14 @@ const pull = (reader: DatagramSocket.Reader, count: number) =>
 
 const textsOf = (datagrams: ReadonlyArray<DatagramSocket.Datagram>): ReadonlyArray<string> =>
   datagrams.map(({ payload }) => text(payload))
+
+const ipv4 = (host: string) => NetAddress.ipFromStringUnsafe(host) as NetAddress.Ipv4Address
+
+/** One that no other process joins at the same time: on the kernel, a socket hears of every group that anybody joined. */
+const groupHost = `239.195.${process.pid >> 8 & 0xff}.${process.pid & 0xff}`
+const group = ipv4(groupHost) as NetAddress.MulticastAddress<NetAddress.Ipv4Address>
+/** Nobody has it. */
+const strangerHost = "192.0.2.77"
 
 for (const [name, environment] of Object.entries(environments)) {
   describe(`DatagramSocket on ${name}`, () => {
@@ -176,6 +184,80 @@ for (const [name, environment] of Object.entries(environments)) {
         }
         while (received.length < 50) received.push(...textsOf(yield* server.reader.pull))
         assert.deepStrictEqual(received, Array.from({ length: 50 }, (_, i) => String(i)))
+      }))
+  })
+
+  describe(`multicast by DatagramSocket on ${name}`, () => {
+    /** A socket that may join, and how another one's words come to it: by the group, and to it alone. */
+    const members = Effect.gen(function*() {
+      const { clientDatagrams, clientHost, serverDatagrams, serverHost } = yield* environment
+      const { reader } = yield* opened(serverDatagrams({ address: "0.0.0.0" }))
+      const client = yield* opened(clientDatagrams({ multicast: { interface: ipv4(clientHost), loopback: true } }))
+      const tell = (host: string) => (payload: string) =>
+        client.writer.write({ payload, address: inet(host, reader.address.port) })
+      return { clientHost, serverHost, reader, toGroup: tell(groupHost), toHost: tell(serverHost) }
+    })
+
+    it.live("hears a group while it is joined", () =>
+      Effect.gen(function*() {
+        const { reader, serverHost, toGroup, toHost } = yield* members
+        yield* toGroup("before")
+        yield* toHost("one")
+        assert.deepStrictEqual(textsOf(yield* pull(reader, 1)), ["one"])
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* reader.joinMulticast({ group, interface: ipv4(serverHost) })
+          yield* toGroup("two")
+          assert.deepStrictEqual(textsOf(yield* pull(reader, 1)), ["two"])
+        }))
+        yield* toGroup("after")
+        yield* toHost("three")
+        assert.deepStrictEqual(textsOf(yield* pull(reader, 1)), ["three"])
+      }))
+
+    it.live("hears of a group only the sources that were asked for (RFC 3376 §3)", () =>
+      Effect.gen(function*() {
+        const { clientHost, reader, serverHost, toGroup, toHost } = yield* members
+        yield* reader.joinMulticast({ group, interface: ipv4(serverHost), source: ipv4(strangerHost) })
+        yield* toGroup("unasked")
+        yield* toHost("one")
+        yield* reader.joinMulticast({ group, interface: ipv4(serverHost), source: ipv4(clientHost) })
+        yield* toGroup("two")
+        assert.deepStrictEqual(textsOf(yield* pull(reader, 2)), ["one", "two"])
+      }))
+
+    /** What a member hears of its own words to the group, and of those to itself behind them. */
+    const heardBack = (multicast: DatagramOptions["multicast"]) =>
+      Effect.gen(function*() {
+        const { clientDatagrams, clientHost } = yield* environment
+        const own = ipv4(clientHost)
+        const options = { address: "0.0.0.0", multicast: { interface: own, ...multicast } } as const
+        const { reader, writer } = yield* opened(clientDatagrams(options))
+        yield* reader.joinMulticast({ group, interface: own })
+        yield* writer.write({ payload: "to all", address: inet(groupHost, reader.address.port) })
+        yield* writer.write({ payload: "to me", address: inet(clientHost, reader.address.port) })
+        return textsOf(yield* pull(reader, 2))
+      })
+
+    // That it can also do without is not to be seen here: the kernel's loopback device brings back whatever it is given.
+    it.live("hears itself (RFC 1112 §6.1)", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* heardBack({}), ["to all", "to me"])
+        assert.deepStrictEqual(yield* heardBack({ loopback: true }), ["to all", "to me"])
+      }))
+
+    it.live("stays in its host with no time to live, and takes none that is too long (RFC 1112 §6.1)", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* heardBack({ ttl: 0 }), ["to all", "to me"])
+        assert.deepStrictEqual(yield* heardBack({ ttl: 255 }), ["to all", "to me"])
+        const { reason } = yield* Effect.flip(heardBack({ ttl: 256 }))
+        assert.strictEqual(reason._tag, "DatagramSocketOpenError")
+      }))
+
+    it.live("joins nothing by an interface that is not there", () =>
+      Effect.gen(function*() {
+        const { reader } = yield* members
+        const reason = yield* reasonOf(reader.joinMulticast({ group, interface: ipv4(strangerHost) }))
+        assert.strictEqual(reason._tag, "DatagramSocketOpenError")
       }))
   })
 }

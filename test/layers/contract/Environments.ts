@@ -15,8 +15,9 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type * as DatagramSocket from "effect/socket/DatagramSocket"
-import type * as Socket from "effect/socket/Socket"
+import * as Socket from "effect/socket/Socket"
 import type * as SocketServer from "effect/socket/SocketServer"
+import type * as Https from "node:https"
 import type * as Net from "node:net"
 import * as NetstackDatagramSocket from "../../../layers/NetstackDatagramSocket.ts"
 import * as NetstackHttpClient from "../../../layers/NetstackHttpClient.ts"
@@ -26,13 +27,22 @@ import * as NetstackSocket from "../../../layers/NetstackSocket.ts"
 import * as NetstackSocketServer from "../../../layers/NetstackSocketServer.ts"
 import { Netstack } from "../../../src/sockets/Netstack.ts"
 import { addressOne, addressTwo, on, pair } from "../../workers/Hosts.ts"
+import type * as Certificate from "../Certificate.ts"
 import { event } from "../Events.ts"
 
 const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
 
 /** What is common to the options of both kinds of datagram sockets. */
 export interface DatagramOptions {
   readonly port?: number
+  /** The host's own address if absent; what is sent to groups comes to sockets that are bound to any address. */
+  readonly address?: "0.0.0.0"
+  readonly multicast?: {
+    readonly interface?: NetAddress.Ipv4Address
+    readonly ttl?: number
+    readonly loopback?: boolean
+  }
   readonly connect?: NetAddress.InetAddress
   readonly peer?: NetAddress.InetAddress
   readonly capacity?: number
@@ -55,8 +65,12 @@ export interface Environment {
   readonly serverDatagrams: (options?: DatagramOptions) => Effect.Effect<DatagramSocket.DatagramSocket>
   readonly clientDatagrams: (options?: DatagramOptions) => Effect.Effect<DatagramSocket.DatagramSocket>
   readonly httpServer: Layer.Layer<HttpServer.HttpServer>
+  readonly httpsServer: (certificate: Certificate.Certificate) => Layer.Layer<HttpServer.HttpServer>
   readonly httpClients: Clients
   readonly webSockets: Layer.Layer<Socket.WebSocketConstructor>
+  /** The same, trusting this certificate. */
+  readonly httpsClients: (ca: string) => Clients
+  readonly secureWebSockets: (ca: string) => Layer.Layer<Socket.WebSocketConstructor>
   /** A client by undici that trusts this certificate. */
   readonly trusting: (ca: string, allowH2: boolean) => Layer.Layer<HttpClient.HttpClient>
   /** Has a server of Node listen here; answers its port. */
@@ -66,12 +80,16 @@ export interface Environment {
 const loopback = "127.0.0.1"
 
 /** Options of both kinds are named alike. */
-const datagramOptions = ({ capacity, connect, onError, peer, port, strategy }: DatagramOptions, host: string) => ({
-  bind: { address: host, port: port ?? 0 },
-  receiveBuffer: { capacity, strategy },
-  onError,
-  ...(connect === undefined ? { peer } : { connect })
-})
+const datagramOptions = (options: DatagramOptions, host: string) => {
+  const { address = host, capacity, connect, multicast, onError, peer, port = 0, strategy } = options
+  return {
+    bind: { address, port },
+    receiveBuffer: { capacity, strategy },
+    multicast,
+    onError,
+    ...(connect === undefined ? { peer } : { connect })
+  }
+}
 
 const listening = (server: Net.Server, host?: string): Effect.Effect<number> =>
   Effect.gen(function*() {
@@ -84,6 +102,16 @@ const listening = (server: Net.Server, host?: string): Effect.Effect<number> =>
 const nodeDatagrams = (options: DatagramOptions = {}) =>
   NodeDatagramSocket.make(datagramOptions(options, loopback) as NodeDatagramSocket.Options)
 
+const onLoopback = { port: 0, host: loopback }
+
+const nodeClients = (undici: Clients["undici"], agent: Https.AgentOptions = {}): Clients => ({
+  undici,
+  "node:http": Layer.provide(
+    NodeHttpClient.layerNodeHttpNoAgent,
+    NodeHttpClient.layerAgentOptions({ keepAlive: true, ...agent })
+  )
+})
+
 const kernel: Environment = {
   serverHost: loopback,
   clientHost: loopback,
@@ -91,15 +119,17 @@ const kernel: Environment = {
   socket: (port) => NodeSocket.makeNet({ host: loopback, port }),
   serverDatagrams: nodeDatagrams,
   clientDatagrams: nodeDatagrams,
-  httpServer: Layer.orDie(NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: loopback })),
-  httpClients: {
-    undici: NodeHttpClient.layerUndici,
-    "node:http": Layer.provide(
-      NodeHttpClient.layerNodeHttpNoAgent,
-      NodeHttpClient.layerAgentOptions({ keepAlive: true })
-    )
-  },
+  httpServer: Layer.orDie(NodeHttpServer.layerServer(() => http.createServer(), onLoopback)),
+  httpsServer: (certificate) =>
+    Layer.orDie(NodeHttpServer.layerServer(() => https.createServer(certificate), onLoopback)),
+  httpClients: nodeClients(NodeHttpClient.layerUndici),
+  httpsClients: (ca) => nodeClients(NodeHttpClient.layerUndiciOptions({ connect: { ca } }), { ca }),
   webSockets: NodeWS.layerWebSocketConstructor,
+  secureWebSockets: (ca) =>
+    Layer.succeed(
+      Socket.WebSocketConstructor,
+      (url) => new NodeWS.WebSocket(url, { ca }) as unknown as globalThis.WebSocket
+    ),
   trusting: (ca, allowH2) => NodeHttpClient.layerUndiciOptions({ allowH2, connect: { ca } }),
   listen: (server) =>
     Effect.andThen(
@@ -111,6 +141,10 @@ const kernel: Environment = {
 const stacks: Effect.Effect<Environment, never, Scope.Scope> = Effect.map(pair(), ({ one, two }) => {
   const client = Layer.succeed(Netstack, one)
   const server = Layer.succeed(Netstack, two)
+  const clients = (tls: NetstackHttpClient.ConnectOptions["tls"] = {}): Clients => ({
+    undici: Layer.provide(NetstackHttpClient.layerUndici({ tls }), client),
+    "node:http": Layer.provide(NetstackHttpClient.layerNodeHttp({ tls }), client)
+  })
   const datagrams = (stack: typeof one, host: string) => (options: DatagramOptions = {}) =>
     on(stack)(NetstackDatagramSocket.make(datagramOptions(options, host) as NetstackDatagramSocket.Options))
   return {
@@ -121,11 +155,11 @@ const stacks: Effect.Effect<Environment, never, Scope.Scope> = Effect.map(pair()
     serverDatagrams: datagrams(two, addressTwo),
     clientDatagrams: datagrams(one, addressOne),
     httpServer: Layer.orDie(Layer.provide(NetstackHttpServer.layerServer({ port: 0 }), server)),
-    httpClients: {
-      undici: Layer.provide(NetstackHttpClient.layerUndici(), client),
-      "node:http": Layer.provide(NetstackHttpClient.layerNodeHttp(), client)
-    },
+    httpsServer: (tls) => Layer.orDie(Layer.provide(NetstackHttpServer.layerServer({ port: 0, tls }), server)),
+    httpClients: clients(),
+    httpsClients: (ca) => clients({ ca }),
     webSockets: Layer.provide(NetstackHttpClient.layerWebSocketConstructor(), client),
+    secureWebSockets: (ca) => Layer.provide(NetstackHttpClient.layerWebSocketConstructor({ tls: { ca } }), client),
     trusting: (ca, allowH2) => Layer.provide(NetstackHttpClient.layer({ tls: { ca }, agent: { allowH2 } }), client),
     listen: (plain) => Effect.flatMap(on(two)(NetstackNodeServer.attach(plain)), (server) => listening(server))
   }

@@ -172,6 +172,58 @@ for (const [name, environment] of Object.entries(environments)) {
     })
   }
 
+  /** The service over TLS, what it proves itself by, and the base of its URLs. */
+  const servingSecurely = Effect.gen(function*() {
+    const world = yield* environment
+    const certificate = Certificate.make("netstack.test", world.serverHost)
+    const context = yield* Layer.build(world.httpsServer(certificate))
+    yield* Effect.provideContext(HttpApp.serve, context)
+    const { address } = yield* Effect.provideContext(HttpServer.HttpServer, context)
+    return { ...world, ca: certificate.cert, base: `${world.serverHost}:${portOf(address)}` }
+  })
+
+  for (const client of ["undici", "node:http"] as const) {
+    describe(`HTTPS on ${name}, by ${client}`, () => {
+      it.live("carries resources and bodies", () =>
+        Effect.gen(function*() {
+          const { base, ca, httpsClients } = yield* servingSecurely
+          const talk = Effect.gen(function*() {
+            const hello = yield* HttpClient.get(`https://${base}/hello`)
+            assert.strictEqual(yield* hello.text, "hello")
+            const large = yield* HttpClient.get(`https://${base}/large`)
+            assert.strictEqual(Buffer.compare(Buffer.from(yield* large.arrayBuffer), HttpApp.largeBody), 0)
+            const data = pattern(300_000)
+            const echo = yield* HttpClient.post(`https://${base}/echo`, { body: HttpBody.uint8Array(data) })
+            assert.strictEqual(Buffer.compare(Buffer.from(yield* echo.arrayBuffer), data), 0)
+          })
+          yield* Effect.provide(talk, httpsClients(ca)[client])
+        }))
+
+      it.live("believes no certificate that it does not know", () =>
+        Effect.gen(function*() {
+          const { base, httpClients } = yield* servingSecurely
+          const { reason } = yield* Effect.flip(HttpClient.get(`https://${base}/hello`)).pipe(
+            Effect.provide(httpClients[client])
+          )
+          assert.strictEqual(reason._tag, "TransportError")
+          assert.strictEqual((reason.cause as NodeJS.ErrnoException).code, "DEPTH_ZERO_SELF_SIGNED_CERT")
+        }))
+    })
+  }
+
+  describe(`WebSockets over TLS on ${name}`, () => {
+    it.live("carry messages both ways", () =>
+      Effect.gen(function*() {
+        const { base, ca, secureWebSockets } = yield* servingSecurely
+        const context = yield* Layer.build(secureWebSockets(ca))
+        const socket = yield* Effect.provideContext(Socket.makeWebSocket(`wss://${base}/socket`), context)
+        const { pull } = yield* socket.reader
+        const { write } = yield* socket.writer
+        yield* write("secret")
+        assert.deepStrictEqual(yield* pull, ["SECRET"])
+      }))
+  })
+
   describe(`HTTPS on ${name}, by undici`, () => {
     it.live("speaks HTTP/2 where both may (RFC 7301), and HTTP/1.1 otherwise", () =>
       Effect.gen(function*() {
