@@ -115,7 +115,7 @@ class Resolver {
     this.scope = scope
     this.clock = clock
     this.cache = new DnsCache.DnsCache(options.cache)
-    this.settings = { ...options, connections: Semaphore.makeUnsafe(1) }
+    this.settings = { ...options, connections: new Map() }
   }
 
   private get now(): number {

@@ -47,9 +47,38 @@ export interface Settings {
   readonly payload: number
   /** Unpredictable octets. */
   readonly generate: (length: number) => Uint8Array
-  /** Held by a connection to a server, so that there is one at a time (RFC 7766 §6.2.2). */
-  readonly connections: Semaphore.Semaphore
+  readonly connections: Connections
 }
+
+/** A server that is asked over TCP, and by how many questions at this time. */
+interface Asked {
+  readonly turn: Semaphore.Semaphore
+  questions: number
+}
+
+/** The servers that are asked over TCP, each by one connection at a time (RFC 7766 §6.2.2); at most as many as there are questions. */
+export type Connections = Map<string, Asked>
+
+const come = (connections: Connections, server: string): Asked => {
+  const asked = connections.get(server) ?? { turn: Semaphore.makeUnsafe(1), questions: 0 }
+  connections.set(server, asked)
+  asked.questions++
+  return asked
+}
+
+const leave = (connections: Connections, server: string, asked: Asked): void => {
+  asked.questions--
+  if (asked.questions === 0) connections.delete(server)
+}
+
+/** Waits until no other question has a connection to the server; other servers do not matter. */
+const inTurn =
+  (connections: Connections, server: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => come(connections, server)),
+      ({ turn }) => turn.withPermit(self),
+      (asked) => Effect.sync(() => leave(connections, server, asked))
+    )
 
 /** An answer, and the octets of its message. */
 export interface Response {
@@ -188,7 +217,7 @@ const checked = (
     : Effect.fail(failure(server, reasons.get(code) ?? "UnknownCode"))
 }
 
-/** Asks once, over UDP first; each transport has `timeout`. */
+/** Asks once, over UDP first; each transport has `timeout`, TCP with the wait for its turn. */
 const once = (
   server: NetAddress.InetAddress,
   question: Question,
@@ -199,8 +228,8 @@ const once = (
   Effect.gen(function*() {
     const answer = yield* within(server, timeout)(overUdp(server, queryOf(question, settings, withEdns)))
     if (answer !== "Truncated") return answer
-    const again = within(server, timeout)(overTcp(server, queryOf(question, settings, withEdns)))
-    return yield* settings.connections.withPermit(again)
+    const again = overTcp(server, queryOf(question, settings, withEdns))
+    return yield* within(server, timeout)(inTurn(settings.connections, String(server))(again))
   })
 
 /** Asks a server; one that does not know EDNS is asked again without (RFC 6891 §6.2.2). */
