@@ -1,6 +1,12 @@
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { assert, describe, it } from "@effect/vitest"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
+import {
+  AggregationTemporality,
+  DataPointType,
+  InMemoryMetricExporter,
+  PeriodicExportingMetricReader
+} from "@opentelemetry/sdk-metrics"
 import { SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -8,8 +14,8 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Otlp from "effect/observability/Otlp"
 import { Flusher } from "effect/observability/OtlpExporter"
+import { readFileSync } from "node:fs"
 import * as Telemetry from "../../../layers/Telemetry.ts"
-import * as Network from "../../../src/sockets/Network.ts"
 import * as Tcp from "../../../src/sockets/Tcp.ts"
 import * as TestNetwork from "../../../src/testing/TestNetwork.ts"
 import { addressTwo, on, pair } from "../../workers/Hosts.ts"
@@ -65,7 +71,24 @@ const check = ({ faults, spans }: Collector.Collector) => {
   assert.deepStrictEqual(accept.links, [served.spanId])
 }
 
+/** Every metric that the docs tell of, by name. */
+const documented = (() => {
+  const page = readFileSync(new URL("../../../docs/observe.md", import.meta.url), "utf8")
+  const rows = page.slice(page.indexOf("| metric ")).split("\n").filter((line) => line.startsWith("| `netstack."))
+  return rows.flatMap((row) => [...row.split(" | ")[0]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)).toSorted()
+})()
+
 const alone = Effect.provideServiceEffect(Metric.MetricRegistry, Effect.sync((): Metric.MetricRegistry => new Map()))
+
+/** Two stacks, of which one has sent a thousand bytes to the other; they are there for as long as the scope. */
+const conversation = Effect.gen(function*() {
+  const { one, two } = yield* Effect.provide(pair(), Telemetry.layer())
+  const listener = yield* on(two)(Tcp.listen({ port: 80 }))
+  const connection = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
+  yield* listener.accept
+  yield* connection.write(new Uint8Array(1000))
+  yield* connection.drained
+})
 
 const otlp = { json: Otlp.layerJson, protobuf: Otlp.layerProtobuf }
 const types = { json: "application/json", protobuf: "application/x-protobuf" }
@@ -89,15 +112,8 @@ describe("What a collector gets", () => {
       Effect.gen(function*() {
         const collector = yield* Collector.make
         const observed = Effect.gen(function*() {
-          const { one, two } = yield* Effect.provide(pair(), Telemetry.layer())
-          const listener = yield* on(two)(Tcp.listen({ port: 80 }))
-          const connection = yield* on(one)(Tcp.connect(`${addressTwo}:80`))
-          yield* listener.accept
-          yield* connection.write(new Uint8Array(1000))
-          yield* connection.drained
-          const counters = yield* on(two)(Network.counters)
+          yield* conversation
           yield* (yield* Flusher).flush
-          return counters
         })
         yield* Effect.scoped(Effect.provide(observed, exporter(collector)))
         assert.deepStrictEqual(collector.faults, [])
@@ -127,5 +143,33 @@ describe("What a collector gets", () => {
       yield* Effect.provide(run, sdk)
       check(collector)
       assert.include(collector.types, "application/x-protobuf")
+    }).pipe(alone))
+
+  it.live("are the metrics, from @effect/opentelemetry through a reader of OpenTelemetry's own", () =>
+    Effect.gen(function*() {
+      const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+      const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
+      const sdk = NodeSdk.layer(() => ({ resource: { serviceName: "lab" }, metricReader: reader }))
+      const observed = Effect.andThen(conversation, Effect.promise(() => reader.forceFlush()))
+      yield* Effect.scoped(Effect.provide(observed, sdk))
+      const [read] = exporter.getMetrics()
+      assert.strictEqual(read!.resource.attributes["service.name"], "lab")
+      const metrics = read!.scopeMetrics.flatMap(({ metrics }) => metrics)
+      assert.deepStrictEqual(metrics.map(({ descriptor }) => descriptor.name).toSorted(), documented)
+      const found = (name: string, attributes: Record<string, unknown> = {}) => {
+        const { dataPointType, dataPoints, descriptor } = metrics.find(({ descriptor }) => descriptor.name === name)!
+        const point = dataPoints.find((each) =>
+          Object.entries(attributes).every(([key, value]) => each.attributes[key] === value)
+        )!
+        return { type: dataPointType, unit: descriptor.unit, value: point.value }
+      }
+      const received = found("netstack.tcp.io", { "network.io.direction": "receive" })
+      assert.deepStrictEqual(received, { type: DataPointType.SUM, unit: "By", value: 1000 })
+      const established = found("netstack.tcp.connections", { "netstack.tcp.state": "ESTABLISHED" })
+      assert.deepInclude(established, { type: DataPointType.GAUGE, value: 1 })
+      assert.strictEqual(found("netstack.drops", { "netstack.drop.reason": "TcpPaws" }).value, 0)
+      const rtt = found("netstack.tcp.rtt")
+      assert.deepInclude(rtt, { type: DataPointType.HISTOGRAM, unit: "s" })
+      assert.isAbove((rtt.value as { readonly count: number }).count, 0)
     }).pipe(alone))
 })
