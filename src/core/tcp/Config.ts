@@ -153,6 +153,11 @@ export interface Config {
   readonly delaysFins: boolean
   /** A SYN is answered though the accept queue is full: there may be room by the time of its ACK, as FreeBSD has it. Default off: it is dropped. */
   readonly answersWhenFull: boolean
+  /**
+   * A listener ignores ACKs that complete a handshake and bring nothing for so long, up to the timeout of the SYN/ACK behind it: the program gets connections that have text to read,
+   * and those that have none when that time is over (TCP_DEFER_ACCEPT). Default none.
+   */
+  readonly deferAccept: Time.Span
   /** Reset a connection whose handshake completes while the accept queue is full, instead of ignoring the ACK. Default off. */
   readonly abortOnOverflow: boolean
 
@@ -260,6 +265,7 @@ export type Knob =
   | "pacing"
   | "delayedAck"
   | "quickAcks"
+  | "deferAccept"
   | "abortOnOverflow"
   | "pathMtuDiscovery"
   | "mtuProbing"
@@ -340,6 +346,7 @@ export const defaults: Config = Object.freeze({
   trimsText: true,
   delaysFins: false,
   answersWhenFull: false,
+  deferAccept: Time.zero,
   abortOnOverflow: false,
   pathMtuDiscovery: true,
   mtuProbing: "blackHole",

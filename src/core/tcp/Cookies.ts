@@ -139,6 +139,9 @@ const recordOf = (
     startedAt: ctx.at,
     // When the SYN/ACK left is forgotten, so without timestamps no round trip can be measured.
     retransmissions: 1,
+    // Nothing is kept that could wait for text (`deferAccept`).
+    timeouts: Infinity,
+    isDeferred: false,
     challengedAt: Time.instantOf(-Infinity),
     cookie: "no",
     offered: Math.min(listener.config.receiveBuffer, 0xffff),

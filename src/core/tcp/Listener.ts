@@ -34,7 +34,7 @@ import * as Options from "./Options.ts"
 import * as Progress from "./Progress.ts"
 import type { Endpoint } from "./Requests.ts"
 import * as Rtt from "./Rtt.ts"
-import type * as Segment from "./Segment.ts"
+import * as Segment from "./Segment.ts"
 import type { HalfOpen, Listener, State } from "./State.ts"
 import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
@@ -51,13 +51,29 @@ export const isFull = (self: Listener): boolean => self.waiting >= self.backlog
 
 /** The SYN/ACK has left again because the SYN did: it waits for its ACK from now on. */
 export const waitAgain = (ctx: Context, self: HalfOpen, config: Config): HalfOpen => {
-  const at = Time.plus(ctx.at, patience(config, self.retransmissions))
+  const at = Time.plus(ctx.at, patience(config, self.timeouts))
   return { ...self, timer: Alarm.arm(ctx, { _tag: "Tcp", key: self.id }, self.timer, at) }
 }
 
-/** How long the SYN/ACK waits for its ACK, by how often it was sent again (RFC 6298 §5.5). */
-const patience = (config: Config, retransmissions: number): Time.Span =>
-  Rtt.patience(config.initialRto, retransmissions, false, config)
+/** How long the SYN/ACK waits for its ACK, by how often it has waited in vain (RFC 6298 §5.5). */
+const patience = (config: Config, timeouts: number): Time.Span =>
+  Rtt.patience(config.initialRto, timeouts, false, config)
+
+/** How many timeouts of the SYN/ACK the listener waits for text. */
+const deferrals = (config: Config): number => {
+  let count = 0
+  for (let waited: number = Time.zero; waited < config.deferAccept && count < mostDeferrals; count++) {
+    waited += patience(config, count)
+  }
+  return count
+}
+
+/** A day of the shortest timeouts is beyond what `synAckRetries` may be. */
+const mostDeferrals = 255
+
+/** Whether an ACK that brings neither text nor a FIN is to be ignored, so that its connection goes on waiting for them. */
+export const isDeferring = (self: HalfOpen, { config }: Listener, segment: Segment.Segment): boolean =>
+  config.deferAccept > 0 && Segment.length(segment) === 0 && self.timeouts < deferrals(config)
 
 /** Sends the SYN/ACK, for the first time or again. */
 export const synAck = (ctx: Context, self: HalfOpen, config: Config, isFirst: boolean): void => {
@@ -106,6 +122,8 @@ const halfOpen = (
     recent: segment.options.timestampValue ?? 0,
     startedAt: ctx.at,
     retransmissions: 0,
+    timeouts: 0,
+    isDeferred: false,
     challengedAt: Time.instantOf(-Infinity),
     cookie: !wantsFastOpen ? "no" : segment.options.fastOpenExperimental ? "experimental" : "standard",
     offered: Math.min(listener.config.receiveBuffer, largestWindow),
@@ -192,20 +210,32 @@ export const forget = (ctx: Context, state: State, self: HalfOpen): void => {
   ctx.set(state.halfOpen, state.halfOpen.value - 1)
 }
 
+/** Whether the SYN/ACK is to go out again: a peer that has acknowledged it is asked for another ACK only when the wait for its text is about to end. */
+const isRepeating = (self: HalfOpen, config: Config): boolean =>
+  !self.isDeferred || self.timeouts + 1 >= deferrals(config)
+
+const isGivenUp = (self: HalfOpen, config: Config): boolean =>
+  self.timeouts >= config.synAckRetries && (!self.isDeferred || self.timeouts >= deferrals(config))
+
 /** An alarm rang: the SYN/ACK goes out again, or the peer is given up. */
 export const alarm = (ctx: Context, state: State, self: HalfOpen, due: Time.Instant): void => {
   const id = { _tag: "Tcp", key: self.id } as const
   const { armed, isDue } = Alarm.fired(ctx, id, self.timer, due)
   if (!isDue) return ctx.put(state.entries, self.id, { ...self, timer: armed })
   const config = state.listeners.get(self.listener)?.config ?? ctx.config.tcp
-  if (self.retransmissions >= config.synAckRetries) {
+  if (isGivenUp(self, config)) {
     ctx.count(Counter.index.tcpAttemptFails)
     return forget(ctx, state, self)
   }
-  const retransmissions = self.retransmissions + 1
-  const at = Time.plus(ctx.at, patience(config, retransmissions))
+  const timeouts = self.timeouts + 1
+  const waiting: HalfOpen = {
+    ...self,
+    timeouts,
+    timer: Alarm.arm(ctx, id, armed, Time.plus(ctx.at, patience(config, timeouts)))
+  }
+  if (!isRepeating(self, config)) return ctx.put(state.entries, self.id, waiting)
   ctx.count(Counter.index.tcpSegmentsRetransmitted)
-  const again: HalfOpen = { ...self, retransmissions, timer: Alarm.arm(ctx, id, armed, at) }
+  const again: HalfOpen = { ...waiting, retransmissions: self.retransmissions + 1 }
   ctx.put(state.entries, self.id, again)
   synAck(ctx, again, config, false)
 }

@@ -16,7 +16,16 @@ import * as Recovery from "./Recovery.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 import * as SendQueue from "./SendQueue.ts"
 
-/** Sends `[start, end)` again, or as much of it as one segment holds. */
+/**
+ * What the peer's window takes from `start` on. What lies beyond a window that was taken back waits (rfc: 9293 §3.8.6 SHLD-17), but for the oldest, which goes again whole
+ * while the window is closed: somebody has to ask.
+ */
+const room = ({ snd }: Connection, start: Sequence.Sequence): number => {
+  const left = snd.wnd - Sequence.distance(snd.una, start)
+  return left <= 0 && start === snd.una ? Infinity : left
+}
+
+/** Sends `[start, end)` again, or as much of it as one segment and the peer's window hold. */
 export const again = (
   ctx: Context,
   self: Connection,
@@ -25,8 +34,10 @@ export const again = (
   mss: number
 ): Connection => {
   const most = Sequence.add(start, SendQueue.inRecord(self.queue, start, Emit.largestText(self, mss)))
-  const textEnd = Sequence.earlier(Sequence.earlier(end, self.queue.end), most)
-  const length = Sequence.distance(start, textEnd)
+  const whole = Sequence.distance(start, Sequence.earlier(Sequence.earlier(end, self.queue.end), most))
+  const left = room(self, start)
+  const length = left > 0 ? Math.min(whole, left) : whole
+  const textEnd = Sequence.add(start, length)
   const isLast = textEnd === self.queue.end
   const withFin = self.snd.fin && isLast && Sequence.after(end, textEnd)
   const pieces: Array<Piece> = []
@@ -75,6 +86,7 @@ export const lost = (ctx: Context, connection: Connection): Connection => {
     const range = Loss.nextLost(self.board, Math.max(mss, allowed - allowed % mss))
     // A part of a segment is not worth an exception: the next ACKs make the allowance whole.
     if (range === undefined || allowed < Math.min(mss, Sequence.distance(range.start, range.end))) return self
+    if (room(self, range.start) <= 0) return self
     self = Pace.sent(ctx, again(ctx, self, range.start, range.end, mss), Sequence.distance(range.start, range.end))
   }
   return self

@@ -41,6 +41,10 @@ export interface HalfOpen {
   /** When the first SYN/ACK left. */
   readonly startedAt: Time.Instant
   readonly retransmissions: number
+  /** Timeouts of the SYN/ACK; those that a deferred connection lets pass in silence retransmit nothing. */
+  readonly timeouts: number
+  /** The SYN/ACK was acknowledged without text, which the listener waits for. */
+  readonly isDeferred: boolean
   /** The SYN asked for a cookie, in this form. */
   readonly cookie: "no" | "standard" | "experimental"
   /** When it answered last what was not acceptable, a repeated SYN included. */

@@ -132,6 +132,9 @@ export const arrives = (ctx: Context, state: State, self: HalfOpen, segment: Seg
     Listener.forget(ctx, state, self)
     return Emit.reset(ctx, segment)
   }
+  if (Listener.isDeferring(self, listener, segment)) {
+    return ctx.put(state.entries, self.id, { ...self, isDeferred: true })
+  }
   const isTooMany = state.connections.value >= ctx.config.limits.tcpConnections
   if (isTooMany || Listener.isFull(listener)) {
     ctx.drop(isTooMany ? "TcpConnectionLimit" : "TcpBacklogFull", segment.packet.link)
