@@ -75,6 +75,7 @@ const spanKnobs: { readonly [K in SpanKnob]: true } = {
   minRto: true,
   maxRto: true,
   delayedAck: true,
+  deferAccept: true,
   finWait2Timeout: true,
   timeWait: true,
   linger: true,

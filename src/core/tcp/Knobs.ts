@@ -246,7 +246,7 @@ export const table: Table = {
     "FreeBSD: the SYN cache",
     "Answers a SYN though the accept queue is full: its ACK may find room"
   ),
-  deferAccept: knob("opening", time(0, day), "Linux: TCP_DEFER_ACCEPT", "How long accepts wait for a peer's first text"),
+  deferAccept: knob("opening", time(0, day), "Linux: TCP_DEFER_ACCEPT", "How long accepts wait for first text"),
   abortOnOverflow: knob(
     "opening",
     toggle,

@@ -47,6 +47,7 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_KEEPINIT: (seconds) => ({ connectTimeout: Time.seconds(seconds) }),
   TCP_NOOPT: (on) => on === 0 ? {} : { timestamps: false, windowScaling: false, sack: false, tellsSegment: false },
   TCP_MAXUNACKTIME: (seconds) => ({ userTimeout: Time.seconds(seconds) }),
+  TCP_DEFER_ACCEPT: (seconds) => ({ deferAccept: Time.seconds(Math.max(0, seconds)) }),
   TCP_SYNCNT: (count) => ({ synRetries: count }),
   TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, seconds)) }),
   TCP_USER_TIMEOUT: (millis) => ({ userTimeout: Time.millis(millis) }),
@@ -246,6 +247,13 @@ const pendingError = (kernel: Kernel, self: TcpSocket): number => {
   return numbers[kernel.errnoOf(self, reason, false)] ?? -1
 }
 
+/** Linux keeps the number of timeouts that begin within a time, and says when the last of them is over. */
+const secondsOfTimeouts = (seconds: number): number => {
+  let end = 0
+  for (let timeout = 1; end < seconds; timeout = Math.min(120, 2 * timeout)) end += timeout
+  return end
+}
+
 /** What the host says of an option; `undefined` for one that can't be asked for. */
 const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefined => {
   const options = { ...defaults, ...self.options }
@@ -269,6 +277,8 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return kernel.info(self)?.pathMtu
     case "TCP_USER_TIMEOUT":
       return Math.round(Time.toMillis(options.userTimeout))
+    case "TCP_DEFER_ACCEPT":
+      return secondsOfTimeouts(options.deferAccept / 1e6)
     case "TCP_KEEPCNT":
       return options.keepAliveCount
     case "TCP_KEEPIDLE":

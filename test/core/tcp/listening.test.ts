@@ -179,6 +179,27 @@ describe("The queue of a listener (RFC 9293 §3.9.1.1)", () => {
     late.send({ seq: 1001, ack: seq + 1, flags: ACK })
     assert.strictEqual(late.one().flags, RST)
   })
+  it("waits for text where the listener wants some, and takes what has none behind that time (deferAccept)", () => {
+    const self = host()
+    const listener = listen(self, 80, 5, { deferAccept: seconds(2) })
+    const [silent, speaking] = [new Peer(self, 80, 1), new Peer(self, 80, 2)]
+    const seqs = [silent, speaking].map((peer) => {
+      peer.send({ seq: 1000, flags: SYN })
+      const { seq } = peer.one()
+      peer.send({ seq: 1001, ack: seq + 1, flags: ACK })
+      return seq
+    })
+    assert.strictEqual(accept(self, listener).outcome()._tag, "Failed")
+    speaking.send({ seq: 1001, ack: seqs[1]! + 1, flags: ACK, text: new Uint8Array(1) })
+    const first = accept(self, listener).outcome()
+    assert.strictEqual(first._tag === "Done" ? first.value.remotePort : 0, 2)
+    speaking.take()
+    self.advance(seconds(3.5))
+    assert.strictEqual(silent.one().flags, SYN | ACK)
+    silent.send({ seq: 1001, ack: seqs[0]! + 1, flags: ACK })
+    const second = accept(self, listener).outcome()
+    assert.strictEqual(second._tag === "Done" ? second.value.remotePort : 0, 1)
+  })
   it("ends with its listener: what waits is reset, accepts fail, half-open connections find nobody", () => {
     const self = host()
     const listener = listen(self)

@@ -102,6 +102,7 @@ const patience = (random: Seeded): TcpConfig.Options => ({
   ...rarely(random, 0.1, () => ({ finWait2Timeout: Time.seconds(random.pick([0, 5])) })),
   ...rarely(random, 0.1, () => ({ connectTimeout: Time.seconds(random.pick([0, 1, 5])) })),
   ...rarely(random, 0.1, () => ({ abortOnOverflow: true })),
+  ...rarely(random, 0.1, () => ({ deferAccept: Time.seconds(random.pick([1, 5])) })),
   ...rarely(random, 0.1, () => ({
     keepAlive: true,
     keepAliveIdle: Time.seconds(random.pick([1, 10])),
