@@ -117,6 +117,7 @@ class Pump implements Port {
         : Math.max(superSegmentSlabBytes, 2 * this.frameBytes),
       slabs: options.slabs ?? defaultSlabs,
       headroom: device.vnetHeaderBytes,
+      isSummed: device.vnetHeaderBytes === 0,
       onRoom: () => setImmediate(() => this.resume())
     })
   }

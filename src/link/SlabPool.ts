@@ -11,6 +11,7 @@
  * ```
  */
 import type { Checksum, Frame, Gso, Slab } from "../wire/Frame.ts"
+import * as VectorMemory from "../wire/VectorMemory.ts"
 
 /** A slab that is being filled. */
 export interface PooledSlab extends Slab {
@@ -47,6 +48,8 @@ export interface Options {
   readonly slabs: number
   /** Bytes before each frame that are left free, and may be written by whoever sends it on from where it lies; nobody may, if absent. */
   readonly headroom?: number
+  /** The checksums of what lies in the slabs are added up here: all of them lie in one memory that vector instructions may read. */
+  readonly isSummed?: boolean
   /**
    * Called when a slab comes back after `reserve` gave nothing. It runs inside somebody's `release`, so it must not do
    * more than note that there is room.
@@ -79,9 +82,9 @@ class ReusableSlab implements PooledSlab {
   readonly mayKeep: () => boolean
   private held = 0
 
-  constructor(pool: Pool, slabBytes: number) {
+  constructor(pool: Pool, bytes: Uint8Array) {
     this.pool = pool
-    this.bytes = new Uint8Array(slabBytes)
+    this.bytes = bytes
     this.headroom = pool.headroom > 0 ? pool.headroom : undefined
     this.mayKeep = () => isPlentiful(pool)
   }
@@ -132,6 +135,8 @@ export const make = (options: Options): SlabPool => {
     headroom: options.headroom ?? 0,
     onRoom: options.onRoom ?? (() => {})
   }
+  // The system finds memory for pages only once they are written, so that slabs which never are cost none.
+  const memory = options.isSummed === true ? VectorMemory.make(slabs * slabBytes) : undefined
   const next = (): ReusableSlab | undefined => {
     const reused = pool.free.pop()
     if (reused !== undefined) return reused
@@ -139,8 +144,9 @@ export const make = (options: Options): SlabPool => {
       pool.starved = true
       return undefined
     }
+    const at = pool.allocated * slabBytes
     pool.allocated += 1
-    return new ReusableSlab(pool, slabBytes)
+    return new ReusableSlab(pool, memory?.subarray(at, at + slabBytes) ?? new Uint8Array(slabBytes))
   }
   return {
     slabBytes,
