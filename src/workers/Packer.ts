@@ -14,6 +14,7 @@ import type { Link } from "../link/Link.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
 import * as Tcp from "../wire/Tcp.ts"
+import * as VectorMemory from "../wire/VectorMemory.ts"
 
 /** The slab holds at least this many bytes, so that a batch of full frames fits. */
 const leastSlabBytes = 128 * 1024
@@ -77,7 +78,9 @@ class SlabPacker implements Packer {
     this.complete = !link.capabilities.checksumOffload
     this.linkHeaderLength = link.medium === "ethernet" ? 14 : 0
     const longest = Math.max(link.mtu, link.capabilities.maxSegmentBytes) + linkHeaderBytes + link.headroom
-    this.slab = new Uint8Array(Math.max(leastSlabBytes, longest))
+    const slabBytes = Math.max(leastSlabBytes, longest)
+    // Checksums are completed here.
+    this.slab = this.complete ? VectorMemory.make(slabBytes) : new Uint8Array(slabBytes)
   }
 
   pack(batch: ReadonlyArray<Transmit>, from: number): Packed {
