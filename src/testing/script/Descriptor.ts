@@ -30,6 +30,8 @@ export interface TcpSocket {
   softError: Reason | undefined
   /** `MSG_MORE` holds back what is written, as a cork does. */
   isHeldBack: boolean
+  /** Behind the urgent octet that was read by itself. */
+  urgentTaken: number | undefined
   /** What `MSG_ERRQUEUE` reads. */
   readonly errors: ErrorQueue
   /** What the program has set, by the names of the options, to be read back. */

@@ -9,6 +9,7 @@ import { immediate, type Kernel } from "./Kernel.ts"
 import type { Handler } from "./socketCalls.ts"
 import type { Expression } from "./Syntax.ts"
 import { isUdp, udpRead, udpWrite } from "./udpCalls.ts"
+import { readUrgent, untilMark } from "./urgentCalls.ts"
 
 const bit = (flags: number, name: string): boolean => (flags & constants[name]!) !== 0
 
@@ -65,7 +66,7 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
   if (bit(flags, "MSG_ERRQUEUE")) return immediate(failed("EAGAIN"))
-  if (bit(flags, "MSG_OOB")) throw new Unsupported("reading urgent data")
+  if (bit(flags, "MSG_OOB")) return immediate(readUrgent(kernel, self, bit(flags, "MSG_PEEK")))
   if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "ENOTCONN" : "EINVAL"))
   const { connection } = self
   if (max === 0) return immediate(returned(0))
@@ -77,7 +78,7 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   }
   if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
   const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
-  if (wanted <= 1) return taken(kernel, self, connection, max, block)
+  if (wanted <= 1) return taken(kernel, self, connection, untilMark(kernel, self, connection, max), block)
   let began: Pending | undefined
   return () => {
     const waits = began === undefined && waitsForMore(kernel, self, wanted)

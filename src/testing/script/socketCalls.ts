@@ -8,6 +8,7 @@ import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpSocket } from "./tcpSocket.ts"
 import { udpBind, udpClose, udpConnect } from "./udpCalls.ts"
+import { isAtMark } from "./urgentCalls.ts"
 
 export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Call) => Pending
 
@@ -306,7 +307,7 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
     TIOCOUTQ: (info?.inFlight ?? 0) + (info?.unsent ?? 0),
     SIOCOUTQNSD: info?.unsent ?? 0,
     FIONSPACE: Math.max(0, (info?.sendBuffer ?? 0) - (info?.inFlight ?? 0) - (info?.unsent ?? 0)),
-    SIOCATMARK: 0
+    SIOCATMARK: isAtMark(info) ? 1 : 0
   }
   if (["FIOASYNC", "FIOCLEX", "FIONCLEX"].includes(nameOf(command))) return ok
   if (nameOf(command) === "FIONBIO") {

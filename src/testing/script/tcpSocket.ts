@@ -14,6 +14,7 @@ export const tcpSocket = (nonBlocking: boolean): TcpSocket => ({
   isResetLate: false,
   softError: undefined,
   isHeldBack: false,
+  urgentTaken: undefined,
   errors: new ErrorQueue(),
   stored: new Map()
 })
