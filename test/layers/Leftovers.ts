@@ -97,9 +97,16 @@ export interface Report {
   /** How many ended well, and how many were interrupted before their end. */
   readonly done: number
   readonly interrupted: number
-  /** Growth of the heap in bytes over the second half of the cycles. */
+  /** Growth of the heap in bytes over the second half of the cycles, and what it must stay below. */
   readonly growth: number
+  readonly bound: number
 }
+
+/**
+ * Bytes by which the heap may seem to grow over so many cycles: what is compiled meanwhile takes its place, more of it the longer it goes on,
+ * and there is an end to that.
+ */
+const boundOf = (cycles: number): number => Math.min(250_000 + 2000 * cycles, 1_000_000)
 
 /** Every other cycle is interrupted somewhere. */
 const repeat = ({ run }: Cycle, hosts: Hosts, times: number, draw: () => number) =>
@@ -138,7 +145,8 @@ export const measure = (cycle: Cycle): Effect.Effect<Report, unknown> => {
       after,
       done: first.done + second.done,
       interrupted: first.interrupted + second.interrupted,
-      growth: heap() - middle
+      growth: heap() - middle,
+      bound: boundOf(times / 2)
     }
   })
   return Effect.provideService(
