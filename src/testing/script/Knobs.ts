@@ -279,6 +279,8 @@ export const knobsOf = (setting: string, word: string): Knobs | "without effect"
 
 /** How Linux comes, where it differs from this stack. */
 export const linuxKernel: Partial<Tcp.Config> = {
+  // As much as a window that is not scaled can tell: what lies beyond that is beyond the window, as with most systems.
+  receiveBuffer: 66_608,
   mtuProbing: "off",
   synRetries: 6,
   nagle: "small",
