@@ -106,7 +106,7 @@ export interface Report {
  * Bytes by which the heap may seem to grow over so many cycles: what is compiled meanwhile takes its place, more of it the longer it goes on,
  * and there is an end to that.
  */
-const boundOf = (cycles: number): number => Math.min(250_000 + 2000 * cycles, 1_000_000)
+const boundOf = (cycles: number): number => Math.min(700_000 + 2000 * cycles, 1_000_000)
 
 /** Every other cycle is interrupted somewhere. */
 const repeat = ({ run }: Cycle, hosts: Hosts, times: number, draw: () => number) =>
