@@ -16,6 +16,7 @@ import { freeBsdInfo, mannerOf } from "./freeBsd.ts"
 import { ofHost } from "./hostKnobs.ts"
 import { Kernel } from "./Kernel.ts"
 import { freeBsdDefaults, freeBsdRack, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
+import { nearest } from "./nearest.ts"
 import { optionCalls } from "./optionCalls.ts"
 import { pollCalls } from "./pollCalls.ts"
 import * as Python from "./Python.ts"
@@ -62,6 +63,11 @@ interface Blocked {
 }
 
 const handlers: Readonly<Record<string, Handler>> = { ...socketCalls, ...dataCalls, ...optionCalls, ...pollCalls }
+
+const unknownCall = (name: string): Unsupported => {
+  const meant = nearest(name, Object.keys(handlers))
+  return new Unsupported(`the call ${name}${meant === undefined ? "" : ` (is ${meant} meant?)`}`)
+}
 
 /** The host's next packet as what the script expects. */
 const compared = (conversation: Conversation, packet: Packet): Comparison => {
@@ -238,7 +244,7 @@ export class Session {
   private call(event: Event, call: Call): void {
     this.finishBlocked()
     const handler = handlers[call.name]
-    if (handler === undefined) throw new Unsupported(`the call ${call.name}`)
+    if (handler === undefined) throw unknownCall(call.name)
     const { bench, conversation, kernel } = this.running
     kernel.options = this.optionsOfSockets()
     kernel.fastOpen = merge(this.base, this.knobs).tcp.fastOpen ?? "client"
