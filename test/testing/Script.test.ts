@@ -53,6 +53,7 @@ describe("Script", () => {
 +0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>
 +.05 < S. 0:0(0) ack 1 win 5792 <mss 1460,sackOK,TS val 700 ecr 100,nop,wscale 7>
 +0 > . 1:1(0) ack 1 <nop,nop,TS val 150 ecr 700>
++0 connect(3, ..., ...) = 0
 +0 connect(3, ..., ...) = -1 EISCONN (Transport endpoint is already connected)
 +0 getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0
 +0 write(3, ..., 100) = 100
