@@ -26,7 +26,7 @@ suite("nothing is left", [], () => {
         const address = `${Machine.kernelAddress}/${Machine.prefixLength}`
         yield* Namespace.addTap(namespace, { name: Machine.device, address, queues })
         const running = yield* Machine.start({ namespace, folder }, "cycles", [name, times])
-        const [line] = yield* running.line(/^\{.*\}$/, "1 hour")
+        const [line] = yield* running.line(/^\{".*\}$/, "1 hour")
         const { after, before, done, interrupted } = JSON.parse(line) as Resources.Report
         assert.deepStrictEqual(after, before)
         assert.isAtLeast(done, times / 2)

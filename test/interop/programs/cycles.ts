@@ -26,10 +26,13 @@ const stackOn = (making: Effect.Effect<Link, LinkError, TunTapDevice | Scope.Sco
     )
   })
 
+/** The kernel says nothing while it takes note that somebody has come to its device: the first question may have to be asked again. */
+const patience = "10 seconds"
+
 /** A device that stays, with the kernel's address. */
 const tap = Effect.gen(function*() {
   const stack = yield* stackOn(Tap.make({ name: device }))
-  yield* Effect.provideService(Ping.ping(kernelAddress), Netstack.Netstack, stack)
+  yield* Effect.provideService(Ping.ping(kernelAddress, { timeout: patience }), Netstack.Netstack, stack)
 })
 
 /** A device that comes and goes with its link. Nothing in it waits by itself, so it is given places to be interrupted at. */
@@ -53,7 +56,7 @@ const sharded = Effect.gen(function*() {
 })
 
 const layers: Readonly<Record<string, Omit<Resources.Cycle<unknown>, "times">>> = {
-  Tap: { run: tap, within: 40 },
+  Tap: { run: tap, within: 16 },
   Tun: { run: tun, within: 20 },
   Sharded: { run: sharded, within: 1000 }
 }
