@@ -14,11 +14,13 @@
  * ```
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import type * as Http from "node:http"
 import type * as Net from "node:net"
 import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Tcp from "../src/sockets/Tcp.ts"
@@ -27,6 +29,9 @@ import type { TcpListener } from "../src/sockets/TcpListener.ts"
 import * as EventLoop from "../src/workers/EventLoop.ts"
 import * as NodeDuplex from "./NodeDuplex.ts"
 import * as SystemError from "./SystemError.ts"
+
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
 
 /** What `listen` is not told: how the stack listens. Small responses leave at once (`noDelay`) unless it says otherwise. */
 export type Options = Omit<Tcp.ListenOptions, "port" | "address" | "backlog" | "closePolicy">
@@ -201,8 +206,24 @@ class Desk {
     if (callback !== undefined) this.server.once("close", callback)
     this.isClosing = true
     listening.interruptUnsafe()
-    this.server.closeIdleConnections?.()
+    this.closeIdle()
     this.closeIfDrained()
+  }
+
+  /** Node tells which are idle, but by their places in memory: they end in the order in which they came, so that a test's runs are alike. */
+  private closeIdle(): void {
+    const idle = new Set<NodeDuplex.NodeDuplex>()
+    for (const duplex of this.connections) {
+      duplex.destroy = () => {
+        idle.add(duplex)
+        return duplex
+      }
+    }
+    this.server.closeIdleConnections?.()
+    for (const duplex of this.connections) {
+      delete (duplex as Partial<Pick<NodeDuplex.NodeDuplex, "destroy">>).destroy
+    }
+    for (const duplex of Array.from(this.connections)) if (idle.has(duplex)) duplex.destroy()
   }
 
   private closeIfDrained(): void {
@@ -224,6 +245,16 @@ class Desk {
   })
 }
 
+const liveClock = Context.get(Context.empty(), Clock.Clock)
+
+/** Answers are dated by the program's clock, where that is not the machine's: Node would take the wall's. */
+const dateAnswers = (server: Net.Server, clock: Clock.Clock): void => {
+  if (clock === liveClock || !(server instanceof http.Server || server instanceof https.Server)) return
+  server.prependListener("request", (_: Http.IncomingMessage, response: Http.ServerResponse) => {
+    if (response.sendDate) response.setHeader("date", new Date(clock.currentTimeMillisUnsafe()).toUTCString())
+  })
+}
+
 /** Makes a server listen on the stack from now on; the scope closes the server and its connections. */
 export const attach = <S extends Net.Server>(
   server: S,
@@ -232,6 +263,7 @@ export const attach = <S extends Net.Server>(
   Effect.gen(function*() {
     yield* EventLoop.join
     const desk = new Desk(server, options, yield* Effect.context<Netstack | Scope.Scope>())
+    dateAnswers(server, yield* Clock.Clock)
     Object.defineProperties(server, {
       listening: { get: () => desk.isListening, configurable: true },
       address: { value: () => desk.address, configurable: true },

@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import * as Capture from "../link/Capture.ts"
 import * as Faults from "../link/Faults.ts"
 import type { Link, LinkError, Port, Sink } from "../link/Link.ts"
@@ -36,6 +37,7 @@ import { Artifacts } from "./Artifacts.ts"
 import { FlightRecorder } from "./FlightRecorder.ts"
 import { type Intercepted, interceptLink, type Interceptor } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
+import { seededTracer } from "./seededTracer.ts"
 import { settingsOf } from "./settingsOf.ts"
 import * as Topology from "./Topology.ts"
 import { type Detail, Trace, type Way } from "./Trace.ts"
@@ -357,12 +359,21 @@ export const make = (options: Options = {}): Effect.Effect<TestNetwork["Service"
 export const layer = (options: Options = {}): Layer.Layer<Netstack.Netstack | TestNetwork, Errors> =>
   layerOf(options, make(options))
 
+/** Whose seed is that of the program itself: no host can have this name. */
+const programName = ""
+
 const layerOf = (options: Options, made: Effect.Effect<TestNetwork["Service"], Errors, Scope.Scope>) =>
   Layer.effectContext(Effect.gen(function*() {
     const network = yield* made
     const name = options.host ?? [...network.hosts.keys()][0] ?? ""
     const stack = yield* found("host", name, network.hosts)
-    return Context.make(Netstack.Netstack, stack).pipe(Context.add(TestNetwork, network))
+    const services = Context.make(Netstack.Netstack, stack).pipe(
+      Context.add(TestNetwork, network),
+      // What layers over the stack draw, such as the numbers of questions to name servers.
+      Context.add(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(network.seed, programName)))
+    )
+    const isTraced = (yield* Effect.tracer) !== Tracer.nativeTracer
+    return isTraced ? services : Context.add(services, Tracer.Tracer, seededTracer(network.seed))
   }))
 
 /**

@@ -20,10 +20,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Hash from "effect/Hash"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { EventLoop } from "../workers/EventLoop.ts"
+import { seededTracer } from "./seededTracer.ts"
 import { VirtualClock } from "./VirtualClock.ts"
 import { VirtualScheduler } from "./VirtualScheduler.ts"
 
@@ -200,6 +203,18 @@ class Run<A, E, R> {
   }
 }
 
+/** The seed decides what `Random` gives, and the numbers of spans where the program has no tracer of its own. */
+const seeded = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  seed: string | number,
+  tracer: Tracer.Tracer
+): Effect.Effect<A, E, R> => {
+  const random = Random.withSeed(effect, seed)
+  return tracer === Tracer.nativeTracer
+    ? Effect.provideService(random, Tracer.Tracer, seededTracer(typeof seed === "number" ? seed : Hash.string(seed)))
+    : random
+}
+
 /**
  * Runs a program in virtual time, with a scope of its own. Fails with what the program fails with, or with {@link Deadlock} or
  * {@link Livelock}; then its finalizers have run.
@@ -220,7 +235,7 @@ export const run = <A, E, R>(
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
     const scoped = Effect.scoped(effect)
     const started = new Run(
-      options.seed === undefined ? scoped : Random.withSeed(scoped, options.seed),
+      options.seed === undefined ? scoped : seeded(scoped, options.seed, Context.get(context, Tracer.Tracer)),
       context,
       options
     )
