@@ -159,6 +159,21 @@ describe("Timestamps (RFC 7323 §3 to §5)", () => {
     }
     assert.deepStrictEqual([send(0, 110), send(2000, 120), send(3000, 130), send(1000, 115)], [110, 110, 110, 115])
   })
+  it("rfc: 7323 §5.4 MUST: the clock ticks every millisecond", () => {
+    const self = host()
+    const { ack, peer, seq } = established(self, { options: offered })
+    const valueAt = (at: number): number => {
+      peer.send({ seq: seq + at, ack, flags: ACK | PSH, text: text(1000) })
+      return peer.take().at(-1)!.options.timestampValue!
+    }
+    const first = valueAt(0)
+    for (const passed of [1, 2, 100, 1000]) {
+      const before = valueAt(0)
+      wait(self, millis(passed))
+      assert.strictEqual((valueAt(0) - before) | 0, passed)
+    }
+    assert.strictEqual((valueAt(0) - first) | 0, 1103)
+  })
   it("rfc: 7323 §5.4 RECOMMENDED: the clock is another for each connection", () => {
     const self = host()
     const valueOf = (localPort: number): number => {
