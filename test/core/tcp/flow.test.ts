@@ -239,7 +239,7 @@ describe("The window that is offered (RFC 9293 §3.8.6)", () => {
       for (const got of peer.take()) edges.push(got.ack + (got.window << scale))
     }
     assert.strictEqual(edges.length, 500)
-    assert.deepStrictEqual(edges, [...edges].sort((a, b) => a - b))
+    assert.deepStrictEqual(edges, edges.toSorted((a, b) => a - b))
   })
   it("keeps the edge that it has told though the memory behind it is taken away (rfc: 9293 §3.8.6 SHLD-14)", () => {
     const self = host()
