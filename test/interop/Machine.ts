@@ -48,6 +48,9 @@ export const artifacts = (title: string): Effect.Effect<string, never, Scope.Sco
 /** Bytes of each frame that captures keep: every header and its options. */
 const keptBytes = 192
 
+/** `tcpdump` at once, frame by frame, with kibibytes for a thousand whole frames that it has not read yet: its room is counted in longest frames. */
+const captureOptions = ["-U", "--immediate-mode", "-B", "65536", "-Z", "root"]
+
 /** Records the frames on the device as the kernel sees them, from when this returns to the end of the scope. */
 export const capture = (
   machine: Machine,
@@ -60,7 +63,7 @@ export const capture = (
 > =>
   Effect.gen(function*() {
     const file = join(machine.folder, `${name}.pcap`)
-    const options = ["-i", device, "-s", String(bytes), "-U", "--immediate-mode", "-Z", "root", "-w", file]
+    const options = [...captureOptions, "-i", device, "-s", String(bytes), "-w", file]
     const tcpdump = yield* machine.namespace.start("tcpdump", options)
     yield* tcpdump.line(/listening on/)
     const stop = Effect.andThen(tcpdump.signal("SIGINT"), Effect.asVoid(tcpdump.ended()))

@@ -43,7 +43,7 @@ suite("advertising", ["ping", "dnsmasq", "tcpdump"], () => {
       const other = new RegExp(`^(?!${first} )(2001:db8:8:\\S+) is preferred`)
       const [, second = ""] = yield* running.line(other, "20 seconds")
       for (const address of [first, second]) {
-        const { stdout } = yield* namespace.succeed("ping", ["-6", "-c", "2", "-i", "0.1", "-s", "3000", address])
+        const { stdout } = yield* namespace.succeed("ping", ["-6", "-c", "2", "-i", "0.3", "-s", "3000", address])
         assert.match(stdout, /2 received/)
       }
     }))

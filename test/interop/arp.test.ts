@@ -128,7 +128,7 @@ suite("arp", ["arping", "nping", "ping", "tshark", "tcpdump"], () => {
         "50ms"
       ]
       yield* machine.namespace.succeed("nping", [...claim, ...to, stackAddress])
-      yield* machine.namespace.succeed("ping", ["-c", "2", "-i", "0.1", stackAddress])
+      yield* machine.namespace.succeed("ping", ["-c", "2", "-i", "0.3", stackAddress])
       yield* recording.stop
       const seen = yield* packets(machine.namespace, recording.file)
       const defences = seen.filter(([, mac, sender, target]) =>

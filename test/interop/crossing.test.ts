@@ -11,7 +11,7 @@ const megabyte = 1_000_000
 
 const pings = (from: Namespace, to: string, size: number) =>
   Effect.map(
-    from.succeed("ping", ["-c", "3", "-i", "0.05", "-s", String(size), to]),
+    from.succeed("ping", ["-c", "3", "-i", "0.3", "-s", String(size), to]),
     ({ stdout }) => assert.match(stdout, /3 received, 0% packet loss/, `${to}, ${size} bytes`)
   )
 

@@ -41,7 +41,7 @@ suite("harness", ["ping"], () => {
         { namespace: left, device: "eth0", address: "10.99.0.1/24" },
         { namespace: right, device: "eth0", address: "10.99.0.2/24" }
       )
-      const ping = yield* left.succeed("ping", ["-c", "3", "-i", "0.01", "10.99.0.2"])
+      const ping = yield* left.succeed("ping", ["-c", "3", "-i", "0.3", "10.99.0.2"])
       assert.include(ping.stdout, " 0% packet loss")
     }))
 

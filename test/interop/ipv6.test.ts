@@ -37,7 +37,7 @@ suite("ipv6", ["ping", "curl", "nc", "tshark", "tcpdump"], () => {
     Effect.gen(function*() {
       const machine = yield* make("ipv6 ping")
       for (const size of [0, 56, 1452, 1453, 20_000, 65_527 - 8 - 100]) {
-        const args = ["-6", "-c", "3", "-i", "0.05", "-s", String(size), stack]
+        const args = ["-6", "-c", "3", "-i", "0.3", "-s", String(size), stack]
         const { stdout } = yield* machine.namespace.succeed("ping", args)
         assert.match(stdout, /3 received, 0% packet loss/, `${size} bytes`)
       }
@@ -62,7 +62,7 @@ suite("ipv6", ["ping", "curl", "nc", "tshark", "tcpdump"], () => {
       const machine = yield* make("ipv6 traffic", ["echo:7", "http:80", "chargen:19"], ["--no-offload"])
       const { namespace } = machine
       const recording = yield* Machine.capture(machine, "whole", 65_535)
-      yield* namespace.succeed("ping", ["-6", "-c", "2", "-i", "0.05", "-s", "20000", stack])
+      yield* namespace.succeed("ping", ["-6", "-c", "2", "-i", "0.3", "-s", "20000", stack])
       yield* namespace.succeed("curl", ["-6", "-sSf", "-o", "/dev/null", `http://[${stack}]/`])
       const text = "echo this\n".repeat(20_000)
       const { stdout } = yield* namespace.succeed("nc", ["-6", "-N", stack, "7"], { input: text })

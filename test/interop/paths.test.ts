@@ -80,7 +80,7 @@ suite("paths", ["ping", "nc", "curl", "tshark", "tcpdump", "sha256sum"], () => {
       for (const address of [Machine.stackAddress, "2001:db8:99::2"]) {
         const { stdout } = yield* far.succeed("nc", ["-n", "-N", address, "7"], { input: text })
         assert.strictEqual(stdout, text)
-        const ping = yield* far.succeed("ping", ["-c", "3", "-i", "0.1", "-s", "4000", address])
+        const ping = yield* far.succeed("ping", ["-c", "3", "-i", "0.3", "-s", "4000", address])
         // What tells the MTU may cost the first of them.
         assert.match(ping.stdout, /[23] received/)
         const datagram = "d".repeat(1400)

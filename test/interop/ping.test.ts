@@ -12,7 +12,7 @@ suite("ping", ["ping", "tcpdump"], () => {
     Effect.gen(function*() {
       const machine = yield* Machine.make("ping plain")
       yield* Machine.up(machine)
-      const { stdout } = yield* machine.namespace.succeed("ping", ["-c", "5", "-i", "0.05", Machine.stackAddress])
+      const { stdout } = yield* machine.namespace.succeed("ping", ["-c", "5", "-i", "0.3", Machine.stackAddress])
       assert.match(stdout, /5 packets transmitted, 5 received, 0% packet loss/)
       assert.notInclude(stdout, "DUP!")
     }))
@@ -30,7 +30,7 @@ suite("ping", ["ping", "tcpdump"], () => {
       const machine = yield* Machine.make("ping fragmented")
       yield* Machine.up(machine)
       const before = yield* Counters.read(machine.namespace)
-      const args = ["-c", "20", "-i", "0.02", "-s", "20000", Machine.stackAddress]
+      const args = ["-c", "20", "-i", "0.1", "-s", "20000", Machine.stackAddress]
       const { stdout } = yield* machine.namespace.succeed("ping", args)
       const after = yield* Counters.read(machine.namespace)
       assert.match(stdout, /20 received, 0% packet loss/)
@@ -44,7 +44,7 @@ suite("ping", ["ping", "tcpdump"], () => {
       const machine = yield* Machine.make("ping sizes")
       yield* Machine.up(machine)
       for (const size of [0, 1, 1471, 1472, 1473, 2952, 2953, 65_506, 65_507]) {
-        const args = ["-c", "2", "-i", "0.01", "-s", String(size), Machine.stackAddress]
+        const args = ["-c", "2", "-i", "0.3", "-s", String(size), Machine.stackAddress]
         const { stdout } = yield* machine.namespace.succeed("ping", args)
         assert.match(stdout, /2 received, 0% packet loss/, `${size} bytes`)
       }

@@ -19,7 +19,7 @@ suite("restart", ["ping", "nc", "tcpdump"], () => {
       yield* before.ended()
       yield* Machine.up(machine, ["echo:7"])
 
-      const ping = yield* machine.namespace.succeed("ping", ["-c", "3", "-i", "0.05", Machine.stackAddress])
+      const ping = yield* machine.namespace.succeed("ping", ["-c", "3", "-i", "0.3", Machine.stackAddress])
       assert.match(ping.stdout, /3 received/)
       yield* open.write("after\n")
       const ended = yield* open.ended()

@@ -21,7 +21,7 @@ suite("scan", ["nmap", "ping", "curl", "tcpdump"], () => {
       assert.match(stdout, /^Not shown: 39 closed tcp ports \(reset\), 19 closed udp ports \(port-unreach\)$/m)
       assert.notInclude(stack.printed(), "Defect")
 
-      const ping = yield* machine.namespace.succeed("ping", ["-c", "3", "-i", "0.05", Machine.stackAddress])
+      const ping = yield* machine.namespace.succeed("ping", ["-c", "3", "-i", "0.3", Machine.stackAddress])
       assert.match(ping.stdout, /3 received/)
       yield* machine.namespace.succeed("curl", ["-sSf", "-o", "/dev/null", `http://${Machine.stackAddress}/`])
     }))
@@ -39,7 +39,7 @@ suite("scan", ["nmap", "ping", "curl", "tcpdump"], () => {
       for (const port of [7, 9, 13, 80]) assert.match(stdout, new RegExp(`^${port}/tcp +open `, "m"))
       assert.match(stdout, /39 closed tcp ports \(reset\)/)
       assert.notInclude(stack.printed(), "Defect")
-      const ping = yield* machine.namespace.succeed("ping", ["-6", "-c", "3", "-i", "0.05", address])
+      const ping = yield* machine.namespace.succeed("ping", ["-6", "-c", "3", "-i", "0.3", address])
       assert.match(ping.stdout, /3 received/)
     }))
 

@@ -73,8 +73,9 @@ const answering = (link: Link.Link) =>
     return { watcher, port }
   })
 
+/** `ping` waits for its last answer no longer than for its interval, or twice the longest round trip. */
 const ping = (namespace: Namespace, count = 3) =>
-  namespace.succeed("ping", ["-c", String(count), "-i", "0.01", "-W", "5", TapEnd.ownAddress])
+  namespace.succeed("ping", ["-c", String(count), "-i", "0.3", "-W", "5", TapEnd.ownAddress])
 
 /** Runs a module in a process of its own, with `prefix` before Node, to its end. */
 const script = (source: string, prefix: ReadonlyArray<string> = []) => {

@@ -75,7 +75,7 @@ suite("vlan", ["python3", "tshark", "tcpdump", "ping"], () => {
       const recording = yield* Machine.capture(machine, "whole", 65_535)
       yield* host(machine, device, 2)
       for (const target of ["10.99.0.2", "10.99.10.2", "10.99.20.2", "2001:db8:20::2"]) {
-        const args = ["ping", "-c", "2", "-i", "0.1", "-W", "5", "-s", "3000", ...flagsOf(peerDevice, 3), target]
+        const args = ["ping", "-c", "2", "-i", "0.3", "-W", "5", "-s", "3000", ...flagsOf(peerDevice, 3), target]
         const pinging = yield* Machine.netstack(machine, args)
         const { status, stdout } = yield* pinging.ended()
         assert.deepStrictEqual([status, /2 answered/.test(stdout)], [0, true], `${target}: ${stdout}`)

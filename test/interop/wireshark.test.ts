@@ -14,8 +14,8 @@ const services = ["echo:7", "discard:9", "chargen:19", "http:80"]
 const converse = (namespace: Namespace) =>
   Effect.gen(function*() {
     const { stackAddress } = Machine
-    yield* namespace.succeed("ping", ["-c", "3", "-i", "0.05", stackAddress])
-    yield* namespace.succeed("ping", ["-c", "2", "-i", "0.05", "-s", "20000", stackAddress])
+    yield* namespace.succeed("ping", ["-c", "3", "-i", "0.3", stackAddress])
+    yield* namespace.succeed("ping", ["-c", "2", "-i", "0.3", "-s", "20000", stackAddress])
     yield* namespace.succeed("arping", ["-c", "1", "-I", Machine.device, stackAddress])
     yield* namespace.succeed("curl", ["-sSf", "-o", "/dev/null", `http://${stackAddress}/`])
     yield* namespace.succeed("nc", ["-N", stackAddress, "7"], { input: "echo this\n".repeat(20_000) })
