@@ -57,9 +57,11 @@ const counting = (self: AckPolicy, quick: number, isInteractive: boolean): AckPo
 /** From now on so many segments are acknowledged at once; what is delayed already stays so. */
 export const withQuick = (self: AckPolicy, quick: number): AckPolicy => counting(self, quick, false)
 
-/** The first text tells how many segments the window is worth: half of them may be acknowledged at once, but two at least. */
+/** The first text tells how many segments the window is worth: half of them may be acknowledged at once, but two at least; all, where nothing is ever to wait. */
 export const begun = (self: AckPolicy, window: number, full: number): AckPolicy =>
-  counting(self, Math.min(self.quick, Math.max(2, Math.floor(window / (2 * full)))), self.isInteractive)
+  self.quick === Infinity
+    ? self
+    : counting(self, Math.min(self.quick, Math.max(2, Math.floor(window / (2 * full)))), self.isInteractive)
 
 /** After a long silence the peer begins with a small window. */
 export const resumed = (self: AckPolicy, config: Config): AckPolicy =>
