@@ -41,7 +41,10 @@ export interface Options {
    * promise is taken for a deadlock.
    */
   readonly turns?: number
-  /** Tasks at one instant that are taken for a livelock; 10 million if absent. */
+  /**
+   * Tasks at one instant that are taken for a {@link Livelock}; two million if absent, which takes seconds. One that lasts until its fiber has to
+   * yield counts for two hundred.
+   */
   readonly mostAtOnce?: number
 }
 
@@ -102,13 +105,13 @@ export class Livelock extends Data.TaggedError("Livelock")<{
   }
 }
 
-const defaultMostAtOnce = 10_000_000
+const defaultMostAtOnce = 2_000_000
 
 /** A request and its answer pass several streams, each of which takes a turn or two. */
 const turnsOfStreams = 20
 
-/** Tasks after which the caller's own runtime gets its turn, so that a run can be interrupted. */
-const tasksOfTurn = 100_000
+/** Tasks after which the caller's own runtime gets its turn, so that a run can be interrupted and the timers of a test runner fire. */
+const tasksOfTurn = 20_000
 
 /** What Effect puts behind the name of a function for the frame of its definition. */
 const definition = " (definition)"

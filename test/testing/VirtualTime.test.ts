@@ -146,6 +146,23 @@ describe("VirtualTime", () => {
       assert.match(error.message, /#\d+ in spin/)
     }))
 
+  it.effect("fails when a fiber works for ever without waiting", () =>
+    Effect.gen(function*() {
+      const loop = Effect.withSpan(Effect.forever(Effect.void), "loop")
+      const error = yield* Effect.flip(VirtualTime.run(loop, { mostAtOnce: 1000 }))
+      assert.strictEqual(error._tag, "Livelock")
+      assert.match(error.message, /#\d+ in loop/)
+    }))
+
+  it.live("gives the caller's runtime its turn meanwhile", () =>
+    Effect.gen(function*() {
+      for (const loop of [Effect.forever(Effect.void), Effect.forever(Effect.yieldNow)]) {
+        const running = yield* Effect.forkChild(VirtualTime.run(loop, { mostAtOnce: Infinity }))
+        yield* Effect.sleep(1)
+        yield* Fiber.interrupt(running)
+      }
+    }))
+
   it.effect("gives the program's own success, failure, defect and interruption", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* VirtualTime.run(Effect.succeed(1)), 1)
