@@ -129,6 +129,8 @@ export class FaultPath {
   readonly statistics = noStatistics()
   /** Frames of any kind are lost until it is false again. */
   partitioned = false
+  /** Hears of every frame that is lost, whose bytes are borrowed. */
+  onLost: ((frame: Frame) => void) | undefined
   /** Memory of copies. */
   readonly pool: SlabPool.SlabPool
   private readonly headroom: number
@@ -207,13 +209,16 @@ export class FaultPath {
   }
 
   private isLost(frame: Frame, now: Nanos): boolean {
-    if (this.partitioned) {
-      this.statistics.partitioned += 1
-      return true
-    }
-    if (!this.loss.isLost(frame, now)) return false
-    this.statistics.lost += 1
+    if (this.partitioned) this.lose("partitioned", frame)
+    else if (this.loss.isLost(frame, now)) this.lose("lost", frame)
+    else return false
     return true
+  }
+
+  /** Counts a frame that goes no further, and tells who wants to hear of it. */
+  lose(reason: "lost" | "partitioned" | "queueFull" | "overflow", frame: Frame): void {
+    this.statistics[reason] += 1
+    this.onLost?.(frame)
   }
 
   /** The frame itself, a damaged copy, or nothing if there was no memory for one. */
@@ -236,7 +241,7 @@ export class FaultPath {
 
   private copy(frame: Frame): Frame | undefined {
     const copy = SlabPool.copy(this.pool, frame, this.headroom)
-    if (copy === undefined) this.statistics.overflow += 1
+    if (copy === undefined) this.lose("overflow", frame)
     return copy
   }
 
@@ -252,7 +257,7 @@ export class FaultPath {
     const held = this.random.reordering.chance(reordering) ? reorderingNanos : 0
     const sent = this.leavesLine(frame, now, nanosPerByte)
     if (sent === undefined) {
-      this.statistics.queueFull += 1
+      this.lose("queueFull", frame)
       return done(frame)
     }
     const due = Math.max(sent + delayNanos + this.jitter(), this.lastDue)

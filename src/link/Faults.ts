@@ -34,6 +34,8 @@ export interface Options extends Settings {
   readonly receive?: Settings
   /** Bound on the memory of frames under way, for each direction; 32 MiB. */
   readonly bufferBytes?: number
+  /** Hears of every frame that the faults lose, whose bytes are borrowed. */
+  readonly onLost?: (frame: Frame, direction: Direction) => void
 }
 
 export const defaultBufferBytes = 32 * 1024 * 1024
@@ -155,7 +157,7 @@ class Outbox {
 
   private keep(frame: Frame): void {
     const kept = this.isOwn(frame) ? frame : SlabPool.copy(this.path.pool, frame, this.headroom)
-    if (kept === undefined) this.path.statistics.overflow += 1
+    if (kept === undefined) this.path.lose("overflow", frame)
     else this.backlog.push(kept)
   }
 }
@@ -203,6 +205,8 @@ const makeSide = (link: Link, options: Options, direction: Direction): Side => {
   )
   const stream = Random.streamOf(`${link.name} ${direction}`)
   const path = new FaultPath(options.seed, stream, settingsOf(options, direction), pool, headroom)
+  const { onLost } = options
+  if (onLost !== undefined) path.onLost = (frame) => onLost(frame, direction)
   return { path, pending: () => 0 }
 }
 

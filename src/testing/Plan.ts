@@ -259,3 +259,7 @@ export const make = (topology: Topology): Result.Result<Plan, TopologyError> =>
       throw error
     }
   })
+
+/** The name of the host or the switch at an end of a link. */
+export const nameOf = (plan: Pick<Plan, "hosts" | "switches">, end: End): string =>
+  end._tag === "Port" ? plan.switches[end.switch]!.name : plan.hosts[end.host]!.name

@@ -156,8 +156,8 @@ export class Simulation {
           way: {
             number: 2 * number + (direction === "forth" ? 0 : 1),
             link: name,
-            from: nameOf(plan, from),
-            to: nameOf(plan, to)
+            from: Plan.nameOf(plan, from),
+            to: Plan.nameOf(plan, to)
           },
           faults: settingsOf(faults[direction]),
           seed,
@@ -314,9 +314,6 @@ export class Simulation {
     action(item as never)
   }
 }
-
-const nameOf = (plan: Plan.Plan, end: Plan.End): string =>
-  end._tag === "Port" ? plan.switches[end.switch]!.name : plan.hosts[end.host]!.name
 
 /**
  * A simulation of a topology. Throws a {@link TopologyError} if the topology makes no sense.

@@ -13,6 +13,7 @@
  *   TestNetwork.run(program, { faults: { delay: "10 millis", loss: 0.02 }, seed: 7 }))
  * ```
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -21,26 +22,24 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import * as Capture from "../link/Capture.ts"
-import * as Faults from "../link/Faults.ts"
-import type { Link, LinkError, Port, Sink } from "../link/Link.ts"
+import type * as Faults from "../link/Faults.ts"
+import type { Link, LinkError } from "../link/Link.ts"
 import { Links } from "../link/Links.ts"
-import * as MemoryLink from "../link/MemoryLink.ts"
 import { named } from "../link/named.ts"
-import * as Switch from "../link/Switch.ts"
 import * as Netstack from "../Netstack.ts"
 import type * as Network from "../sockets/Network.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as EntropySource from "../workers/EntropySource.ts"
 import type { Stack } from "../workers/Stack.ts"
 import { Artifacts } from "./Artifacts.ts"
+import * as Cable from "./Cable.ts"
 import { FlightRecorder } from "./FlightRecorder.ts"
-import { type Intercepted, interceptLink, type Interceptor } from "./interceptLink.ts"
+import type { Interceptor } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
 import { seededTracer } from "./seededTracer.ts"
 import { settingsOf } from "./settingsOf.ts"
 import * as Topology from "./Topology.ts"
-import { type Detail, Trace, type Way } from "./Trace.ts"
+import { type Detail, Trace } from "./Trace.ts"
 import * as VirtualTime from "./VirtualTime.ts"
 
 export interface Options {
@@ -52,7 +51,7 @@ export interface Options {
   readonly faults?: Omit<Topology.LinkDescription, "between">
   /** The host whose stack is the program's `Netstack`; the first one if absent. */
   readonly host?: string
-  /** What {@link TestNetwork} remembers of the frames at the hosts' interfaces; nothing if absent. */
+  /** What {@link TestNetwork} remembers of the frames that were sent into each link, arrived at its other end or were lost on it; nothing if absent. */
   readonly trace?: Detail
 }
 
@@ -159,59 +158,16 @@ const linksByName = (plan: Plan.Plan, links: ReadonlyMap<string, TestLink>): Tes
   const add = (name: string, link: TestLink) => byName.set(name, [...byName.get(name) ?? [], link])
   for (const { ends, name } of plan.links) {
     for (const end of ends) {
-      const owner = end._tag === "Port" ? plan.switches[end.switch]!.name : plan.hosts[end.host]!.name
-      add(owner, links.get(name)!)
+      add(Plan.nameOf(plan, end), links.get(name)!)
     }
   }
   for (const [name, link] of links) byName.set(name, [link])
   return byName
 }
 
-/** Joins two links that nobody else opens, as a cable between two switches does. */
-const patch = ([one, two]: readonly [Link, Link]): Effect.Effect<void, LinkError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const ports: Array<Port> = []
-    const sinkTo = (other: 0 | 1): Sink => ({ frames: (batch) => void ports[other]?.send(batch, 0), changed: () => {} })
-    ports[0] = yield* one.open(sinkTo(1))
-    ports[1] = yield* two.open(sinkTo(0))
-  })
-
-/** What a link of the plan becomes. */
-interface Cable {
-  readonly faults: Faults.Faults
-  readonly intercept: Intercepted["intercept"]
-  /** Whoever opens the link with the faults sends forth; else it sends back. */
-  readonly sendsForth: boolean
-  /** What hosts open at its ends. */
-  readonly plugs: ReadonlyArray<readonly [Plan.InterfaceEnd, Link]>
-  /** What is to be joined, between two switches. */
-  readonly joined: readonly [Link, Link] | undefined
-}
-
-const cableOf = (planned: Plan.PlannedLink, switches: ReadonlyArray<Switch.Switch>, seed: number): Cable => {
-  const { ends: [first, second], faults, mtu, name } = planned
-  const faulty = (link: Link, sendsForth: boolean) => {
-    const [send, receive] = sendsForth ? [faults.forth, faults.back] : [faults.back, faults.forth]
-    const made = Faults.make({ ...link, name }, { seed, send: settingsOf(send), receive: settingsOf(receive) })
-    const { intercept, link: intercepted } = interceptLink(made.link)
-    return { faults: made, intercept, sendsForth, joined: undefined, link: intercepted }
-  }
-  const portOf = (end: Plan.PortEnd): Link => switches[end.switch]!.ports[end.port]!
-  if (first._tag === "Port") {
-    // Who opens a port of a switch sends into it: what a host at the second end sends goes back.
-    const made = faulty(portOf(first), false)
-    if (second._tag === "Interface") return { ...made, plugs: [[second, made.link]] }
-    return { ...made, plugs: [], joined: [made.link, portOf(second)] }
-  }
-  const [here, there] = MemoryLink.pair({ mtu })
-  const made = faulty(second._tag === "Port" ? portOf(second) : here, true)
-  const own = [first, made.link] as const
-  return { ...made, plugs: second._tag === "Port" ? [own] : [own, [second, there]] }
-}
-
 const directions: ReadonlyArray<Topology.Direction> = ["forth", "back"]
 
-const testLinkOf = ({ faults, intercept, sendsForth }: Cable): TestLink => {
+const testLinkOf = ({ faults, intercept, sendsForth }: Cable.Cable): TestLink => {
   const sideOf = (direction: Topology.Direction): Faults.Direction =>
     (direction === "forth") === sendsForth ? "send" : "receive"
   return {
@@ -228,24 +184,6 @@ const testLinkOf = ({ faults, intercept, sendsForth }: Cable): TestLink => {
     statistics: (direction) => faults.statistics()[sideOf(direction)],
     intercept: (direction, interceptor) => intercept(sideOf(direction), interceptor)
   }
-}
-
-/** Shows what a host sends and what arrives there. */
-const traced = (link: Link, trace: Trace, way: Pick<Way, "number" | "from">): Link => {
-  if (trace.detail === "none") return link
-  const out: Way = { ...way, link: link.name, to: link.name }
-  const into: Way = { number: way.number + 1, link: link.name, from: link.name, to: way.from }
-  return Capture.make(link, {
-    attach: () => ({ bytes, end, start }, direction, at) =>
-      trace.add(
-        direction === "out" ? "sent" : "arrived",
-        direction === "out" ? out : into,
-        at * 1000,
-        bytes,
-        start,
-        end
-      )
-  })
 }
 
 /** Both of two that take a recording, if there are two. */
@@ -316,21 +254,17 @@ const assemble = (
     const plan = yield* Effect.fromResult(Plan.make(options.topology ?? Topology.pair(options.faults)))
     const { seed } = recorder
     const trace = new Trace(options.trace ?? "none")
-    const switches = plan.switches.map(({ mtu, ports }) => Switch.make({ ports, mtu }))
-    const cables = plan.links.map((planned) => cableOf(planned, switches, seed))
+    const cables = Cable.make(plan, seed, trace, yield* Clock.clockWith(Effect.succeed))
     const plugs = cables.flatMap(({ plugs }) => plugs)
     const hosts = new Map<string, Stack>()
     for (const [number, host] of plan.hosts.entries()) {
       const links = host.interfaces.map(({ name }, i) => {
         const [, link] = plugs.find(([end]) => end.host === number && end.interface === i)!
-        return {
-          ...traced(link, trace, { number: 2 * plugs.findIndex((plug) => plug[1] === link), from: host.name }),
-          name
-        }
+        return { ...link, name }
       })
       hosts.set(host.name, yield* makeHost(host, links, recorder))
     }
-    for (const { joined } of cables) if (joined !== undefined) yield* patch(joined)
+    for (const { joined } of cables) if (joined !== undefined) yield* Cable.join(joined)
     const links = new Map(plan.links.map(({ name }, i) => [name, testLinkOf(cables[i]!)]))
     const linksAt = linksByName(plan, links)
     yield* Effect.forkScoped(named("changes", follow(plan.changes, links)))

@@ -22,11 +22,16 @@ class Gate {
     return this.interceptor === undefined
   }
 
-  /** What is left of frames, changed or not; those that are not passed on are given to `done`. */
-  pass(frames: ReadonlyArray<Frame.Frame>, done: (frame: Frame.Frame) => void): ReadonlyArray<Frame.Frame> {
+  /** What is left of frames, changed or not. All are given to `done`, and those that are taken away to `lost` before. */
+  pass(
+    frames: ReadonlyArray<Frame.Frame>,
+    done: (frame: Frame.Frame) => void,
+    lost: (frame: Frame.Frame) => void
+  ): ReadonlyArray<Frame.Frame> {
     return frames.flatMap((frame) => {
       this.count++
       const bytes = this.interceptor?.(Frame.copy(frame), this.count)
+      if (bytes === undefined) lost(frame)
       done(frame)
       return bytes === undefined ? [] : [Frame.plain(bytes)]
     })
@@ -38,11 +43,11 @@ const ignore = (): void => {}
 const release = (frame: Frame.Frame): void => frame.slab?.release()
 
 /** What a slow link does not take is lost: whoever looks into frames is not after speed. */
-const through = (port: Port, gate: Gate): Port => ({
+const through = (port: Port, gate: Gate, lost: (frame: Frame.Frame) => void): Port => ({
   ...port,
   send: (frames, from) => {
     if (gate.isOpen) return port.send(frames, from)
-    port.send(gate.pass(frames.slice(from), ignore), 0)
+    port.send(gate.pass(frames.slice(from), ignore, lost), 0)
     return frames.length - from
   }
 })
@@ -53,18 +58,24 @@ export interface Intercepted {
   readonly intercept: (direction: "send" | "receive", interceptor: Interceptor | undefined) => Effect.Effect<void>
 }
 
-export const interceptLink = (link: Link): Intercepted => {
+/** `lost` hears of what the interceptors take away; the frame is borrowed. */
+export const interceptLink = (
+  link: Link,
+  lost: (frame: Frame.Frame, direction: "send" | "receive") => void = ignore
+): Intercepted => {
   const gates = { send: new Gate(), receive: new Gate() }
+  const sent = (frame: Frame.Frame) => lost(frame, "send")
+  const received = (frame: Frame.Frame) => lost(frame, "receive")
   return {
     link: {
       ...link,
       open: (sink) =>
         Effect.map(
           link.open({
-            frames: (batch) => sink.frames(gates.receive.isOpen ? batch : gates.receive.pass(batch, release)),
+            frames: (batch) => sink.frames(gates.receive.isOpen ? batch : gates.receive.pass(batch, release, received)),
             changed: sink.changed
           }),
-          (port) => through(port, gates.send)
+          (port) => through(port, gates.send, sent)
         )
     },
     intercept: (direction, interceptor) => Effect.sync(() => gates[direction].set(interceptor))

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Time from "../../src/core/Time.ts"
 import type { Netstack } from "../../src/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
@@ -76,6 +78,51 @@ describe("TestNetwork", () => {
       assert.deepStrictEqual(second.entries, first.entries)
       assert.strictEqual(second.hash, first.hash)
       assert.notStrictEqual(other.hash, first.hash)
+    }))
+
+  it.effect("keeps what is sent into each link, arrives and is lost, by the names of the topology", () =>
+    Effect.gen(function*() {
+      const topology = Topology.make({
+        hosts: { local: { ipv4: "10.0.0.1/24" }, remote: { ipv4: "10.0.0.2/24" } },
+        switches: { cabinet: {} },
+        links: {
+          cable: { between: ["local", "cabinet"] },
+          line: { between: ["cabinet", "remote"], delay: "10 millis", loss: 0.2 }
+        }
+      })
+      const test = Effect.gen(function*() {
+        yield* echo
+        yield* TestNetwork.on("remote")(ask(local, Pattern.bytes(20_000)))
+        yield* TestNetwork.partition("cable", "forth")
+        const start = yield* Clock.currentTimeMillis
+        yield* Effect.exit(Ping.ping("10.0.0.2", { timeout: "1 second" }))
+        const { trace } = yield* TestNetwork.TestNetwork
+        const line = yield* TestNetwork.link("line")
+        const cable = yield* TestNetwork.link("cable")
+        const lost = (link: typeof line) =>
+          (["forth", "back"] as const).map((way) => {
+            const { lost, partitioned } = link.statistics(way)
+            return lost + partitioned
+          })
+        return { entries: trace.entries, lost: [...lost(cable), ...lost(line)], start }
+      })
+      const { entries, lost, start } = yield* TestNetwork.run(test, { topology, seed: 5, trace: "frames" })
+      const ways = ["local cable cabinet", "cabinet cable local", "cabinet line remote", "remote line cabinet"]
+      const count = (happening: string) =>
+        ways.map((way) =>
+          entries.filter((each) => `${each.from} ${each.link} ${each.to}` === way && each.happening === happening)
+            .length
+        )
+      const [sent, arrived] = [count("sent"), count("arrived")]
+      assert.deepStrictEqual(count("lost"), lost)
+      assert.isAbove(lost[0]!, 0)
+      assert.isAbove(lost[2]! + lost[3]!, 0)
+      assert.deepStrictEqual(sent.map((number, i) => number - lost[i]!), arrived)
+      assert.strictEqual(
+        arrived.reduce((sum, each) => sum + each),
+        entries.filter((each) => each.happening === "arrived").length
+      )
+      assert.isAtLeast(entries.at(-1)!.at, Time.millis(start))
     }))
 
   it.effect("takes its time from TestClock as well", () =>
