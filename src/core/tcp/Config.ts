@@ -49,10 +49,10 @@ export interface Config {
   /** Receive buffer in bytes: the window offered when nothing waits to be read; where auto-tuning starts. Default 256 KiB. */
   readonly receiveBuffer: number
   /**
-   * How the window follows the buffer: `doubling` tells of a window that has at least doubled, as Linux does, and opens it by full segments; `quarters` tells of a quarter of
+   * How the window follows the buffer: `doubling` tells of a window that has at least doubled, as Linux does, and opens it by full segments; `segments` does so too and offers whole segments at first; `quarters` tells of a quarter of
    * the buffer that was freed, with every ACK of all that is free, and makes the buffer a whole number of segments, as FreeBSD does. Default `doubling`.
    */
-  readonly windowSteps: "doubling" | "quarters"
+  readonly windowSteps: "doubling" | "segments" | "quarters"
   /** How far auto-tuning may grow the receive buffer, in bytes; equal to `receiveBuffer` switches it off. Default 6 MiB. */
   readonly receiveBufferLimit: number
   /** Send buffer in bytes: written but not acknowledged; where auto-sizing starts. Default 256 KiB. */

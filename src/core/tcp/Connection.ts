@@ -114,6 +114,8 @@ export interface Rcv {
   readonly edge: Sequence.Sequence
   /** The buffer's size, which auto-tuning moves. */
   readonly size: number
+  /** What of it is offered until it grows. */
+  readonly first: number
   /** The peer's FIN has been taken: nothing comes after it. */
   readonly ended: boolean
   /** Where a FIN that came ahead of a gap stands, once {@link hasFinAhead}. */

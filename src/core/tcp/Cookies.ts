@@ -66,7 +66,7 @@ export const send = (
     seq: SynCookies.make(ctx.keys.cookie, ctx.at, tuple, segment.seq, mss, kept),
     ack: Sequence.add(segment.seq, 1),
     flags: Tcp.SYN | Tcp.ACK | EcnHandshake.ofSynAck(agreed.ecn, agreed.synMarks, 0),
-    window: Math.min(config.receiveBuffer, 0xffff),
+    window: Options.firstWindow(ctx, path, config, agreed.timestamps),
     options: Ecn.ofSynAckOptions(
       agreed.ecn,
       config,
@@ -122,6 +122,7 @@ const recordOf = (
   { mss, options }: Checked
 ): HalfOpen => {
   const offset = InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
+  const agreed = recalled(listener.config, segment, offset, options)
   return {
     _tag: "HalfOpen",
     id: ctx.nextId(),
@@ -131,7 +132,7 @@ const recordOf = (
     listener: listener.id,
     irs: Sequence.add(segment.seq, -1),
     iss: Sequence.add(segment.ack, -1),
-    agreed: recalled(listener.config, segment, offset, options),
+    agreed,
     window: segment.window,
     peerMss: mss,
     offset,
@@ -144,7 +145,7 @@ const recordOf = (
     isDeferred: false,
     challengedAt: Time.instantOf(-Infinity),
     cookie: "no",
-    offered: Math.min(listener.config.receiveBuffer, 0xffff),
+    offered: Options.firstWindow(ctx, path, listener.config, agreed.timestamps),
     timer: Alarm.idle
   }
 }

@@ -88,6 +88,7 @@ const receive = (ctx: Context, from: Beginning): Connection["rcv"] => {
     nxt,
     edge: Sequence.add(nxt, from.offered),
     size: Options.receiveSize(from.config, from.mss, from.agreed.timestamps),
+    first: Options.firstSize(ctx, from.path, from.config, from.agreed.timestamps),
     ended: false,
     finAhead: 0,
     hasFinAhead: false,

@@ -61,7 +61,7 @@ const opened = (
     agreed,
     iss: InitialSequence.generate(ctx.keys.sequence, ctx.at, tuple),
     irs: segment.seq,
-    offered: Math.min(config.receiveBuffer, 0xffff),
+    offered: Options.firstWindow(ctx, path, config, agreed.timestamps),
     mss: Options.sendMss(path, peerMss, agreed.timestamps, config),
     peerMss,
     offset: InitialSequence.timestampOffset(ctx.keys.sequence, tuple)
@@ -98,7 +98,8 @@ export const accept = (
   const text = Segment.trimBack(Segment.trimFront(segment, self.rcv.nxt), self.rcv.edge)
   const taken = Receive.text(ctx, self, text)
   // The window of the SYN/ACK counts from behind the text, so far as the buffer has room for both.
-  const room = Math.min(0xffff, Math.max(0, taken.rcv.size - Segment.textLength(text)))
+  const free = Math.max(0, taken.rcv.size - Segment.textLength(text))
+  const room = Math.min(free, Options.firstWindow(ctx, path, taken.config, taken.agreed.timestamps))
   const edge = Sequence.later(taken.rcv.edge, Sequence.add(taken.rcv.nxt, room))
   const told: Connection = {
     ...taken,

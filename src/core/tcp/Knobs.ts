@@ -108,9 +108,9 @@ export const table: Table = {
   ),
   windowSteps: knob(
     "stack",
-    choice("doubling", "quarters"),
+    choice("doubling", "segments", "quarters"),
     "RFC 9293 §3.8.6.2.2",
-    "The peer hears of a window that has doubled, or of a quarter of the buffer that was freed"
+    "The peer hears of a window that has doubled (`segments`: of whole segments at first), or of a quarter of the buffer that was freed"
   ),
   receiveBufferLimit: knob(
     "always",

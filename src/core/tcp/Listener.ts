@@ -40,8 +40,6 @@ import * as TailLossProbe from "./TailLossProbe.ts"
 import * as Timestamps from "./Timestamps.ts"
 import * as UserTimeoutOption from "./UserTimeoutOption.ts"
 
-const largestWindow = 0xffff
-
 /** The interface that answers are bound to: the listener's, or the one that a link-local peer is on. */
 const linkOf = (self: Listener, segment: Segment.Segment): LinkId | undefined =>
   self.link ?? (Address.isLinkLocal(segment.packet.source) ? segment.packet.link : undefined)
@@ -126,7 +124,7 @@ const halfOpen = (
     isDeferred: false,
     challengedAt: Time.instantOf(-Infinity),
     cookie: !wantsFastOpen ? "no" : segment.options.fastOpenExperimental ? "experimental" : "standard",
-    offered: Math.min(listener.config.receiveBuffer, largestWindow),
+    offered: Options.firstWindow(ctx, path, listener.config, agreed.timestamps),
     timer: Alarm.arm(ctx, { _tag: "Tcp", key: id }, Alarm.idle, at)
   }
 }

@@ -32,9 +32,8 @@ const set = (ctx: Context, self: Connection, rtoAt: Time.Instant): Connection =>
   if (!mayProbe(self)) return Deadlines.withLoss(self, "retransmit", rtoAt, rtoAt)
   const isOneSegment = Connections.inFlight(self) <= self.snd.mss
   const probeAt = TailLossProbe.probeAt(ctx.at, self.rtt.srtt, isOneSegment, longestDelayedAck, rtoAt)
-  return probeAt < rtoAt
-    ? Deadlines.withLoss(self, "tailLossProbe", probeAt, rtoAt)
-    : Deadlines.withLoss(self, "retransmit", rtoAt, rtoAt)
+  // rfc: 8985 §7.2 SHOULD: where the RTO would be first, the probe takes its place.
+  return Deadlines.withLoss(self, "tailLossProbe", probeAt, rtoAt)
 }
 
 /** The RTO begins anew (rfc: 6298 §5.3), and with it the rest. */

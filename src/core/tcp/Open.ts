@@ -97,7 +97,7 @@ const opened = (ctx: Context, state: State, request: TcpConnect): Connection | R
     agreed: Options.nothingAgreed,
     iss: InitialSequence.generate(ctx.keys.sequence, ctx.at, tuple),
     irs: 0,
-    offered: Math.min(config.receiveBuffer, 0xffff),
+    offered: Options.firstWindow(ctx, path, config, false),
     mss: 0,
     peerMss: 0,
     offset: InitialSequence.timestampOffset(ctx.keys.sequence, tuple)

@@ -48,10 +48,21 @@ export const sendMss = (path: Path, peerMss: number, timestamps: boolean, config
 
 /** The receive buffer of a connection whose segments carry so much: where windows open by quarters, a whole number of segments. */
 export const receiveSize = ({ receiveBuffer, windowSteps }: Config, mss: number, timestamps: boolean): number => {
-  if (windowSteps === "doubling") return receiveBuffer
+  if (windowSteps !== "quarters") return receiveBuffer
   const whole = mss + (timestamps ? TcpOptions.timestampsLength : 0)
   return Math.ceil(receiveBuffer / whole) * whole
 }
+
+/** What is offered before text has come: the receive buffer, or what it holds of the longest segments that the peer may send. */
+export const firstSize = (ctx: Context, path: Path, config: Config, timestamps: boolean): number => {
+  const size = config.receiveBuffer
+  const whole = receiveMss(ctx, path, config) - (timestamps ? TcpOptions.timestampsLength : 0)
+  return config.windowSteps !== "segments" || size <= whole || whole <= 0 ? size : size - size % whole
+}
+
+/** The window of our SYN, which no scale applies to. */
+export const firstWindow = (ctx: Context, path: Path, config: Config, timestamps: boolean): number =>
+  Math.min(largestUnscaled, firstSize(ctx, path, config, timestamps))
 
 /** The peer's MSS: what its SYN says, or the family's default (rfc: 9293 §3.7.1 MUST-15). A zero counts as absent. */
 export const peerMss = (path: Path, options: TcpOptions.Options): number =>

@@ -50,7 +50,7 @@ const withQuickAcks = (self: Connection, { options }: TcpSetOptions): Connection
 const withBuffer = (self: Connection, before: Config.Config): Connection =>
   self.config.receiveBuffer === before.receiveBuffer
     ? self
-    : { ...self, rcv: { ...self.rcv, size: self.config.receiveBuffer } }
+    : { ...self, rcv: { ...self.rcv, size: self.config.receiveBuffer, first: self.config.receiveBuffer } }
 
 const withController = (ctx: Context, self: Connection, before: Config.Config): Connection =>
   self.config.congestionControl === before.congestionControl

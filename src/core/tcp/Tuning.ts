@@ -95,7 +95,7 @@ const waiting = (self: Connection): number => {
 
 const resized = (self: Connection, wanted: number): Connection => {
   const size = Math.min(self.config.receiveBufferLimit, Math.floor(wanted) + headroom * self.rcv.mss)
-  return size <= self.rcv.size ? self : { ...self, rcv: { ...self.rcv, size } }
+  return size <= self.rcv.size ? self : { ...self, rcv: { ...self.rcv, size, first: size } }
 }
 
 /** The program has read: once in a round trip the buffer is made to hold what two of them bring. */

@@ -12,8 +12,12 @@ import * as ReceiveBuffer from "./ReceiveBuffer.ts"
 
 const largestField = 0xffff
 
+/** What is offered at most: where that was less than the buffer at first, it stays so until the buffer grows. */
+const size = ({ rcv, config }: Connection): number =>
+  config.windowSteps === "segments" ? Math.min(rcv.size, rcv.first) : rcv.size
+
 /** Free room of the buffer, counted from RCV.NXT. */
-const free = (self: Connection): number => Math.max(0, self.rcv.size - ReceiveBuffer.ready(self.buffer))
+const free = (self: Connection): number => Math.max(0, size(self) - ReceiveBuffer.ready(self.buffer))
 
 /**
  * How far the right edge would move if it were told now. It moves by a worthwhile step or not at all: a full segment, or half of the buffer
@@ -43,7 +47,7 @@ export const field = (self: Connection): number => {
   const unit = 1 << scale
   // Rounding down would take back a part of a unit that was offered (RFC 7323 §2.4): round up, unless there is no memory for it.
   const up = (window + unit - 1) >>> scale
-  const isUpFree = up << scale <= free(self) + unit || self.rcv.discards
+  const isUpFree = up << scale <= self.rcv.size - ReceiveBuffer.ready(self.buffer) + unit || self.rcv.discards
   return Math.min(largestField, isUpFree ? up : window >>> scale)
 }
 
