@@ -51,7 +51,9 @@ export interface Options {
   readonly faults?: Omit<Topology.LinkDescription, "between">
   /** The host whose stack is the program's `Netstack`; the first one if absent. */
   readonly host?: string
-  /** What {@link TestNetwork} remembers of the frames that were sent into each link, arrived at its other end or were lost on it; nothing if absent. */
+  /**
+   * What {@link TestNetwork} remembers of the frames that were sent into each link, arrived at its other end or were lost on it; the hash if absent.
+   */
   readonly trace?: Detail
 }
 
@@ -186,32 +188,18 @@ const testLinkOf = ({ faults, intercept, sendsForth }: Cable.Cable): TestLink =>
   }
 }
 
-/** Both of two that take a recording, if there are two. */
-const both = (
-  one: ((line: string) => void) | undefined,
-  other: ((line: string) => void) | undefined
-): { readonly record?: (line: string) => void } => {
-  if (one === undefined) return other === undefined ? {} : { record: other }
-  if (other === undefined) return { record: one }
-  return {
-    record: (line) => {
-      one(line)
-      other(line)
-    }
-  }
-}
-
 /** Makes the stack of a host, with the links at its interfaces. */
 const makeHost = (
   host: Plan.PlannedHost,
   links: ReadonlyArray<Link>,
   recorder: FlightRecorder
-): Effect.Effect<Stack, Errors, Scope.Scope> =>
-  Netstack.make({
+): Effect.Effect<Stack, Errors, Scope.Scope> => {
+  const record = recorder.recorder(host.name, host.description.record)
+  return Netstack.make({
     // Connections that are left when the test ends are reset: under a clock that nobody moves, waiting for them would never end.
     closeTimeout: 0,
     ...host.description,
-    ...both(host.description.record, recorder.recorder(host.name)),
+    ...(record === undefined ? {} : { record }),
     interfaces: host.interfaces.map(({ description, mac, mtu, name }) => ({
       ...description,
       link: name,
@@ -222,6 +210,7 @@ const makeHost = (
     Effect.provideService(Links, { links: links.map((link) => ({ ...link, isClosed: true })) }),
     Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(recorder.seed, host.name)))
   )
+}
 
 /** Does what the topology says will happen, at its time. */
 const follow = (
@@ -253,8 +242,10 @@ const assemble = (
   Effect.gen(function*() {
     const plan = yield* Effect.fromResult(Plan.make(options.topology ?? Topology.pair(options.faults)))
     const { seed } = recorder
-    const trace = new Trace(options.trace ?? "none")
-    const cables = Cable.make(plan, seed, trace, yield* Clock.clockWith(Effect.succeed))
+    const trace = new Trace(options.trace ?? "hash")
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    recorder.watch(trace, clock.currentTimeMillisUnsafe() * 1000)
+    const cables = Cable.make(plan, seed, trace, clock)
     const plugs = cables.flatMap(({ plugs }) => plugs)
     const hosts = new Map<string, Stack>()
     for (const [number, host] of plan.hosts.entries()) {
@@ -319,7 +310,7 @@ export const run = <A, E, R>(
   options: Options & Omit<VirtualTime.Options, "seed"> = {}
 ): Effect.Effect<
   A,
-  E | Errors | VirtualTime.Deadlock | VirtualTime.Livelock,
+  E | Errors | VirtualTime.Failure,
   Exclude<Exclude<R, Netstack.Netstack | TestNetwork>, Scope.Scope>
 > =>
   Effect.flatMap(

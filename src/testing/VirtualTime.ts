@@ -46,6 +46,8 @@ export interface Options {
    * yield counts for two hundred.
    */
   readonly mostAtOnce?: number
+  /** Virtual time after which a program that is not done fails with {@link Overtime}; 365 days if absent. */
+  readonly limit?: Duration.Input
 }
 
 /** A fiber that waits. */
@@ -105,7 +107,21 @@ export class Livelock extends Data.TaggedError("Livelock")<{
   }
 }
 
+/** The program goes on longer than it may: one that sleeps again and again never ends, and is no deadlock. */
+export class Overtime extends Data.TaggedError("Overtime")<{
+  readonly after: Duration.Duration
+  readonly waiting: ReadonlyArray<Waiting>
+}> {
+  override get message(): string {
+    return `after ${Duration.format(this.after)} the program goes on, longer than its "limit": ${
+      describeAll(this.waiting)
+    }`
+  }
+}
+
 const defaultMostAtOnce = 2_000_000
+
+const defaultLimit = Duration.days(365)
 
 /** A request and its answer pass several streams, each of which takes a turn or two. */
 const turnsOfStreams = 20
@@ -124,6 +140,9 @@ const withinOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<string> =
   return names.filter((name) => !name.endsWith(definition))
 }
 
+/** Why a program that doesn't end by itself is ended. */
+export type Failure = Deadlock | Livelock | Overtime
+
 /** A program that runs in virtual time. */
 class Run<A, E, R> {
   private readonly clock: VirtualClock
@@ -131,13 +150,17 @@ class Run<A, E, R> {
   private readonly fiber: Fiber.Fiber<A, E>
   private turns: number
   private readonly mostAtOnce: number
+  private readonly limit: number
   private turned = 0
   private atOnce = 0
+  /** Work since the caller's runtime had its turn. */
+  private sinceTurn = 0
 
   constructor(effect: Effect.Effect<A, E, R>, context: Context.Context<R>, options: Options) {
     this.clock = new VirtualClock(options.startAt ?? 0)
     this.turns = options.turns ?? 0
     this.mostAtOnce = options.mostAtOnce ?? defaultMostAtOnce
+    this.limit = Duration.toMillis(options.limit ?? defaultLimit)
     const joined = () => {
       if (options.turns === undefined) this.turns = turnsOfStreams
     }
@@ -150,24 +173,30 @@ class Run<A, E, R> {
   }
 
   /** Runs to the end, with a turn for the caller's runtime from time to time. */
-  readonly toEnd: Effect.Effect<A, E | Deadlock | Livelock> = Effect.suspend(() => {
+  readonly toEnd: Effect.Effect<A, E | Failure> = Effect.suspend(() => {
     for (;;) {
       const ran = this.scheduler.drain(tasksOfTurn)
       this.atOnce += ran
-      if (!this.scheduler.isIdle) {
-        return this.atOnce > this.mostAtOnce ? this.end(this.livelock()) : Effect.andThen(Effect.yieldNow, this.toEnd)
-      }
+      this.sinceTurn += 1 + ran
+      if (!this.scheduler.isIdle) return this.atOnce > this.mostAtOnce ? this.end(this.livelock()) : this.turn
       const exit = this.fiber.pollUnsafe()
       if (exit !== undefined) return exit
       if (ran > 0) this.turned = 0
       if (this.turned < this.turns) {
         this.turned++
-        return Effect.andThen(Effect.yieldNow, this.toEnd)
+        return this.turn
       }
+      if (this.sinceTurn >= tasksOfTurn) return this.turn
       this.turned = 0
       this.atOnce = 0
+      if (this.clock.next > this.limit && this.clock.next !== Infinity) return this.end(this.overtime())
       if (!this.clock.advance()) return this.end(this.deadlock())
     }
+  })
+
+  private readonly turn: Effect.Effect<A, E | Failure> = Effect.suspend(() => {
+    this.sinceTurn = 0
+    return Effect.andThen(Effect.yieldNow, this.toEnd)
   })
 
   private get after(): Duration.Duration {
@@ -189,8 +218,12 @@ class Run<A, E, R> {
     return new Livelock({ after: this.after, busy: this.waiting })
   }
 
+  private overtime(): Overtime {
+    return new Overtime({ after: this.after, waiting: this.waiting })
+  }
+
   /** Ends the program, so that what it holds is released, and fails. */
-  private end(error: Deadlock | Livelock): Effect.Effect<never, Deadlock | Livelock> {
+  private end(error: Failure): Effect.Effect<never, Failure> {
     this.interrupt()
     return Effect.fail(error)
   }
@@ -219,8 +252,8 @@ const seeded = <A, E, R>(
 }
 
 /**
- * Runs a program in virtual time, with a scope of its own. Fails with what the program fails with, or with {@link Deadlock} or
- * {@link Livelock}; then its finalizers have run.
+ * Runs a program in virtual time, with a scope of its own. Fails with what the program fails with, or with {@link Deadlock},
+ * {@link Livelock} or {@link Overtime}; then its finalizers have run.
  *
  * @example
  * ```ts
@@ -234,7 +267,7 @@ const seeded = <A, E, R>(
 export const run = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: Options = {}
-): Effect.Effect<A, E | Deadlock | Livelock, Exclude<R, Scope.Scope>> =>
+): Effect.Effect<A, E | Failure, Exclude<R, Scope.Scope>> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
     const scoped = Effect.scoped(effect)
     const started = new Run(

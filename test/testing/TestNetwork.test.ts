@@ -62,7 +62,7 @@ describe("TestNetwork", () => {
 
   it.effect("gives the same frames at the same times for the same seed, and others for another", () =>
     Effect.gen(function*() {
-      const run = (seed: number) =>
+      const run = (seed: number, options: TestNetwork.Options = { trace: "frames" }) =>
         TestNetwork.run(
           Effect.gen(function*() {
             yield* echo
@@ -71,13 +71,15 @@ describe("TestNetwork", () => {
             )
             return (yield* TestNetwork.TestNetwork).trace
           }),
-          { faults: { delay: "5 millis", jitter: "1 millis", loss: 0.02, reordering: 0.02 }, seed, trace: "frames" }
+          { faults: { delay: "5 millis", jitter: "1 millis", loss: 0.02, reordering: 0.02 }, seed, ...options }
         )
       const [first, second, other] = [yield* run(3), yield* run(3), yield* run(4)]
       assert.isAbove(first.count, 100)
       assert.deepStrictEqual(second.entries, first.entries)
       assert.strictEqual(second.hash, first.hash)
       assert.notStrictEqual(other.hash, first.hash)
+      // The hash is kept without being asked for.
+      assert.strictEqual((yield* run(3, {})).hash, first.hash)
     }))
 
   it.effect("keeps what is sent into each link, arrives and is lost, by the names of the topology", () =>

@@ -146,6 +146,24 @@ describe("VirtualTime", () => {
       assert.match(error.message, /#\d+ in spin/)
     }))
 
+  it.effect("fails when somebody sleeps again and again, and names who waits", () =>
+    Effect.gen(function*() {
+      const heartbeat = Effect.forever(Effect.delay(Effect.void, "1 minute"))
+      const error = yield* Effect.flip(VirtualTime.run(
+        Effect.gen(function*() {
+          yield* Effect.forkScoped(Effect.withSpan(heartbeat, "heart"))
+          yield* Effect.withSpan(Effect.never, "the end")
+        }),
+        { limit: "1 day" }
+      ))
+      assert.strictEqual(error._tag, "Overtime")
+      assert.strictEqual(Duration.toHours(error.after), 24)
+      assert.match(
+        error.message,
+        /^after 1d the program goes on.*in heart.*in the end|^after 1d the program goes on.*in the end.*in heart/
+      )
+    }))
+
   it.effect("fails when a fiber works for ever without waiting", () =>
     Effect.gen(function*() {
       const loop = Effect.withSpan(Effect.forever(Effect.void), "loop")
@@ -156,8 +174,9 @@ describe("VirtualTime", () => {
 
   it.live("gives the caller's runtime its turn meanwhile", () =>
     Effect.gen(function*() {
-      for (const loop of [Effect.forever(Effect.void), Effect.forever(Effect.yieldNow)]) {
-        const running = yield* Effect.forkChild(VirtualTime.run(loop, { mostAtOnce: Infinity }))
+      for (const step of [Effect.void, Effect.yieldNow, Effect.sleep("1 second")]) {
+        const endless = VirtualTime.run(Effect.forever(step), { mostAtOnce: Infinity, limit: Infinity })
+        const running = yield* Effect.forkChild(endless)
         yield* Effect.sleep(1)
         yield* Fiber.interrupt(running)
       }

@@ -74,7 +74,7 @@ export interface Info {
   readonly userTimeout: Span
   /** How long an ACK may wait for company. */
   readonly ackDelay: Span
-  /** Since text was sent, since text came, and since anything came; since the beginning if none did. */
+  /** Since text was sent, since text came, and since anything came; since the beginning if none did. Where none was sent, the first is as the second. */
   readonly sinceSent: Span
   readonly sinceText: Span
   readonly sinceHeard: Span
@@ -185,7 +185,7 @@ const times = (ctx: Context, self: Connection) => ({
   minimumRtt: Rtt.minimum(self.rtt) ?? Time.zero,
   userTimeout: UserTimeoutOption.inForce(self),
   ackDelay: self.config.delayedAck,
-  sinceSent: Time.max(Time.zero, Time.between(self.snd.lastAt, ctx.at)),
+  sinceSent: Time.max(Time.zero, Time.between(self.snd.lastAt === 0 ? self.rcv.textAt : self.snd.lastAt, ctx.at)),
   sinceText: Time.between(self.rcv.textAt, ctx.at),
   sinceHeard: Time.between(self.rcv.lastAt, ctx.at),
   receiveRtt: self.tuning.rtt ?? Time.zero,
