@@ -152,7 +152,7 @@ describe("VirtualTime", () => {
       const error = yield* Effect.flip(VirtualTime.run(
         Effect.gen(function*() {
           yield* Effect.forkScoped(Effect.withSpan(heartbeat, "heart"))
-          yield* Effect.withSpan(Effect.never, "the end")
+          return yield* Effect.withSpan(Effect.never, "the end")
         }),
         { limit: "1 day" }
       ))
