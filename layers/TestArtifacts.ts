@@ -42,5 +42,5 @@ export const make = (options: Options = {}): Keeper => ({
     })
 })
 
-/** Has every failing run of `TestNetwork` leave its recordings and a capture. Recording is on from the start of each run then. */
+/** Has every failing run of `TestNetwork` and `Simulator.test` leave its recordings and a capture. Recording is on from the start of each run then. */
 export const layer = (options: Options = {}): Layer.Layer<never> => Layer.succeed(Artifacts, make(options))

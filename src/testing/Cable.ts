@@ -46,7 +46,7 @@ class Tracing {
   }
 
   get isIdle(): boolean {
-    return this.trace.detail === "none"
+    return this.trace.isIdle
   }
 
   add(happening: Happening, direction: Direction, { bytes, end, start }: Frame): void {

@@ -19,8 +19,9 @@ import * as Pcapng from "../wire/Pcapng.ts"
 import * as Recording from "../workers/Recording.ts"
 import { runBatch } from "../workers/runBatch.ts"
 import * as Cut from "./Cut.ts"
-import { joined } from "./pcapngOf.ts"
+import { commentsOf, joined, placeOf } from "./pcapngOf.ts"
 import * as StateDifference from "./StateDifference.ts"
+import type { Entry } from "./Trace.ts"
 
 /** A frame at one of the stack's interfaces. Those of the loopback link never leave the stack, and are left out. */
 export interface Crossing {
@@ -102,10 +103,12 @@ export interface Named {
   readonly recording: Recording.Recording
 }
 
-interface Shown extends Crossing {
+/** A frame of the capture, with where and when it was. */
+interface Shown extends Pick<Crossing, "direction" | "frame"> {
   readonly at: number
   readonly place: string
   readonly linkType: number
+  readonly comments?: ReadonlyArray<string>
 }
 
 const shown = ({ name, recording }: Named): ReadonlyArray<Shown> => {
@@ -116,30 +119,47 @@ const shown = ({ name, recording }: Named): ReadonlyArray<Shown> => {
       const { id, medium, name } = event.request.interface
       names.set(id, [name, medium === "ethernet" ? Pcapng.LinkType.ethernet : Pcapng.LinkType.raw])
     }
-    for (const crossing of crossings) {
-      const [link, linkType] = names.get(crossing.link) ?? [String(crossing.link), Pcapng.LinkType.ethernet]
+    for (const { direction, dropped, frame, link: number } of crossings) {
+      const [link, linkType] = names.get(number) ?? [String(number), Pcapng.LinkType.ethernet]
       const place = name === "" ? link : `${name}.${link}`
-      all.push({ ...crossing, at: at + recording.config.wallOffset, place, linkType })
+      const comments = dropped === undefined ? {} : { comments: [`dropped: ${dropped}`] }
+      all.push({ at: at + recording.config.wallOffset, place, linkType, direction, frame, ...comments })
     }
   }
   return all
 }
 
-/** The frames of recordings as one capture file, in the order of their times, with a comment on each that was dropped. */
-export const pcapng = (recordings: ReadonlyArray<Named>, comment?: string): Uint8Array<ArrayBuffer> => {
-  const all = recordings.flatMap(shown).toSorted((a, b) => a.at - b.at)
+const shownLost = (entry: Entry): Shown => ({
+  at: entry.at,
+  place: placeOf(entry),
+  linkType: Pcapng.LinkType.ethernet,
+  direction: "out",
+  frame: entry.frame,
+  ...commentsOf(entry)
+})
+
+/**
+ * The frames of recordings as one capture file, in the order of their times, with a comment on each that was dropped. What links have lost,
+ * with times since 1970, is there once more at interfaces of its own, named `host@link`.
+ */
+export const pcapng = (
+  recordings: ReadonlyArray<Named>,
+  comment?: string,
+  lost: ReadonlyArray<Entry> = []
+): Uint8Array<ArrayBuffer> => {
+  const all = [...recordings.flatMap(shown), ...lost.map(shownLost)].toSorted((a, b) => a.at - b.at)
   const places = new Map(all.map(({ linkType, place }) => [place, linkType]))
   const numbers = [...places.keys()]
   return joined([
     Pcapng.sectionHeader({ application: "effect-netstack", ...(comment === undefined ? {} : { comment }) }),
     ...Array.from(places, ([name, linkType]) => Pcapng.interfaceDescription({ linkType, name })),
-    ...all.map(({ at, direction, dropped, frame, place }) =>
+    ...all.map(({ at, comments, direction, frame, place }) =>
       Pcapng.enhancedPacket({
         interface: numbers.indexOf(place),
         at,
         data: { bytes: frame, start: 0, end: frame.length },
         direction,
-        ...(dropped === undefined ? {} : { comments: [`dropped: ${dropped}`] })
+        ...(comments === undefined ? {} : { comments })
       })
     )
   ])

@@ -1,14 +1,16 @@
 /**
- * Records all hosts of a network while a test runs, and tells of it when the test fails: the seed, the command that runs it again, and where
- * the recordings and the capture are.
+ * Records all hosts of a network while a test runs, and the frames that its links lose, and tells of it when the test fails: the seed, the command
+ * that runs it again, and where the recordings and the capture are.
  */
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Time from "../core/Time.ts"
 import * as Recording from "../workers/Recording.ts"
 import * as Artifacts from "./Artifacts.ts"
 import * as Flight from "./Flight.ts"
 import * as RunningTest from "./RunningTest.ts"
+import type { Entry, Trace } from "./Trace.ts"
 
 /** One host's recording so far. */
 interface Tape {
@@ -24,6 +26,9 @@ export class FlightRecorder {
   readonly seed: number
   private readonly keeper: Artifacts.Keeper | undefined
   private readonly tapes: Map<string, Tape> = new Map()
+  /** What links have lost, with times since 1970, up to the bound on a recording. */
+  private readonly lost: Array<Entry> = []
+  private lostBytes = 0
   private readonly test = RunningTest.current()
 
   constructor(seed: number, keeper: Artifacts.Keeper | undefined) {
@@ -31,17 +36,35 @@ export class FlightRecorder {
     this.keeper = keeper
   }
 
-  /** Takes a host's recording line by line; `undefined` when nobody keeps it. */
-  recorder(host: string): ((line: string) => void) | undefined {
+  /** Takes a host's recording line by line, and gives it to `other` as well; `undefined` when nobody wants it. */
+  recorder(host: string, other: ((line: string) => void) | undefined): ((line: string) => void) | undefined {
     const { keeper } = this
-    if (keeper === undefined) return undefined
+    if (keeper === undefined) return other
     const tape: Tape = { lines: [], length: 0 }
     this.tapes.set(host, tape)
     return (line) => {
+      other?.(line)
       tape.length += line.length
       if (tape.length <= keeper.mostRecorded) tape.lines.push(line)
       else tape.lines.length = 0
     }
+  }
+
+  /** Keeps what is lost on the links of a trace from now on, for the capture. `start` is when its time begins, in microseconds since 1970. */
+  watch(trace: Trace, start: number): void {
+    const { keeper } = this
+    if (keeper === undefined) return
+    trace.watch((happening, { from, link, to }, nanos, bytes, first, end) => {
+      if (happening !== "lost" || this.lostBytes + end - first > keeper.mostRecorded) return
+      this.lostBytes += end - first
+      const at = Time.micros(start + nanos / 1000)
+      this.lost.push({ at, happening, link, from, to, frame: bytes.slice(first, end) })
+    })
+  }
+
+  /** The command that runs the test again. */
+  get again(): string {
+    return RunningTest.command(this.test, this.seed)
   }
 
   /** Tells why a run can be repeated, and leaves what there is of it. A run that was interrupted has not failed. */
@@ -49,7 +72,7 @@ export class FlightRecorder {
     return Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.flatMap(this.keep(), (kept) => {
       const lines = [
         `the network had seed ${this.seed}`,
-        `  again: ${RunningTest.command(this.test, this.seed)}`,
+        `  again: ${this.again}`,
         ...kept
       ]
       // Not to the console of the test: that of `it.effect` keeps what is said to it for the test to look at, and shows nobody.
@@ -57,31 +80,35 @@ export class FlightRecorder {
     })
   }
 
-  private keep(): Effect.Effect<ReadonlyArray<string>> {
-    const { keeper, seed, tapes, test } = this
+  /** Leaves what there is of the run, and answers lines that tell where. What cannot be kept is no reason to hide why the test has failed. */
+  keep(): Effect.Effect<ReadonlyArray<string>> {
+    const { keeper, lost, seed, tapes, test } = this
     if (keeper === undefined) return Effect.succeed([])
     const whole = [...tapes].filter(([, { lines }]) => lines.length > 0)
     const run = `${fileName(test?.name ?? "test")}-seed-${seed}`
     return Effect.gen(function*() {
       const recordings = whole.map(([host, { lines }]) => ({ name: `${host}.recording`, content: lines.join("") }))
-      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole)])
+      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole, lost)])
       const left = tapes.size - whole.length
       return [
         ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${host}.recording`),
         `  capture: ${where}/network.pcapng`,
         ...(left === 0 ? [] : [`  left out: ${left} recordings longer than ${keeper.mostRecorded} characters`])
       ]
-    })
+    }).pipe(Effect.catchCause((cause) => Effect.succeed([`  nothing is kept: ${Cause.pretty(cause)}`])))
   }
 }
 
-/** The frames at all interfaces, from the recordings. */
-const captureOf = (tapes: ReadonlyArray<readonly [string, Tape]>): Effect.Effect<ReadonlyArray<Artifacts.File>> =>
+/** The frames at all interfaces, from the recordings, and those that links have lost. */
+const captureOf = (
+  tapes: ReadonlyArray<readonly [string, Tape]>,
+  lost: ReadonlyArray<Entry>
+): Effect.Effect<ReadonlyArray<Artifacts.File>> =>
   Effect.forEach(
     tapes,
     ([name, { lines }]) => Effect.map(Recording.read(lines.join("")), (recording) => ({ name, recording }))
   ).pipe(
-    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings) }]),
+    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings, undefined, lost) }]),
     // A recording that this stack has just written can be read.
     Effect.orDie
   )

@@ -26,6 +26,7 @@ import * as Address from "../wire/Address.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
 import * as Alarms from "../workers/Alarms.ts"
+import * as Recording from "../workers/Recording.ts"
 import type { Answered, Asked as Question } from "../workers/Requests.ts"
 import { runBatch, Step } from "../workers/runBatch.ts"
 import { connectionsOf } from "./connectionsOf.ts"
@@ -72,6 +73,7 @@ export class Host {
   /** The core's workbench: its state and journal, for tests that look inside. */
   readonly step: Step
   private readonly observer: Options["observer"]
+  private readonly recorder: Recording.Recorder | undefined
   private time: Time.Instant
   private lastTicket = 0
   private isSending = false
@@ -88,9 +90,11 @@ export class Host {
       ...options.config,
       limits: Bounds.withOverrides(options.limits ?? {})
     }
-    this.step = new Step(State.make(config, Entropy.derive(seedBytes(options.seed ?? 1))))
+    const seed = seedBytes(options.seed ?? 1)
+    this.step = new Step(State.make(config, Entropy.derive(seed)))
     this.time = options.startAt ?? Time.instantOf(0)
     this.observer = options.observer
+    this.recorder = options.record === undefined ? undefined : Recording.record(options.record)(config, seed)
   }
 
   /** The time on this host's clock. */
@@ -231,6 +235,7 @@ export class Host {
 
   /** Runs events as one batch at the present time, and what they lead to. For tests that make events themselves. */
   run(events: ReadonlyArray<Event>): ReadonlyArray<Output> {
+    this.recorder?.(this.time, events)
     const outputs = runBatch(this.step, this.time, events)
     this.observer?.(this.time, outputs)
     for (const output of outputs) this.consume(output)
@@ -342,7 +347,7 @@ export const attach = (host: Host, link: LinkId, options: InterfaceOptions, seed
 }
 
 /** How long a host goes on announcing an address that it was given without probing (RFC 5227 §2.3). */
-const announcing = Time.seconds(2)
+export const announcing = Time.seconds(2)
 
 /**
  * Makes a host. The two seconds in which it announces its addresses have passed, and the frames and notices of that are taken away,

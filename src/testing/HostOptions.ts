@@ -40,6 +40,8 @@ export interface Options {
   readonly startAt?: Time.Instant
   /** Sees what every batch emits, in order, before anything comes of it. */
   readonly observer?: (at: Time.Instant, outputs: ReadonlyArray<Output>) => void
+  /** Gets the recording of everything that happens, line by line (`workers/Recording.ts`). It holds keys and data. */
+  readonly record?: ((line: string) => void) | undefined
 }
 
 /** What the keys of a host are derived from. */

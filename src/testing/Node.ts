@@ -73,13 +73,21 @@ const addRoutes = (name: string, host: Host.Host, { routes = [] }: HostDescripti
   }
 }
 
-/** The core of a planned host, with its addresses announced. Throws a `TopologyError` where the description makes no sense. */
-export const hostOf = ({ description, interfaces, name }: PlannedHost, seed: number): Host.Host => {
+/**
+ * The core of a planned host, with its addresses announced; `record` gets its recording. Throws a `TopologyError` where the description makes no
+ * sense.
+ */
+export const hostOf = (
+  { description, interfaces, name }: PlannedHost,
+  seed: number,
+  record: ((line: string) => void) | undefined
+): Host.Host => {
   const { limits, ...config } = Settings.configOf(description)
   const host = Host.make({
     seed: seedOf(seed, name),
     config,
     limits,
+    record,
     interfaces: interfaces.map((each) => interfaceOf(name, each))
   })
   addRoutes(name, host, description)

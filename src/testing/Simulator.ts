@@ -11,14 +11,20 @@
  * same seed and the same programs give the same {@link Trace}, byte for byte, on any machine.
  */
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { format } from "effect/Formatter"
 import * as Result from "effect/Result"
 import * as Time from "../core/Time.ts"
 import type { Statistics } from "../link/Faults.ts"
 import { Heap } from "../link/Heap.ts"
 import * as Random from "../link/Random.ts"
 import * as Frame from "../wire/Frame.ts"
+import { Artifacts, type Keeper } from "./Artifacts.ts"
 import { Bridge } from "./Bridge.ts"
-import type * as Host from "./Host.ts"
+import { FlightRecorder } from "./FlightRecorder.ts"
+import * as Host from "./Host.ts"
 import { type Interceptor, Lane, type Receiver, type Timeline } from "./Lane.ts"
 import { hostOf, type Listener, Node, type Watcher } from "./Node.ts"
 import * as Plan from "./Plan.ts"
@@ -28,15 +34,17 @@ import { settingsOf } from "./settingsOf.ts"
 import { type Direction, type Faults, type Topology, TopologyError } from "./Topology.ts"
 import { type Detail, Trace } from "./Trace.ts"
 
-/** A test of a simulation has failed: with which seed, and how it is run again. */
+/** A test of a simulation has failed: with which seed, how it is run again, and what it has left. */
 export class SeededFailure extends Data.TaggedError("SeededFailure")<{
   readonly seed: number
   readonly again: string
+  /** Lines that tell where its recordings and its capture are; none where nobody keeps them. */
+  readonly kept: ReadonlyArray<string>
   readonly cause: unknown
 }> {
   override get message(): string {
-    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `${why}\nthe simulation had seed ${this.seed}\n  again: ${this.again}`
+    const why = this.cause instanceof Error ? this.cause.message : format(this.cause)
+    return [why, `the simulation had seed ${this.seed}`, `  again: ${this.again}`, ...this.kept].join("\n")
   }
 }
 
@@ -45,6 +53,11 @@ export interface Options {
   readonly seed?: number
   /** What {@link Trace} remembers; the hash if absent. `"none"` is fastest. */
   readonly trace?: Detail
+}
+
+export interface TestOptions extends Options {
+  /** Keeps recordings of all hosts and a capture when the test fails. Absent: {@link Artifacts} of the fiber that runs, if one does. */
+  readonly artifacts?: Keeper
 }
 
 /** Nothing is left to happen, and programs still wait. */
@@ -135,13 +148,16 @@ export class Simulation {
   events = 0
   private atOnce = 0
 
-  constructor(plan: Plan.Plan, options: Options) {
+  constructor(plan: Plan.Plan, options: Options, recorder?: FlightRecorder) {
     const seed = options.seed ?? 1
     this.trace = new Trace(options.trace ?? "hash")
     this.timeline = { now: () => this.nanos, schedule: (at, action, item) => this.queue.put(at, { action, item }) }
     for (const planned of plan.hosts) {
-      this.nodes.set(planned.name, new Node(planned.name, hostOf(planned, seed), this.timeline, this.listeners))
+      const { description: { record }, name } = planned
+      const host = hostOf(planned, seed, recorder === undefined ? record : recorder.recorder(name, record))
+      this.nodes.set(name, new Node(name, host, this.timeline, this.listeners))
     }
+    recorder?.watch(this.trace, Host.announcing)
     this.wire(plan, seed)
     for (const change of plan.changes) this.at(Time.millis(change.at), () => this.change(change))
     for (const node of this.nodes.values()) node.settle()
@@ -329,22 +345,33 @@ export const make = (topology: Topology, options: Options = {}): Simulation =>
   new Simulation(Result.getOrThrow(Plan.make(topology)), options)
 
 /**
- * Makes a simulation for a test. What the test throws is thrown as a {@link SeededFailure} that tells the seed and the command that runs it again.
- * Without a seed among the options it is `NETSTACK_SEED` of the environment, or 1.
+ * Makes a simulation for a test. What the test throws is thrown as a {@link SeededFailure} that tells the seed, the command that runs it again, and
+ * where its recordings and its capture are. Without a seed among the options it is `NETSTACK_SEED` of the environment, or 1.
  *
  * @example
  * ```ts
  * it("arrives whole", () =>
- *   Simulator.test(Topology.pair({ loss: 0.1 }), {}, (simulation) => {
+ *   Simulator.test(Topology.pair({ loss: 0.1 }), { artifacts: TestArtifacts.make() }, (simulation) => {
  *     assert.isTrue(Transfer.run(simulation, { from: "local", to: "remote", bytes: 1e6 }).isIntact)
  *   }))
  * ```
  */
-export const test = <A>(topology: Topology, options: Options, body: (simulation: Simulation) => A): A => {
+export const test = <A>(topology: Topology, options: TestOptions, body: (simulation: Simulation) => A): A => {
   const seed = options.seed ?? RunningTest.environmentSeed()
-  try {
-    return body(make(topology, { ...options, seed }))
-  } catch (cause) {
-    throw new SeededFailure({ seed, again: RunningTest.command(RunningTest.current(), seed), cause })
+  const recorder = new FlightRecorder(seed, options.artifacts ?? Fiber.getCurrent()?.getRef(Artifacts))
+  const fail = (cause: unknown): never => {
+    throw new SeededFailure({ seed, again: recorder.again, kept: kept(recorder), cause })
   }
+  try {
+    const value = body(new Simulation(Result.getOrThrow(Plan.make(topology)), { ...options, seed }, recorder))
+    return value instanceof Promise ? value.catch(fail) as A : value
+  } catch (cause) {
+    return fail(cause)
+  }
+}
+
+/** Has the files kept at once, for whoever waits for a simulation is no fiber. */
+const kept = (recorder: FlightRecorder): ReadonlyArray<string> => {
+  const exit = Effect.runSyncExit(recorder.keep())
+  return Exit.isSuccess(exit) ? exit.value : ["  files: whoever keeps them does not do so at once"]
 }

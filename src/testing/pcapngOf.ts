@@ -17,7 +17,12 @@ export const joined = (blocks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffe
 }
 
 /** Where an entry was seen: what is sent and lost at the sender, what arrives at the receiver. */
-const placeOf = ({ from, happening, link, to }: Entry): string => `${happening === "arrived" ? to : from}@${link}`
+export const placeOf = ({ from, happening, link, to }: Entry): string =>
+  `${happening === "arrived" ? to : from}@${link}`
+
+/** What is told of an entry beside its frame. */
+export const commentsOf = ({ happening, to }: Entry): { readonly comments?: ReadonlyArray<string> } =>
+  happening === "lost" ? { comments: [`lost on its way to ${to}`] } : {}
 
 /** Frames that were sent and then lost are told as lost, once. */
 const told = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
@@ -40,7 +45,7 @@ export const pcapngOf = (entries: ReadonlyArray<Entry>, comment?: string): Uint8
         at: entry.at,
         data: { bytes: entry.frame, start: 0, end: entry.frame.length },
         direction: entry.happening === "arrived" ? "in" : "out",
-        ...(entry.happening === "lost" ? { comments: [`lost on its way to ${entry.to}`] } : {})
+        ...commentsOf(entry)
       })
     )
   ])

@@ -1,17 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as TestArtifacts from "../../layers/TestArtifacts.ts"
+import * as State from "../../src/core/State.ts"
 import * as Ping from "../../src/sockets/Ping.ts"
+import type { Keeper } from "../../src/testing/Artifacts.ts"
 import * as RunningTest from "../../src/testing/RunningTest.ts"
+import * as Simulator from "../../src/testing/Simulator.ts"
 import * as TestNetwork from "../../src/testing/TestNetwork.ts"
+import * as Topology from "../../src/testing/Topology.ts"
+import * as Transfer from "../../src/testing/Transfer.ts"
 import * as Malformed from "../../src/wire/Malformed.ts"
 import * as Pcapng from "../../src/wire/Pcapng.ts"
+import * as RecordedValue from "../../src/workers/RecordedValue.ts"
 import * as Recording from "../../src/workers/Recording.ts"
 
 class Planned extends Data.TaggedError("Planned") {}
@@ -69,6 +76,26 @@ describe("A failing test on a network", () => {
       assert.isAtLeast(capture.packets.length, 2 * 6)
     }))
 
+  it.effect("shows in the capture which frames the links have lost", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const cut = Effect.gen(function*() {
+        yield* Ping.ping("10.0.0.2")
+        yield* TestNetwork.partition("wire")
+        yield* Ping.ping("10.0.0.2", { timeout: "1 second" })
+      })
+      yield* logged(TestNetwork.run(cut).pipe(Effect.provide(TestArtifacts.layer({ folder: path }))))
+      const capture = Pcapng.read(readFileSync(join(path, readdirSync(path)[0]!, "network.pcapng")))
+      if (Malformed.isMalformed(capture)) return assert.fail(capture.detail)
+      const placeOf = (packet: Pcapng.Packet) => capture.interfaces[packet.interface]!.name
+      const lost = capture.packets.filter(({ comments }) => comments.includes("lost on its way to remote"))
+      assert.deepStrictEqual(lost.map(placeOf), ["local@wire"])
+      // It is also what the host has sent last, at the same time.
+      const sent = capture.packets.findLast((packet) => placeOf(packet) === "local.eth0")!
+      const shown = ({ at, bytes, end, start }: Pcapng.Packet) => [at, Hex.encode(bytes.slice(start, end))]
+      assert.deepStrictEqual(shown(lost[0]!), shown(sent))
+    }))
+
   it.effect("tells it where it is seen, under the console of it.effect too", () =>
     Effect.gen(function*() {
       assert.match(
@@ -101,6 +128,95 @@ describe("A failing test on a network", () => {
       const path = yield* folder
       const keep = Effect.provide(TestArtifacts.layer({ folder: path, mostRecorded: 100 }))
       assert.match(yield* logged(keep(TestNetwork.run(program))), /left out: 2 recordings longer than 100 characters/)
+    }))
+})
+
+/** What was thrown, or what a promise was rejected with. */
+const failureOf = (run: () => unknown): Effect.Effect<Simulator.SeededFailure> =>
+  Effect.promise(async () => {
+    try {
+      await run()
+    } catch (error) {
+      if (error instanceof Simulator.SeededFailure) return error
+      throw error
+    }
+    return assert.fail("it did not fail")
+  })
+
+const lossy = Topology.make({
+  hosts: { local: { ipv4: "10.0.0.1/24" }, remote: { ipv4: "10.0.0.2/24" } },
+  switches: { cabinet: {} },
+  links: { cable: { between: ["local", "cabinet"] }, line: { between: ["cabinet", "remote"], loss: 0.1 } }
+})
+
+describe("A failing test of a simulation", () => {
+  it.effect("leaves recordings that replay as the run was, and a capture with what the links have lost", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      let states: ReadonlyArray<unknown> = []
+      let lost = 0
+      const failure = yield* failureOf(() =>
+        Simulator.test(lossy, { seed: 4, artifacts: TestArtifacts.make({ folder: path }) }, (simulation) => {
+          const report = Transfer.run(simulation, { from: "local", to: "remote", bytes: 100_000 })
+          states = simulation.hosts.map((host) => RecordedValue.encode(simulation.host(host).snapshot()))
+          lost = (["forth", "back"] as const).reduce(
+            (sum, way) => sum + simulation.link("line").statistics(way).lost,
+            0
+          )
+          assert.isFalse(report.isIntact)
+        })
+      )
+      const kept = join(path, readdirSync(path)[0]!)
+      assert.deepStrictEqual(failure.message.split("\n").slice(-5), [
+        "the simulation had seed 4",
+        "  again: NETSTACK_SEED=4 npx vitest run test/testing/FlightRecorder.test.ts " +
+        "-t 'leaves recordings that replay as the run was, and a capture with what the links have lost'",
+        `  steps of local: netstack replay ${kept}/local.recording`,
+        `  steps of remote: netstack replay ${kept}/remote.recording`,
+        `  capture: ${kept}/network.pcapng`
+      ])
+      for (const [i, host] of ["local", "remote"].entries()) {
+        const { batches, step } = Recording.replay(
+          yield* Recording.read(readFileSync(join(kept, `${host}.recording`), "utf8"))
+        )
+        assert.isAbove([...batches].length, 100)
+        assert.deepStrictEqual(RecordedValue.encode(State.snapshot(step.state)), states[i])
+      }
+      const capture = Pcapng.read(readFileSync(join(kept, "network.pcapng")))
+      if (Malformed.isMalformed(capture)) return assert.fail(capture.detail)
+      const places = ["cabinet@line", "local.eth0", "remote.eth0", "remote@line"]
+      assert.deepStrictEqual(capture.interfaces.map(({ name }) => name).toSorted(), places)
+      const comments = capture.packets.flatMap(({ comments }) => comments)
+      assert.isAbove(lost, 0)
+      assert.strictEqual(comments.filter((each) => each.startsWith("lost on its way to ")).length, lost)
+    }))
+
+  it.effect("takes the folder from the layer of the tests that it stands in, and tells of promises too", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const failing = () => Simulator.test(lossy, {}, () => Promise.reject(new Planned()))
+      const failure = yield* Effect.sync(() => failureOf(failing)).pipe(
+        Effect.flatten,
+        Effect.provide(TestArtifacts.layer({ folder: path }))
+      )
+      assert.instanceOf(failure.cause, Planned)
+      assert.strictEqual(failure.kept.length, 3)
+      assert.strictEqual(readdirSync(path).length, 1)
+      assert.deepStrictEqual((yield* failureOf(failing)).kept, [])
+    }))
+
+  it.effect("is told whatever becomes of its files, and whatever it throws", () =>
+    Effect.gen(function*() {
+      const failed = (artifacts: Keeper) =>
+        failureOf(() =>
+          Simulator.test(lossy, { artifacts }, () => {
+            throw Object.create(null)
+          })
+        )
+      const full = yield* failed({ mostRecorded: 1e6, keep: () => Effect.die(new Error("the disk is full")) })
+      assert.match(full.message, /^\{\}\nthe simulation had seed 1\n.*\n {2}nothing is kept: Error: the disk is full/)
+      const slow = yield* failed({ mostRecorded: 1e6, keep: () => Effect.promise(() => Promise.resolve("elsewhere")) })
+      assert.match(slow.message, /whoever keeps them does not do so at once$/)
     }))
 })
 
