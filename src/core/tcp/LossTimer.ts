@@ -63,8 +63,9 @@ export const acknowledged = (ctx: Context, self: Connection): Connection =>
 export const noted = (ctx: Context, self: Connection): Connection => {
   const { loss, purpose, rtoAt } = self.deadlines
   if (rtoAt === Time.never || purpose === "persist") return self
-  const isReordering = purpose === "reordering"
-  return self.recovery.lookAgain < loss || isReordering ? set(ctx, self, rtoAt) : self
+  // A probe that was to leave is out of place once losses are being repaired (rfc: 8985 §7.2); the RTO waits for what goes again (RFC 6675 §6).
+  if (purpose === "tailLossProbe" && !mayProbe(self)) return restart(ctx, self)
+  return self.recovery.lookAgain < loss || purpose === "reordering" ? set(ctx, self, rtoAt) : self
 }
 
 /** Text waits, nothing is on its way and the window is closed: only a probe can open it again. */

@@ -25,6 +25,7 @@ import * as Scoreboard from "../Scoreboard.ts"
 import * as Segment from "../Segment.ts"
 import * as SendQueue from "../SendQueue.ts"
 import type { State } from "../State.ts"
+import * as TailLossProbe from "../TailLossProbe.ts"
 import * as Deadlines from "../Timer.ts"
 import * as Timestamps from "../Timestamps.ts"
 import * as UserTimeout from "../UserTimeout.ts"
@@ -103,10 +104,19 @@ const tellsWindow = ({ snd }: Connection, segment: Segment.Segment): boolean =>
     ? Sequence.before(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !Sequence.after(snd.wl2, segment.ack))
     : Sequence.after(segment.ack, snd.una)
 
-/** RFC 5681 §2: outstanding data, no text, no FIN, the same ACK and the same window. */
+/** No text, no FIN, the same ACK and the same window. */
+const isRepeated = (self: Connection, segment: Segment.Segment, wnd: number): boolean =>
+  segment.ack === self.snd.una && Segment.length(segment) === 0 && wnd === self.snd.wnd
+
+/** RFC 5681 §2: with outstanding data. */
 const isDuplicate = (self: Connection, segment: Segment.Segment, wnd: number): boolean =>
-  segment.ack === self.snd.una && Segment.length(segment) === 0 && Connections.inFlight(self) > 0 &&
-  wnd === self.snd.wnd
+  Connections.inFlight(self) > 0 && isRepeated(self, segment, wnd)
+
+/** Nothing is on its way: an ACK that comes again may still say that a tail loss probe came beside what it repeated (rfc: 8985 §7.4). */
+const heardTwice = (self: Connection, isRepeated: boolean): Connection => {
+  const tail = isRepeated ? TailLossProbe.reset(self.tail) : self.tail
+  return tail === self.tail ? self : { ...self, tail }
+}
 
 /** SND.WND, SND.WL1, SND.WL2 and SND.UNA as the segment tells. */
 const advanced = (self: Connection, segment: Segment.Segment, una: Sequence.Sequence): Connection["snd"] => {
@@ -156,7 +166,8 @@ const heardWindow = (self: Connection, before: number): Connection => {
 const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connection => {
   const { snd } = self
   const una = Sequence.later(snd.una, segment.ack)
-  const duplicate = isDuplicate(self, segment, segment.window << self.agreed.sendScale)
+  const wnd = segment.window << self.agreed.sendScale
+  const duplicate = isDuplicate(self, segment, wnd)
   const before = snd.wnd
   const isNew = una !== snd.una
   const sent = advanced(self, segment, una)
@@ -168,7 +179,9 @@ const apply = (ctx: Context, self: Connection, segment: Segment.Segment): Connec
   // Nothing is on its way, so only a report of duplicates can still say something of what was.
   const isOver = !isNew && Connections.inFlight(self) === 0
   const marked = Ecn.acknowledged(ctx, moved, segment, isOver)
-  if (isOver && segment.options.sackBlocks.length === 0) return heardWindow(marked, before)
+  if (isOver && segment.options.sackBlocks.length === 0) {
+    return heardWindow(heardTwice(marked, isRepeated(self, segment, wnd)), before)
+  }
   const judged = Feedback.onAck(ctx, marked, segment, una, duplicate, Ecn.hasTold(moved, marked, segment))
   return isNew ? progress(ctx, judged) : LossTimer.noted(ctx, heardWindow(judged, before))
 }
