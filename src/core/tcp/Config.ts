@@ -110,6 +110,8 @@ export interface Config {
 
   /** Name of a controller in `congestion/table.ts`. Default `cubic`. */
   readonly congestionControl: string
+  /** By what the window is cut and grows: `deployed` is Linux's (cut from cwnd, all that is acknowledged counts after a timeout, a pause halves). Default `strict`. */
+  readonly windowRules: "strict" | "deployed"
   /** Initial window in segments (RFC 6928). Default 10. */
   readonly initialWindow: number
   /** Restart from the initial window after an idle RTO (RFC 5681 §4.1). Default on. */
@@ -331,6 +333,7 @@ export const defaults: Config = Object.freeze({
   frto: true,
   undo: true,
   congestionControl: "cubic",
+  windowRules: "strict",
   initialWindow: 10,
   slowStartAfterIdle: true,
   pacing: false,

@@ -3,7 +3,7 @@
  */
 import type * as Time from "../Time.ts"
 import type { Config } from "./Config.ts"
-import type { AckSample, Controller } from "./congestion/Controller.ts"
+import type { AckSample, Controller, Start } from "./congestion/Controller.ts"
 import { initialWindow } from "./congestion/Controller.ts"
 import * as Controllers from "./congestion/table.ts"
 
@@ -12,6 +12,12 @@ export interface Control {
   readonly controller: Controller<any>
   readonly state: unknown
 }
+
+/** What a controller is told to begin with. */
+const beginning = (config: Config, now: Time.Instant, mss: number, initialWindow: number): Start =>
+  config.windowRules === "deployed"
+    ? { now, mss, initialWindow, slowStartLimitAfterTimeout: Infinity, pausesHalve: true }
+    : { now, mss, initialWindow }
 
 /** SMSS as controllers see it before a handshake has told it: no controller has to do with segments of no size (rfc: 9293 §3.7.1 MUST-15). */
 const known = (mss: number): number => mss > 0 ? mss : smallestDefault
@@ -23,7 +29,7 @@ export const start = (config: Config, mss: number, at: Time.Instant): Control =>
   const size = known(mss)
   return {
     controller,
-    state: controller.start({ now: at, mss: size, initialWindow: initialWindow(size, config.initialWindow) })
+    state: controller.start(beginning(config, at, size, initialWindow(size, config.initialWindow)))
   }
 }
 
@@ -37,7 +43,7 @@ export const afterHandshake = (config: Config, mss: number, at: Time.Instant, re
 /** Another controller goes on from the window that this one has come to. */
 export const replaced = (self: Control, config: Config, mss: number, at: Time.Instant): Control => {
   const controller = Controllers.find(config.congestionControl) ?? Controllers.table.cubic
-  return { controller, state: controller.start({ now: at, mss: known(mss), initialWindow: window(self) }) }
+  return { controller, state: controller.start(beginning(config, at, known(mss), window(self))) }
 }
 
 /** The control after its controller's state has moved on; the same record if it has not. */
@@ -49,3 +55,7 @@ export const onAck = (self: Control, ack: AckSample): Control => moved(self, sel
 
 /** cwnd in bytes. */
 export const window = (self: Control): number => self.controller.window(self.state)
+
+/** What a cut is measured by (RFC 9438 §4.6): what was in flight, or the window, where all that counts is what was allowed. */
+export const cutFrom = (self: Control, config: Config, flightSize: number): number =>
+  config.windowRules === "deployed" ? Math.max(window(self), flightSize) : flightSize

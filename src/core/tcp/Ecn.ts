@@ -183,7 +183,7 @@ const reduced = (ctx: Context, self: Connection, ecn: Ecn): Connection => {
   const isSame = ecn.reduced || (ecn.recover !== undefined && !Sequence.after(self.snd.una, ecn.recover))
   if (isSame || self.recovery.phase !== "open") return { ...self, ecn }
   const { controller, state } = self.control
-  const mark = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)) }
+  const mark = { now: ctx.at, flightSize: Loss.flightToCut(self) }
   const answered: Connection = {
     ...self,
     control: Control.moved(self.control, controller.onEcn(state, mark)),

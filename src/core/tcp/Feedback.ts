@@ -168,7 +168,10 @@ const withRack = (
 const repaired = (ctx: Context, self: Connection, flight: number): Connection => {
   const { controller, state } = self.control
   const flightSize = Math.max(flight, Scoreboard.flightSize(self.board))
-  const lost = controller.onLoss(state, { now: ctx.at, flightSize })
+  const lost = controller.onLoss(state, {
+    now: ctx.at,
+    flightSize: Control.cutFrom(self.control, self.config, flightSize)
+  })
   const control = Control.moved(self.control, controller.onRecoveryExit(lost, ctx.at))
   return { ...self, control, ecn: Ecn.afterLoss(self) }
 }

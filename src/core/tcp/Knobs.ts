@@ -191,6 +191,7 @@ export const table: Table = {
   frto: knob("stack", toggle, "RFC 5682", "Finds out whether a timeout was for nothing"),
   undo: knob("stack", toggle, "RFC 4015, RFC 3708", "Takes back a response to congestion that was for nothing"),
   congestionControl: knob("always", choice(...Controllers.names), "docs/congestion.md", "The congestion controller"),
+  windowRules: knob("stack", choice("strict", "deployed"), "RFC 9438 §4.6", "By what the window is cut and grows"),
   initialWindow: knob("opening", number("segments", 1, 100), "RFC 6928", "The initial congestion window"),
   slowStartAfterIdle: knob("always", toggle, "RFC 5681 §4.1", "Begins with the initial window again after a pause"),
   pacing: knob("always", toggle, "RFC 9002 §7.7", "Spreads segments over the round trip"),

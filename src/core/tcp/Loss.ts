@@ -6,6 +6,9 @@
  */
 import * as Sequence from "../../wire/Sequence.ts"
 import * as Time from "../Time.ts"
+import type { Connection } from "./Connection.ts"
+import * as Connections from "./Connection.ts"
+import * as Control from "./Control.ts"
 import * as Runs from "./Runs.ts"
 import * as Scoreboard from "./Scoreboard.ts"
 
@@ -264,3 +267,7 @@ export const nextSuspect = (self: Scoreboard.Scoreboard, most: number): Scoreboa
     ? undefined
     : { start: run.start, end: Sequence.earlier(run.end, Sequence.add(run.start, most)) }
 }
+
+/** FlightSize for a controller that is to cut its window. */
+export const flightToCut = (self: Connection): number =>
+  Control.cutFrom(self.control, self.config, flightSize(self.board, Connections.duplicateBytes(self)))

@@ -223,7 +223,7 @@ const enterFast = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpFastRetransmits)
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "recovery", detail: Connections.inFlight(self) })
   const { controller, state } = self.control
-  const loss = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)) }
+  const loss = { now: ctx.at, flightSize: Loss.flightToCut(self) }
   const control = Control.moved(self.control, controller.onLoss(state, loss))
   const target = controller.governsRecovery ? undefined : controller.ssthresh(control.state)
   return {
@@ -299,7 +299,7 @@ export const onTimeout = (ctx: Context, self: Connection): Connection => {
   ctx.notice({ _tag: "ConnectionEvent", connection: self.id, event: "timeout", detail: self.recovery.timeouts + 1 })
   const { controller, state } = self.control
   const isRepeated = self.recovery.timeouts > 0
-  const timeout = { now: ctx.at, flightSize: Loss.flightSize(self.board, Connections.duplicateBytes(self)), isRepeated }
+  const timeout = { now: ctx.at, flightSize: Loss.flightToCut(self), isRepeated }
   return {
     ...self,
     rtt: Rtt.backedOff(self.rtt, self.config),

@@ -282,6 +282,7 @@ export const linuxKernel: Partial<Tcp.Config> = {
   // Half of what is set aside, since its bookkeeping counts too; 44 of Ethernet's segments are offered of it.
   receiveBuffer: 65_536,
   windowSteps: "segments",
+  windowRules: "deployed",
   mtuProbing: "off",
   synRetries: 6,
   nagle: "small",
@@ -321,6 +322,7 @@ export const freeBsdDefaults: Partial<Tcp.Config> = {
   receiveBuffer: 65_536,
   receiveBufferLimit: 2 * 1024 * 1024,
   windowSteps: "quarters",
+  windowRules: "strict",
   sendBuffer: 32_768,
   sendBufferLimit: 32_768,
   // Text of a single segment waits for company from the first on: there is no phase of quick ACKs.

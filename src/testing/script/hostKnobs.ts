@@ -10,6 +10,7 @@ export const ofHost: ReadonlySet<string> = new Set([
   "tailLossProbe",
   "frto",
   "undo",
+  "windowRules",
   "synCookies",
   "challengeInterval",
   "answersUnsentAcks",

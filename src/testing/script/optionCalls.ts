@@ -1,4 +1,5 @@
 /** `setsockopt` and `getsockopt`: which knob of the stack each option is. */
+import * as Family from "../../core/Family.ts"
 import { defaults, type Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
 import {
@@ -263,7 +264,7 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
     case "SO_ERROR":
       return pendingError(kernel, self)
     case "TCP_MAXSEG":
-      return kernel.info(self)?.sendMss ?? self.options.maxSegment
+      return kernel.info(self)?.sendMss ?? (self.options.maxSegment || Family.v4.defaultMss)
     case "TCP_NODELAY":
       return options.noDelay ? 1 : 0
     case "TCP_CORK":

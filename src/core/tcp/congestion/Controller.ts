@@ -23,6 +23,10 @@ export interface Start {
    * given: receivers that merge segments acknowledge dozens at once, and two for each such ACK would be no exponential growth at all.
    */
   readonly slowStartLimit?: number
+  /** The same after a timeout, where RFC 3465 §2.3 has one segment; one if it is not given. */
+  readonly slowStartLimitAfterTimeout?: number
+  /** A pause takes the window down by halves, one for each timeout that it lasts (RFC 2861 §3.1), and not at once. */
+  readonly pausesHalve?: boolean
 }
 
 /** An ACK that reports something new. */

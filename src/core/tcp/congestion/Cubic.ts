@@ -62,6 +62,8 @@ const start = (params: Start): Cubic => {
     ssthresh: begun.ssthresh,
     restartWindow: begun.restartWindow,
     slowStartLimit: begun.slowStartLimit,
+    limitAfterTimeout: begun.limitAfterTimeout,
+    pausesHalve: begun.pausesHalve,
     wMax: 0,
     prior: 0,
     epoch: undefined,
@@ -178,7 +180,7 @@ const undo = (self: Cubic): Cubic =>
 const onIdle = (self: Cubic, idle: Idle): Cubic =>
   idle.idleFor <= idle.rto || self.window <= self.restartWindow ? pause(self, idle.now) : {
     ...self,
-    window: self.restartWindow,
+    window: SlowStart.afterPause(self, idle),
     ssthresh: Math.max(self.ssthresh, self.window * 3 / 4),
     epoch: undefined
   }

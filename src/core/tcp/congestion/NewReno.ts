@@ -85,7 +85,7 @@ const undo = (self: NewReno): NewReno =>
 const onIdle = (self: NewReno, idle: Idle): NewReno =>
   idle.idleFor <= idle.rto || self.window <= self.restartWindow ? self : {
     ...self,
-    window: self.restartWindow,
+    window: SlowStart.afterPause(self, idle),
     ssthresh: Math.max(self.ssthresh, self.window * 3 / 4),
     counted: 0
   }

@@ -2,7 +2,7 @@
  * The beginning that window-based controllers share: slow start by counted bytes (RFC 5681 §3.1, RFC 3465 §2.2), the validity of a window (RFC
  * 7661), the restart after a pause (RFC 5681 §4.1) and a changed segment size.
  */
-import type { AckSample, Start } from "./Controller.ts"
+import type { AckSample, Idle, Start } from "./Controller.ts"
 import { conservativeWindow } from "./Controller.ts"
 
 /** What every window-based controller's state holds. */
@@ -15,6 +15,8 @@ export interface Windowed {
   readonly restartWindow: number
   /** L, in segments. */
   readonly slowStartLimit: number
+  readonly limitAfterTimeout: number
+  readonly pausesHalve: boolean
 }
 
 export const make = (params: Start): Windowed => ({
@@ -23,7 +25,9 @@ export const make = (params: Start): Windowed => ({
   // rfc: 5681 §3.1 SHOULD: arbitrarily high, so that the network sets it.
   ssthresh: Infinity,
   restartWindow: params.initialWindow,
-  slowStartLimit: params.slowStartLimit ?? Infinity
+  slowStartLimit: params.slowStartLimit ?? Infinity,
+  limitAfterTimeout: params.slowStartLimitAfterTimeout ?? 1,
+  pausesHalve: params.pausesHalve ?? false
 })
 
 /** rfc: 5681 §3.1: below ssthresh. */
@@ -37,9 +41,15 @@ export const isSlowStart = (self: Windowed): boolean => self.window < self.ssthr
  */
 export const growth = (self: Windowed, ack: AckSample): number => {
   if (self.window >= 2 * ack.mostInFlight) return 0
-  const limit = ack.recovery === "timeout" ? 1 : self.slowStartLimit
+  const limit = ack.recovery === "timeout" ? self.limitAfterTimeout : self.slowStartLimit
   return Math.min(ack.bytesAcked, limit * self.mss)
 }
+
+/** The window after a pause that was longer than the RTO (rfc: 5681 §4.1 SHOULD). */
+export const afterPause = (self: Windowed, idle: Idle): number =>
+  self.pausesHalve
+    ? Math.max(self.restartWindow, self.window / 2 ** Math.ceil(idle.idleFor / idle.rto - 1))
+    : self.restartWindow
 
 /** RW after a loss: if even the restart window was too much, the next pause ends with the old one (RFC 6928 §2 SHOULD). */
 export const restartAfterLoss = (self: Windowed): number =>

@@ -39,8 +39,14 @@ const checkUrgent = (ctx: Context, self: Connection, segment: Segment.Segment): 
  * Text that nobody will ever read: the program has let go, or has shut both directions (rfc: 9293 §3.6.1 SHLD-3, RFC 2525 §2.17). One that has shut the reading
  * side alone may still have something to say.
  */
-const isUnwanted = (self: Connection, segment: Segment.Segment): boolean =>
-  Segment.textLength(segment) > 0 && (self.holder === "nobody" || (self.rcv.isShut && self.state !== "ESTABLISHED"))
+const isUnwanted = (ctx: Context, self: Connection, segment: Segment.Segment): boolean =>
+  (Segment.textLength(segment) > 0 || missesText(ctx, self, segment)) &&
+  (self.holder === "nobody" || (self.rcv.isShut && self.state !== "ESTABLISHED"))
+
+/** Before a FIN that came ahead of its turn there was text, which is as unwanted as if it had come. */
+const missesText = (ctx: Context, self: Connection, segment: Segment.Segment): boolean =>
+  ctx.config.tcp.resetsUnread && (self.state === "FIN-WAIT-1" || self.state === "FIN-WAIT-2") &&
+  Segment.has(segment, Tcp.FIN) && Sequence.after(Segment.textEnd(segment), self.rcv.nxt)
 
 /** Seventh check: the text. */
 const checkText = (
@@ -54,7 +60,7 @@ const checkText = (
     if (Segment.textLength(segment) > 0) ctx.drop("TcpAfterClose", segment.packet.link)
     return self
   }
-  if (isUnwanted(self, segment)) {
+  if (isUnwanted(ctx, self, segment)) {
     Emit.reset(ctx, segment)
     ctx.drop("TcpAfterClose", segment.packet.link)
     Lifecycle.end(ctx, state, self, self.holder === "nobody" ? Reason.connectionAborted : Reason.connectionReset)
