@@ -114,6 +114,13 @@ const noStatistics = () => ({
   closed: 0
 })
 
+/** What befalls a frame, by the name under which it is counted. The first four take it away. */
+export type Fault = "lost" | "partitioned" | "queueFull" | "overflow" | "corrupted" | "duplicated" | "reordered"
+
+/** Whether a fault takes a frame away. */
+export const isLoss = (fault: Fault): boolean =>
+  fault === "lost" || fault === "partitioned" || fault === "queueFull" || fault === "overflow"
+
 /** A frame that is under way; one that was held back does not count for the order of the others. */
 export interface Late {
   readonly frame: Frame
@@ -129,8 +136,8 @@ export class FaultPath {
   readonly statistics = noStatistics()
   /** Frames of any kind are lost until it is false again. */
   partitioned = false
-  /** Hears of every frame that is lost, whose bytes are borrowed. */
-  onLost: ((frame: Frame) => void) | undefined
+  /** Hears of every frame that something befalls, as it is then; its bytes are borrowed. */
+  onFault: ((fault: Fault, frame: Frame) => void) | undefined
   /** Memory of copies. */
   readonly pool: SlabPool.SlabPool
   private readonly headroom: number
@@ -209,16 +216,16 @@ export class FaultPath {
   }
 
   private isLost(frame: Frame, now: Nanos): boolean {
-    if (this.partitioned) this.lose("partitioned", frame)
-    else if (this.loss.isLost(frame, now)) this.lose("lost", frame)
+    if (this.partitioned) this.befall("partitioned", frame)
+    else if (this.loss.isLost(frame, now)) this.befall("lost", frame)
     else return false
     return true
   }
 
-  /** Counts a frame that goes no further, and tells who wants to hear of it. */
-  lose(reason: "lost" | "partitioned" | "queueFull" | "overflow", frame: Frame): void {
-    this.statistics[reason] += 1
-    this.onLost?.(frame)
+  /** Counts what befalls a frame, and tells who wants to hear of it. */
+  befall(fault: Fault, frame: Frame): void {
+    this.statistics[fault] += 1
+    this.onFault?.(fault, frame)
   }
 
   /** The frame itself, a damaged copy, or nothing if there was no memory for one. */
@@ -230,18 +237,19 @@ export class FaultPath {
     if (copy === undefined) return undefined
     Offload.completeChecksum(copy, copy.bytes, copy.start)
     if (copy.end > copy.start) copy.bytes[copy.start + (bit >>> 3)]! ^= 1 << (bit & 7)
-    this.statistics.corrupted += 1
-    return { ...copy, checksum: "none", checksumStart: 0, checksumOffset: 0 }
+    const damaged: Frame = { ...copy, checksum: "none", checksumStart: 0, checksumOffset: 0 }
+    this.befall("corrupted", damaged)
+    return damaged
   }
 
   private duplicate(frame: Frame): Frame | undefined {
-    this.statistics.duplicated += 1
+    this.befall("duplicated", frame)
     return this.copy(frame)
   }
 
   private copy(frame: Frame): Frame | undefined {
     const copy = SlabPool.copy(this.pool, frame, this.headroom)
-    if (copy === undefined) this.lose("overflow", frame)
+    if (copy === undefined) this.befall("overflow", frame)
     return copy
   }
 
@@ -257,12 +265,12 @@ export class FaultPath {
     const held = this.random.reordering.chance(reordering) ? reorderingNanos : 0
     const sent = this.leavesLine(frame, now, nanosPerByte)
     if (sent === undefined) {
-      this.lose("queueFull", frame)
+      this.befall("queueFull", frame)
       return done(frame)
     }
     const due = Math.max(sent + delayNanos + this.jitter(), this.lastDue)
     if (held > 0) {
-      this.statistics.reordered += 1
+      this.befall("reordered", frame)
       return this.keep(frame, due + held, true, delay, done)
     }
     if (due <= now && this.inOrder === 0) {

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Frame } from "../wire/Frame.ts"
 import * as Delay from "./Delay.ts"
-import { FaultPath, type Late, type Settings, type Statistics } from "./FaultPath.ts"
+import { type Fault, FaultPath, type Late, type Settings, type Statistics } from "./FaultPath.ts"
 import type { Link, LinkError, Port, Sink } from "./Link.ts"
 import { named } from "./named.ts"
 import * as Offload from "./Offload.ts"
@@ -25,7 +25,7 @@ import * as Random from "./Random.ts"
 import * as Signal from "./Signal.ts"
 import * as SlabPool from "./SlabPool.ts"
 
-export { type Bursts, type Outage, type Settings, type Statistics } from "./FaultPath.ts"
+export { type Bursts, type Fault, type Outage, type Settings, type Statistics } from "./FaultPath.ts"
 
 /** What holds for both directions; `send` and `receive` replace it for one. */
 export interface Options extends Settings {
@@ -34,8 +34,8 @@ export interface Options extends Settings {
   readonly receive?: Settings
   /** Bound on the memory of frames under way, for each direction; 32 MiB. */
   readonly bufferBytes?: number
-  /** Hears of every frame that the faults lose, whose bytes are borrowed. */
-  readonly onLost?: (frame: Frame, direction: Direction) => void
+  /** Hears of every frame that a fault befalls, as it is then; its bytes are borrowed. */
+  readonly onFault?: (fault: Fault, frame: Frame, direction: Direction) => void
 }
 
 export const defaultBufferBytes = 32 * 1024 * 1024
@@ -157,7 +157,7 @@ class Outbox {
 
   private keep(frame: Frame): void {
     const kept = this.isOwn(frame) ? frame : SlabPool.copy(this.path.pool, frame, this.headroom)
-    if (kept === undefined) this.path.lose("overflow", frame)
+    if (kept === undefined) this.path.befall("overflow", frame)
     else this.backlog.push(kept)
   }
 }
@@ -205,8 +205,8 @@ const makeSide = (link: Link, options: Options, direction: Direction): Side => {
   )
   const stream = Random.streamOf(`${link.name} ${direction}`)
   const path = new FaultPath(options.seed, stream, settingsOf(options, direction), pool, headroom)
-  const { onLost } = options
-  if (onLost !== undefined) path.onLost = (frame) => onLost(frame, direction)
+  const { onFault } = options
+  if (onFault !== undefined) path.onFault = (fault, frame) => onFault(fault, frame, direction)
   return { path, pending: () => 0 }
 }
 

@@ -20,7 +20,7 @@ import { type Intercepted, interceptLink } from "./interceptLink.ts"
 import * as Plan from "./Plan.ts"
 import { settingsOf } from "./settingsOf.ts"
 import type { Direction } from "./Topology.ts"
-import type { Happening, Trace, Way } from "./Trace.ts"
+import type { Happening, Reason, Trace, Way } from "./Trace.ts"
 
 export interface Cable {
   readonly faults: Faults.Faults
@@ -51,6 +51,10 @@ class Tracing {
 
   add(happening: Happening, direction: Direction, { bytes, end, start }: Frame): void {
     this.trace.add(happening, this.ways[direction], this.now(), bytes, start, end)
+  }
+
+  befall(reason: Reason, direction: Direction, frame: Frame): void {
+    this.trace.befall(reason, this.ways[direction], this.now(), frame)
   }
 
   /** The end of the link that `direction` leads away from, as who opens it sees it. */
@@ -100,11 +104,11 @@ const lay = (
       receive: settingsOf(faults[back]),
       ...(tracing.isIdle
         ? {}
-        : { onLost: (frame, direction) => tracing.add("lost", direction === "send" ? forth : back, frame) })
+        : { onFault: (fault, frame, direction) => tracing.befall(fault, direction === "send" ? forth : back, frame) })
     })
     const { intercept, link: intercepted } = interceptLink(
       made.link,
-      (frame, direction) => tracing.add("lost", direction === "send" ? forth : back, frame)
+      (frame, direction) => tracing.befall("intercepted", direction === "send" ? forth : back, frame)
     )
     return { faults: made, intercept, sendsForth, joined: undefined, link: tracing.atEnd(intercepted, forth) }
   }

@@ -129,7 +129,7 @@ const shown = ({ name, recording }: Named): ReadonlyArray<Shown> => {
   return all
 }
 
-const shownLost = (entry: Entry): Shown => ({
+const shownBefallen = (entry: Entry): Shown => ({
   at: entry.at,
   place: placeOf(entry),
   linkType: Pcapng.LinkType.ethernet,
@@ -139,15 +139,15 @@ const shownLost = (entry: Entry): Shown => ({
 })
 
 /**
- * The frames of recordings as one capture file, in the order of their times, with a comment on each that was dropped. What links have lost,
- * with times since 1970, is there once more at interfaces of its own, named `host@link`.
+ * The frames of recordings as one capture file, in the order of their times, with a comment on each that was dropped. What has befallen
+ * frames on links, with times since 1970, is there once more at interfaces of its own, named `host@link`.
  */
 export const pcapng = (
   recordings: ReadonlyArray<Named>,
   comment?: string,
-  lost: ReadonlyArray<Entry> = []
+  befallen: ReadonlyArray<Entry> = []
 ): Uint8Array<ArrayBuffer> => {
-  const all = [...recordings.flatMap(shown), ...lost.map(shownLost)].toSorted((a, b) => a.at - b.at)
+  const all = [...recordings.flatMap(shown), ...befallen.map(shownBefallen)].toSorted((a, b) => a.at - b.at)
   const places = new Map(all.map(({ linkType, place }) => [place, linkType]))
   const numbers = [...places.keys()]
   return joined([

@@ -1,5 +1,5 @@
 /**
- * Records all hosts of a network while a test runs, and the frames that its links lose, and tells of it when the test fails: the seed, the command
+ * Records all hosts of a network while a test runs, and what befalls frames on its links, and tells of it when the test fails: the seed, the command
  * that runs it again, and where the recordings and the capture are.
  */
 import * as Cause from "effect/Cause"
@@ -26,9 +26,9 @@ export class FlightRecorder {
   readonly seed: number
   private readonly keeper: Artifacts.Keeper | undefined
   private readonly tapes: Map<string, Tape> = new Map()
-  /** What links have lost, with times since 1970, up to the bound on a recording. */
-  private readonly lost: Array<Entry> = []
-  private lostBytes = 0
+  /** What links have lost or altered, with times since 1970, up to the bound on a recording. */
+  private readonly befallen: Array<Entry> = []
+  private befallenBytes = 0
   private readonly test = RunningTest.current()
 
   constructor(seed: number, keeper: Artifacts.Keeper | undefined) {
@@ -50,15 +50,15 @@ export class FlightRecorder {
     }
   }
 
-  /** Keeps what is lost on the links of a trace from now on, for the capture. `start` is when its time begins, in microseconds since 1970. */
+  /** Keeps what is lost or altered on the links of a trace from now on, for the capture. `start` is when its time begins, in microseconds since 1970. */
   watch(trace: Trace, start: number): void {
     const { keeper } = this
     if (keeper === undefined) return
-    trace.watch((happening, { from, link, to }, nanos, bytes, first, end) => {
-      if (happening !== "lost" || this.lostBytes + end - first > keeper.mostRecorded) return
-      this.lostBytes += end - first
+    trace.watch((happening, { from, link, to }, nanos, bytes, first, end, reason) => {
+      if (reason === undefined || this.befallenBytes + end - first > keeper.mostRecorded) return
+      this.befallenBytes += end - first
       const at = Time.micros(start + nanos / 1000)
-      this.lost.push({ at, happening, link, from, to, frame: bytes.slice(first, end) })
+      this.befallen.push({ at, happening, link, from, to, reason, frame: bytes.slice(first, end) })
     })
   }
 
@@ -82,13 +82,13 @@ export class FlightRecorder {
 
   /** Leaves what there is of the run, and answers lines that tell where. What cannot be kept is no reason to hide why the test has failed. */
   keep(): Effect.Effect<ReadonlyArray<string>> {
-    const { keeper, lost, seed, tapes, test } = this
+    const { befallen, keeper, seed, tapes, test } = this
     if (keeper === undefined) return Effect.succeed([])
     const whole = [...tapes].filter(([, { lines }]) => lines.length > 0)
     const run = `${fileName(test?.name ?? "test")}-seed-${seed}`
     return Effect.gen(function*() {
       const recordings = whole.map(([host, { lines }]) => ({ name: `${host}.recording`, content: lines.join("") }))
-      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole, lost)])
+      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole, befallen)])
       const left = tapes.size - whole.length
       return [
         ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${host}.recording`),
@@ -99,16 +99,16 @@ export class FlightRecorder {
   }
 }
 
-/** The frames at all interfaces, from the recordings, and those that links have lost. */
+/** The frames at all interfaces, from the recordings, and those that links have lost or altered. */
 const captureOf = (
   tapes: ReadonlyArray<readonly [string, Tape]>,
-  lost: ReadonlyArray<Entry>
+  befallen: ReadonlyArray<Entry>
 ): Effect.Effect<ReadonlyArray<Artifacts.File>> =>
   Effect.forEach(
     tapes,
     ([name, { lines }]) => Effect.map(Recording.read(lines.join("")), (recording) => ({ name, recording }))
   ).pipe(
-    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings, undefined, lost) }]),
+    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings, undefined, befallen) }]),
     // A recording that this stack has just written can be read.
     Effect.orDie
   )

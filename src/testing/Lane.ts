@@ -8,7 +8,7 @@ import type { Delay } from "../link/Delay.ts"
 import { FaultPath, type Late, type Settings, type Statistics } from "../link/FaultPath.ts"
 import type { PooledSlab, SlabPool } from "../link/SlabPool.ts"
 import * as Frame from "../wire/Frame.ts"
-import type { Trace, Way } from "./Trace.ts"
+import type { Reason, Trace, Way } from "./Trace.ts"
 
 /** Where and when things happen. */
 export interface Timeline {
@@ -52,8 +52,6 @@ const memory: SlabPool = {
 
 const ignore = (): void => {}
 
-const lossesOf = ({ lost, partitioned, queueFull }: FaultPath["statistics"]): number => lost + partitioned + queueFull
-
 export interface LaneOptions {
   readonly way: Way
   readonly faults: Settings
@@ -84,6 +82,7 @@ export class Lane {
     this.trace = options.trace
     this.receiver = options.receiver
     this.path = new FaultPath(options.seed, options.stream, options.faults, memory, 0)
+    this.path.onFault = (fault, frame) => this.befall(fault, frame)
     this.delay = {
       now: timeline.now,
       put: (due, late) => {
@@ -107,15 +106,13 @@ export class Lane {
   send(sent: Frame.Frame): void {
     this.note("sent", sent)
     const frame = this.interceptor === undefined ? sent : this.intercept(this.interceptor, sent)
-    if (frame === undefined) return this.note("lost", sent)
+    if (frame === undefined) return this.befall("intercepted", sent)
     const { passed, path } = this
     if (path.inert) {
       path.statistics.offered++
       passed.push(frame)
     } else {
-      const lost = lossesOf(path.statistics)
       path.pass([frame], 0, this.delay, passed, ignore)
-      for (let times = lossesOf(path.statistics) - lost; times > 0; times--) this.note("lost", frame)
     }
     // Even what takes no time arrives after all that happens now, so that hosts which answer each other do not nest.
     for (const each of passed) this.timeline.schedule(this.timeline.now(), this.arrive, each)
@@ -142,7 +139,11 @@ export class Lane {
     this.receiver(frame)
   }
 
-  private note(happening: "sent" | "arrived" | "lost", { bytes, end, start }: Frame.Frame): void {
+  private befall(reason: Reason, frame: Frame.Frame): void {
+    if (!this.trace.isIdle) this.trace.befall(reason, this.way, this.timeline.now(), frame)
+  }
+
+  private note(happening: "sent" | "arrived", { bytes, end, start }: Frame.Frame): void {
     if (!this.trace.isIdle) this.trace.add(happening, this.way, this.timeline.now(), bytes, start, end)
   }
 }

@@ -3,7 +3,7 @@ import * as Time from "../core/Time.ts"
 import { describePacket } from "./describePacket.ts"
 import { isLike, mismatch, type PacketPattern, show } from "./Like.ts"
 import * as Packet from "./Packet.ts"
-import { type Entry, Trace } from "./Trace.ts"
+import { describeReason, type Entry, Trace } from "./Trace.ts"
 import { Unmet } from "./Unmet.ts"
 
 /** Frames, a trace, or entries of one. */
@@ -16,10 +16,11 @@ interface Seen {
   readonly prefix: string
 }
 
-const prefixOf = ({ at, from, happening, to }: Entry): string =>
-  `${Time.toMillis(at).toFixed(3).padStart(10)} ms ${from} ${
-    happening === "lost" ? "lost on the way to" : happening
-  } ${to} `
+const prefixOf = (entry: Entry): string => {
+  const { at, from, happening, to } = entry
+  const what = happening === "sent" || happening === "arrived" ? `${happening} ${to}` : describeReason(entry)
+  return `${Time.toMillis(at).toFixed(3).padStart(10)} ms ${from} ${what} `
+}
 
 /** Of a trace only what was sent, once each; the same frame arrives or is lost later. */
 const seen = (frames: Frames): ReadonlyArray<Seen> => {

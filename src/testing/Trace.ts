@@ -5,11 +5,35 @@
  * protection against anybody who wants a collision.
  */
 import * as Time from "../core/Time.ts"
+import { type Fault, isLoss } from "../link/FaultPath.ts"
+import type { Frame } from "../wire/Frame.ts"
 
-/** What happened to a frame on a link. One that is delayed is sent and arrives; one that is doubled arrives twice. */
-export type Happening = "sent" | "arrived" | "lost"
+/**
+ * What happened to a frame on a link. One that is delayed is sent and arrives; one that is damaged, doubled or held back is sent, then altered, and
+ * arrives damaged, twice or late.
+ */
+export type Happening = "sent" | "arrived" | "lost" | "altered"
 
-const happenings: ReadonlyArray<Happening> = ["sent", "arrived", "lost"]
+const happenings: ReadonlyArray<Happening> = ["sent", "arrived", "lost", "altered"]
+
+/** Why a frame was lost, or how it was altered. */
+export type Reason = Fault | "intercepted"
+
+/** How reasons read. What is lost by chance or by a schedule needs no more words. */
+const words: Readonly<Record<Reason, string>> = {
+  lost: "lost",
+  partitioned: "lost to a partition",
+  queueFull: "lost, as the queue is full,",
+  overflow: "lost for want of memory",
+  intercepted: "taken away by the test",
+  corrupted: "damaged",
+  duplicated: "doubled",
+  reordered: "held back"
+}
+
+/** What is told of an entry that was neither sent nor has arrived. */
+export const describeReason = ({ reason = "lost", to }: Pick<Entry, "reason" | "to">): string =>
+  `${words[reason]} on its way to ${to}`
 
 export interface Entry {
   /** From the start of the simulation. */
@@ -19,6 +43,8 @@ export interface Entry {
   /** The end of the link that sent the frame, and the other. */
   readonly from: string
   readonly to: string
+  /** Of frames that were lost or altered. Those that are damaged are so here. */
+  readonly reason?: Reason
   readonly frame: Uint8Array
 }
 
@@ -44,7 +70,8 @@ export type Watcher = (
   nanos: number,
   bytes: Uint8Array,
   start: number,
-  end: number
+  end: number,
+  reason: Reason | undefined
 ) => void
 
 export class Trace {
@@ -77,8 +104,16 @@ export class Trace {
   }
 
   /** `nanos` is the exact time from the start. The bytes are borrowed. */
-  add(happening: Happening, way: Way, nanos: number, bytes: Uint8Array, start: number, end: number): void {
-    for (const watcher of this.watchers) watcher(happening, way, nanos, bytes, start, end)
+  add(
+    happening: Happening,
+    way: Way,
+    nanos: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    reason?: Reason
+  ): void {
+    for (const watcher of this.watchers) watcher(happening, way, nanos, bytes, start, end, reason)
     if (this.detail === "none") return
     this.count++
     this.mix(nanos | 0)
@@ -88,7 +123,14 @@ export class Trace {
     if (this.detail === "hash") return
     const { from, link, to } = way
     const at = Time.micros(nanos / 1000)
-    this.entries.push({ at, happening, link, from, to, frame: bytes.slice(start, end) })
+    const frame = bytes.slice(start, end)
+    this.entries.push({ at, happening, link, from, to, ...(reason === undefined ? {} : { reason }), frame })
+  }
+
+  /** The same of a frame that something has befallen. */
+  befall(reason: Reason, way: Way, nanos: number, { bytes, end, start }: Frame): void {
+    const happening = reason === "intercepted" || isLoss(reason) ? "lost" : "altered"
+    this.add(happening, way, nanos, bytes, start, end, reason)
   }
 
   /** After the mixing of 32-bit blocks in MurmurHash3 (Austin Appleby, public domain), in two lanes. */

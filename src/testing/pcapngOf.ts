@@ -1,9 +1,9 @@
 /**
- * A trace as a capture file: each end of each link is an interface, named `host@link`. A frame that was lost is there once, with a
- * comment that says so.
+ * A trace as a capture file: each end of each link is an interface, named `host@link`. A frame that was lost or altered is there
+ * once at its sender, with a comment that says so.
  */
 import * as Pcapng from "../wire/Pcapng.ts"
-import type { Entry } from "./Trace.ts"
+import { describeReason, type Entry } from "./Trace.ts"
 
 /** Blocks of a file, one after the other. */
 export const joined = (blocks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
@@ -16,19 +16,22 @@ export const joined = (blocks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffe
   return all
 }
 
-/** Where an entry was seen: what is sent and lost at the sender, what arrives at the receiver. */
+/** Where an entry was seen: what is sent, altered and lost at the sender, what arrives at the receiver. */
 export const placeOf = ({ from, happening, link, to }: Entry): string =>
   `${happening === "arrived" ? to : from}@${link}`
 
-/** What is told of an entry beside its frame. */
-export const commentsOf = ({ happening, to }: Entry): { readonly comments?: ReadonlyArray<string> } =>
-  happening === "lost" ? { comments: [`lost on its way to ${to}`] } : {}
+/** Whether something has befallen a frame. */
+const isBefallen = ({ happening }: Entry): boolean => happening === "lost" || happening === "altered"
 
-/** Frames that were sent and then lost are told as lost, once. */
+/** What is told of an entry beside its frame. */
+export const commentsOf = (entry: Entry): { readonly comments?: ReadonlyArray<string> } =>
+  isBefallen(entry) ? { comments: [describeReason(entry)] } : {}
+
+/** Frames that were sent and then lost or altered are told as that, once. */
 const told = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
   entries.filter(({ at, frame, happening, link }, i) => {
     const next = entries[i + 1]
-    return happening !== "sent" || next?.happening !== "lost" || next.at !== at || next.link !== link ||
+    return happening !== "sent" || next === undefined || !isBefallen(next) || next.at !== at || next.link !== link ||
       next.frame.length !== frame.length
   })
 

@@ -88,7 +88,9 @@ describe("A failing test on a network", () => {
       const capture = Pcapng.read(readFileSync(join(path, readdirSync(path)[0]!, "network.pcapng")))
       if (Malformed.isMalformed(capture)) return assert.fail(capture.detail)
       const placeOf = (packet: Pcapng.Packet) => capture.interfaces[packet.interface]!.name
-      const lost = capture.packets.filter(({ comments }) => comments.includes("lost on its way to remote"))
+      const lost = capture.packets.filter(({ comments }) =>
+        comments.includes("lost to a partition on its way to remote")
+      )
       assert.deepStrictEqual(lost.map(placeOf), ["local@wire"])
       // It is also what the host has sent last, at the same time.
       const sent = capture.packets.findLast((packet) => placeOf(packet) === "local.eth0")!

@@ -110,6 +110,7 @@ export class Collector {
     start: number,
     end: number
   ): void => {
+    if (happening === "altered") return
     const isSending = happening === "sent" && way.from === this.from
     const isHearing = happening === "arrived" && way.to === this.from
     const isArriving = happening === "arrived" && way.to === this.to
@@ -121,7 +122,7 @@ export class Collector {
     if (tcp.sourcePort === this.port && isHearing) this.onAcknowledgment(tcp, at)
   }
 
-  private onText(happening: Happening, tcp: Tcp.Header, at: number): void {
+  private onText(happening: Exclude<Happening, "altered">, tcp: Tcp.Header, at: number): void {
     if ((tcp.flags & Tcp.SYN) !== 0 && this.origin === undefined) this.origin = Sequence.add(tcp.sequence, 1)
     const length = Tcp.payloadLength(tcp)
     if (this.origin === undefined || length === 0) return
