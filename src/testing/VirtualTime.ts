@@ -72,12 +72,18 @@ const describeWorkers = (workers: ReadonlyArray<Waiting>): ReadonlyArray<string>
   return [...kinds].map(([name, count]) => count === 1 ? name : `${count} × ${name}`)
 }
 
+/** Fibers of a program that a message names; of hundreds the others are of the same kinds. */
+const mostNamed = 20
+
 /** The program's own fibers come first: it is one of them that does not go on. */
-const describeAll = (waiting: ReadonlyArray<Waiting>): string =>
-  [
-    ...waiting.filter((each) => !isOfStack(each)).map(describe),
+const describeAll = (waiting: ReadonlyArray<Waiting>): string => {
+  const own = waiting.filter((each) => !isOfStack(each))
+  return [
+    ...own.slice(0, mostNamed).map(describe),
+    ...(own.length > mostNamed ? [`and ${own.length - mostNamed} more`] : []),
     ...describeWorkers(waiting.filter(isOfStack))
   ].join("; ")
+}
 
 /** All fibers wait and none sleeps: nothing can ever happen again. */
 export class Deadlock extends Data.TaggedError("Deadlock")<{

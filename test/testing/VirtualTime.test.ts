@@ -137,6 +137,18 @@ describe("VirtualTime", () => {
       assert.match(error.message, /^after 2s everything waits/)
     }))
 
+  it.effect("names twenty fibers of many, and lists all", () =>
+    Effect.gen(function*() {
+      const waiter = Effect.withSpan(Effect.never, "waiter")
+      const waiters = Array.from({ length: 500 }, () => waiter)
+      const error = yield* Effect.flip(
+        VirtualTime.run(Effect.all(waiters, { concurrency: "unbounded", discard: true }))
+      )
+      if (error._tag !== "Deadlock") throw error
+      assert.strictEqual(error.waiting.length, 501)
+      assert.match(error.message, /in the program; (#\d+ in waiter; ){19}and 481 more\./)
+    }))
+
   it.effect("fails when fibers keep each other busy and no time passes", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(
