@@ -127,9 +127,12 @@ export const tcpInfo = (info: Info): ReadonlyMap<string, number> =>
     tcpi_total_rto: info.timeouts,
     tcpi_total_rto_recoveries: info.timeoutPeriods,
     tcpi_fastopen_client_fail: 0,
+    // Linux has the name and never the time; flows are not hashed anew here.
+    tcpi_last_ack_sent: 0,
+    tcpi_rehash: 0,
     tcpi_reord_seen: info.reorderingSeen ? 1 : 0,
     tcpi_delivery_rate_app_limited: info.isDeliveryRateAppLimited ? 1 : 0,
     ...marks(info),
-    ...(info.deliveryRate === undefined ? {} : { tcpi_delivery_rate: Math.round(info.deliveryRate) }),
+    tcpi_delivery_rate: Math.round(info.deliveryRate ?? 0),
     ...(info.pacingRate === undefined ? {} : { tcpi_pacing_rate: Math.round(info.pacingRate) })
   }))
