@@ -79,6 +79,27 @@ describe("A Fast Open server (RFC 7413 §4.2)", () => {
     })
     assert.deepStrictEqual(acks, [1006, 1006, 1001])
   })
+  it("takes text of others again once one of them is established, or has ended (rfc: 7413 §4.2 MUST)", () => {
+    const { peer, self } = serving({}, { tcpFastOpens: 1 })
+    const options = { maximumSegmentSize: 1000, fastOpenCookie: piece(askForCookie(peer)) }
+    const open = (port: number): { readonly other: Peer; readonly seq: number; readonly ack: number } => {
+      const other = new Peer(self, 80, port)
+      other.send({ seq: 1000, flags: SYN, text: text(5), options })
+      const { ack, seq } = other.one()
+      return { other, seq, ack }
+    }
+    const first = open(1)
+    assert.deepStrictEqual([first.ack, open(2).ack], [1006, 1001])
+    first.other.send({ seq: 1006, flags: RST })
+    const second = open(3)
+    assert.deepStrictEqual([second.ack, open(4).ack], [1006, 1001])
+    second.other.send({ seq: 1006, ack: second.seq + 1, flags: ACK })
+    const third = open(5)
+    assert.deepStrictEqual([third.ack, open(6).ack], [1006, 1001])
+    third.other.send({ seq: 1006, ack: third.seq + 1, flags: ACK })
+    third.other.send({ seq: 1006, ack: third.seq + 1, flags: RST })
+    assert.strictEqual(self.state.tcp.fastOpens.value, 0)
+  })
   it("answers the SYN again when it comes again, and its own when the ACK does not come", () => {
     const { peer, self } = serving()
     const options = { maximumSegmentSize: 1000, fastOpenCookie: piece(askForCookie(peer)) }
