@@ -14,6 +14,7 @@ import * as Listener from "../Listener.ts"
 import * as Segment from "../Segment.ts"
 import type { HalfOpen, State } from "../State.ts"
 import * as Timestamps from "../Timestamps.ts"
+import * as Closed from "./Closed.ts"
 import * as Synchronized from "./Synchronized.ts"
 
 const acknowledge = (ctx: Context, self: HalfOpen): void => {
@@ -78,6 +79,8 @@ const checkSequence = (ctx: Context, state: State, self: HalfOpen, segment: Segm
     ctx.drop("TcpBadReset", segment.packet.link)
     return false
   }
+  // What acknowledges something else than our SYN is of no connection that there is (rfc: 9293 §3.5.2, group 2), wherever its text would be.
+  if (Segment.has(segment, Tcp.ACK) && !checkAck(ctx, segment, self)) return false
   challenge(ctx, state, self)
   ctx.drop("TcpNotAcceptable", segment.packet.link)
   return false
@@ -123,15 +126,16 @@ const checkAck = (ctx: Context, segment: Segment.Segment, self: HalfOpen): boole
 }
 
 export const arrives = (ctx: Context, state: State, self: HalfOpen, segment: Segment.Segment): void => {
+  const listener = state.listeners.get(self.listener)
+  // With the listener its half-open connections are closed (rfc: 9293 §3.10.4).
+  if (listener === undefined) {
+    Listener.forget(ctx, state, self)
+    return Closed.arrives(ctx, segment)
+  }
   if (!checkSequence(ctx, state, self, segment)) return
   if (!checkReset(ctx, state, self, segment)) return
   if (!checkSyn(ctx, state, self, segment)) return
   if (!checkAck(ctx, segment, self)) return
-  const listener = state.listeners.get(self.listener)
-  if (listener === undefined) {
-    Listener.forget(ctx, state, self)
-    return Emit.reset(ctx, segment)
-  }
   if (Listener.isDeferring(self, listener, segment)) {
     return ctx.put(state.entries, self.id, { ...self, isDeferred: true })
   }
