@@ -22,6 +22,9 @@ interface Tape {
 const fileName = (text: string): string =>
   text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "").slice(-80)
 
+/** Two hosts have the same only if their names differ in nothing but characters that are not for files. */
+const recordingOf = (host: string): string => `${host.replaceAll(/[^\w.-]+/g, "-")}.recording`
+
 export class FlightRecorder {
   readonly seed: number
   private readonly keeper: Artifacts.Keeper | undefined
@@ -87,11 +90,11 @@ export class FlightRecorder {
     const whole = [...tapes].filter(([, { lines }]) => lines.length > 0)
     const run = `${fileName(test?.name ?? "test")}-seed-${seed}`
     return Effect.gen(function*() {
-      const recordings = whole.map(([host, { lines }]) => ({ name: `${host}.recording`, content: lines.join("") }))
+      const recordings = whole.map(([host, { lines }]) => ({ name: recordingOf(host), content: lines.join("") }))
       const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole, befallen)])
       const left = tapes.size - whole.length
       return [
-        ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${host}.recording`),
+        ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${recordingOf(host)}`),
         `  capture: ${where}/network.pcapng`,
         ...(left === 0 ? [] : [`  left out: ${left} recordings longer than ${keeper.mostRecorded} characters`])
       ]

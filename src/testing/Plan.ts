@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import * as Random from "../link/Random.ts"
 import type * as Mac from "../wire/Mac.ts"
+import { mistakeIn } from "./mistakeIn.ts"
 import {
   type Direction,
   type Faults,
@@ -184,6 +185,13 @@ const mtuOf = (draft: Draft, { mtu }: LinkDescription, ends: ReadonlyArray<End>)
     mtu ?? defaultMtu
   )
 
+/** The same faults, if they make sense. */
+const checked = (where: string, faults: Faults): Faults => {
+  const mistake = mistakeIn(faults)
+  if (mistake !== undefined) throw failed(where, mistake)
+  return faults
+}
+
 const planLinks = (topology: Topology, draft: Draft): ReadonlyArray<PlannedLink> => {
   const all = Object.entries(topology.links)
   for (const [, { between }] of all) for (const end of between) draft.reserve(end)
@@ -201,7 +209,10 @@ const planLinks = (topology: Topology, draft: Draft): ReadonlyArray<PlannedLink>
       name,
       ends,
       mtu: mtuOf(draft, description, ends),
-      faults: { forth: description.forth ?? both, back: description.back ?? both }
+      faults: {
+        forth: checked(`link ${name}`, description.forth ?? both),
+        back: checked(`link ${name}`, description.back ?? both)
+      }
     }
     for (const end of ends) {
       if (end._tag === "Interface") draft.hosts[end.host]!.interfaces[end.interface]!.link = link
@@ -227,6 +238,7 @@ const bothDirections: ReadonlyArray<Direction> = ["forth", "back"]
 const planChanges = ({ changes = [], links }: Topology): ReadonlyArray<PlannedChange> =>
   changes.map(({ at, direction, faults, link, partition }, i) => {
     if (!(link in links)) throw failed(`change ${i + 1}`, `no link is called ${link}`)
+    if (faults !== undefined) checked(`change ${i + 1}`, faults)
     const directions = direction === undefined ? bothDirections : [direction]
     return { at: Duration.toMillis(at), link, faults, directions, partition }
   }).toSorted((a, b) => a.at - b.at)

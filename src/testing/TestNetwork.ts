@@ -27,7 +27,6 @@ import type { Link, LinkError } from "../link/Link.ts"
 import { Links } from "../link/Links.ts"
 import { named } from "../link/named.ts"
 import * as Netstack from "../Netstack.ts"
-import type * as Network from "../sockets/Network.ts"
 import * as Mac from "../wire/Mac.ts"
 import * as EntropySource from "../workers/EntropySource.ts"
 import type { Stack } from "../workers/Stack.ts"
@@ -35,6 +34,7 @@ import { Artifacts } from "./Artifacts.ts"
 import * as Cable from "./Cable.ts"
 import { FlightRecorder } from "./FlightRecorder.ts"
 import type { Interceptor } from "./interceptLink.ts"
+import { mistakeIn } from "./mistakeIn.ts"
 import * as Plan from "./Plan.ts"
 import { seededTracer } from "./seededTracer.ts"
 import { settingsOf } from "./settingsOf.ts"
@@ -82,7 +82,7 @@ export class TestNetwork extends Context.Service<TestNetwork, {
   readonly trace: Trace
 }>()("effect-netstack/testing/TestNetwork") {}
 
-type Errors = Topology.TopologyError | LinkError | Network.NetworkError
+type Errors = Topology.TopologyError | LinkError
 
 const found = <A>(
   what: string,
@@ -152,7 +152,12 @@ export const setFaults = (
   name: string,
   faults: Topology.Faults,
   direction?: Topology.Direction
-): Effect.Effect<void, Topology.TopologyError, TestNetwork> => each(name, (link) => link.set(faults, direction))
+): Effect.Effect<void, Topology.TopologyError, TestNetwork> => {
+  const mistake = mistakeIn(faults)
+  return mistake === undefined
+    ? each(name, (link) => link.set(faults, direction))
+    : Effect.fail(new Topology.TopologyError({ where: name, detail: mistake }))
+}
 
 /** Links by their own names, and by those of what they join. */
 const linksByName = (plan: Plan.Plan, links: ReadonlyMap<string, TestLink>): TestNetwork["Service"]["linksAt"] => {
@@ -208,7 +213,10 @@ const makeHost = (
     }))
   }).pipe(
     Effect.provideService(Links, { links: links.map((link) => ({ ...link, isClosed: true })) }),
-    Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(recorder.seed, host.name)))
+    Effect.provideService(EntropySource.EntropySource, EntropySource.seeded(Plan.seedOf(recorder.seed, host.name))),
+    Effect.mapError((error) =>
+      error._tag === "NetworkError" ? new Topology.TopologyError({ where: host.name, detail: error.message }) : error
+    )
   )
 }
 

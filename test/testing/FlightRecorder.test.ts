@@ -207,6 +207,20 @@ describe("A failing test of a simulation", () => {
       assert.deepStrictEqual((yield* failureOf(failing)).kept, [])
     }))
 
+  it.effect("has files with names for files, whatever its hosts are called", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const topology = Topology.make({
+        hosts: { "../Büro 1": { ipv4: "10.0.0.1/24" }, "db.example": { ipv4: "10.0.0.2/24" } },
+        links: { wire: { between: ["../Büro 1", "db.example"] } }
+      })
+      const artifacts = TestArtifacts.make({ folder: path })
+      const failure = yield* failureOf(() => Simulator.test(topology, { artifacts }, () => assert.fail("planned")))
+      const kept = join(path, readdirSync(path)[0]!)
+      assert.deepStrictEqual(readdirSync(kept), ["..-B-ro-1.recording", "db.example.recording", "network.pcapng"])
+      assert.strictEqual(failure.kept[0], `  steps of ../Büro 1: netstack replay ${kept}/..-B-ro-1.recording`)
+    }))
+
   it.effect("is told whatever becomes of its files, and whatever it throws", () =>
     Effect.gen(function*() {
       const failed = (artifacts: Keeper) =>

@@ -127,6 +127,16 @@ describe("TestNetwork", () => {
       assert.isAtLeast(entries.at(-1)!.at, Time.millis(start))
     }))
 
+  it.effect("says which host cannot be made, and which faults make no sense while it runs", () =>
+    Effect.gen(function*() {
+      const wrong = Topology.pair({}, { remote: { ipv4: "10.0.0.300/24" } })
+      const refused = yield* Effect.flip(quietly(TestNetwork.run(Effect.void, { topology: wrong })))
+      assert.match(String(refused), /TopologyError: remote: .*octets must be at most 255/)
+      const faults = TestNetwork.setFaults("wire", { loss: 2 })
+      const unset = yield* Effect.flip(quietly(TestNetwork.run(faults)))
+      assert.match(String(unset), /TopologyError: wire: loss is a probability, from 0 to 1, and not 2/)
+    }))
+
   it.effect("takes its time from TestClock as well", () =>
     Effect.gen(function*() {
       const first = yield* Effect.forkChild(roundTrip(remote))

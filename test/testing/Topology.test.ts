@@ -224,6 +224,22 @@ changes:
     assert.match(refusal(Topology.pair({}, { local: { mtu: 9000 } })), /local\.eth0: an MTU of 9000 exceeds the 1500/)
   })
 
+  it("refuses faults that make no sense, also in one direction and in changes", () => {
+    assert.match(refusal(Topology.pair({ loss: 5 })), /link wire: loss is a probability, from 0 to 1, and not 5/)
+    assert.match(refusal(Topology.pair({ corruption: NaN })), /link wire: corruption is a probability/)
+    assert.match(refusal(Topology.pair({ bursts: { enter: 0.1, leave: -1 } })), /link wire: bursts\.leave is a probab/)
+    assert.match(refusal(Topology.pair({ back: { delay: "-5 millis" } })), /link wire: delay is no time to wait: -5ms/)
+    assert.match(
+      refusal(Topology.pair({ forth: { jitter: "5 milis" as "5 millis" } })),
+      /jitter is no duration: 5 milis/
+    )
+    assert.match(refusal(Topology.pair({ rate: 0 })), /link wire: rate is more than 0, and not 0/)
+    assert.match(
+      refusal({ ...Topology.pair(), changes: [{ at: 0, link: "wire", faults: { reordering: 2 } }] }),
+      /change 1: reordering is a probability/
+    )
+  })
+
   it("finds a host whose name has a dot", () => {
     const { links } = Result.getOrThrow(Plan.make({
       hosts: { "a.example": { ipv4: "10.0.0.1/24" }, b: { ipv4: "10.0.0.2/24" } },
