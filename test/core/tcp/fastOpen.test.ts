@@ -3,6 +3,7 @@ import { millis, seconds } from "../../../src/core/Time.ts"
 import * as Family from "../family.ts"
 import { connectRequest, drain, pair, pattern } from "./Pair.ts"
 import { ACK, FIN, host, listen, Peer, read, remote, RST, SYN, text, write } from "./Peer.ts"
+import * as Invariants from "./properties/Invariants.ts"
 
 const empty = { bytes: new Uint8Array(0), start: 0, end: 0 }
 
@@ -27,6 +28,7 @@ describe("A Fast Open server (RFC 7413 §4.2)", () => {
     const { listener, peer, self } = serving()
     const cookie = askForCookie(peer)
     assert.strictEqual(cookie.length, 8)
+    for (const half of [cookie.subarray(0, 4), cookie.subarray(4)]) assert.isTrue(half.some((octet) => octet !== 0))
     peer.send({
       seq: 1000,
       flags: SYN,
@@ -45,6 +47,7 @@ describe("A Fast Open server (RFC 7413 §4.2)", () => {
     peer.send({ seq: 1051, ack: answer.seq + 21, flags: ACK })
     assert.isTrue(peer.silent())
     assert.strictEqual(self.state.tcp.fastOpens.value, 0)
+    Invariants.checkHost(self)
   })
   it("takes no text with a wrong cookie, and gives the right one (rfc: 7413 §4.2.2)", () => {
     const { peer } = serving()
@@ -90,6 +93,7 @@ describe("A Fast Open server (RFC 7413 §4.2)", () => {
     }
     const first = open(1)
     assert.deepStrictEqual([first.ack, open(2).ack], [1006, 1001])
+    Invariants.checkHost(self)
     first.other.send({ seq: 1006, flags: RST })
     const second = open(3)
     assert.deepStrictEqual([second.ack, open(4).ack], [1006, 1001])
