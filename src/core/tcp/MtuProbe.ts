@@ -9,6 +9,7 @@
  * probe is no congestion (RFC 4821 §7.5).
  */
 import * as Sequence from "../../wire/Sequence.ts"
+import * as TcpOptions from "../../wire/TcpOptions.ts"
 import type { Context } from "../Context.ts"
 import * as Family from "../Family.ts"
 import * as Time from "../Time.ts"
@@ -74,9 +75,18 @@ export const withMss = (self: Connection): Connection => {
 const begun = (self: Connection, low: number): Connection =>
   withMss({ ...self, mtu: { ...off, isOn: true, low: Math.min(low, self.path.mtu), high: self.path.mtu } })
 
-/** At the start of a connection, for those who want to probe in any case. */
-export const start = (self: Connection): Connection =>
-  self.config.mtuProbing === "always" && self.path.mtu > baseMtu ? begun(self, baseMtu) : self
+/** Linux takes the figure for the text of a segment, beside which there is what its SYN offers. */
+const firstMtu = ({ config, path }: Connection): number =>
+  config.windowRules === "deployed"
+    ? baseMtu + Options.headersOf(path) + (config.timestamps ? TcpOptions.timestampsLength : 0)
+    : baseMtu
+
+/** At the start of a connection, for those who want to probe in any case; but Linux's servers begin with whole segments. */
+export const start = (self: Connection): Connection => {
+  const isSearching = self.config.mtuProbing === "always" && self.path.mtu > firstMtu(self)
+  const isWhole = self.config.windowRules === "deployed" && self.listener !== 0
+  return isSearching && !isWhole ? begun(self, firstMtu(self)) : self
+}
 
 /** A retransmission timeout: after several, large packets are suspected (rfc: 4821 §7.5.1, 8899 §4.3). */
 export const onTimeout = (self: Connection): Connection => {

@@ -24,7 +24,8 @@ export const receiveShift = (config: Config): number => {
   return shift
 }
 
-const headersOf = (path: Path): number =>
+/** The two headers without options. */
+export const headersOf = (path: Path): number =>
   (path.version === 4 ? Family.v4 : Family.v6).headerLength + Tcp.minimumHeaderLength
 
 /**
