@@ -238,7 +238,8 @@ class Run<A, E, R> {
   readonly interrupt = (): Exit.Exit<A, E> | undefined => {
     this.fiber.interruptUnsafe()
     for (let count = this.scheduler.drain(tasksOfTurn); this.fiber.pollUnsafe() === undefined;) {
-      if (count > this.mostAtOnce || !this.clock.advance()) break
+      // As while it runs, no time passes before everything has come to rest.
+      if (count > this.mostAtOnce || this.scheduler.isIdle && !this.clock.advance()) break
       count += 1 + this.scheduler.drain(tasksOfTurn)
     }
     return this.fiber.pollUnsafe()

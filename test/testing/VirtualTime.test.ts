@@ -137,6 +137,20 @@ describe("VirtualTime", () => {
       assert.match(error.message, /^after 2s everything waits/)
     }))
 
+  it.effect("lets no time pass while finalizers of a program that it ends are busy", () =>
+    Effect.gen(function*() {
+      const times: Array<number> = []
+      const busy = Effect.gen(function*() {
+        yield* Effect.forkDetach(Effect.sleep("1 hour"), { startImmediately: true })
+        for (let i = 0; i < 50_000; i++) yield* Effect.yieldNow
+        times.push(yield* Clock.currentTimeMillis)
+        yield* Effect.sleep("2 hours")
+        times.push(yield* Clock.currentTimeMillis)
+      })
+      yield* Effect.flip(VirtualTime.run(Effect.ensuring(Effect.never, busy)))
+      assert.deepStrictEqual(times, [0, 2 * 3600 * 1000])
+    }))
+
   it.effect("names twenty fibers of many, and lists all", () =>
     Effect.gen(function*() {
       const waiter = Effect.withSpan(Effect.never, "waiter")
