@@ -64,6 +64,21 @@ describe("SYN cookies (RFC 4987 §3.6)", () => {
     assert.strictEqual(peer.one().flags, RST)
     assert.strictEqual(self.counter("tcpSynCookiesAccepted"), 0)
   })
+  it("are not for who forbids them: a SYN above the bound is dropped, and finds room once another has gone (rfc: 9293 §3.10.7.2)", () => {
+    const self = host({ limits: { tcpHalfOpen: 2 } })
+    listen(self, 80, 16, { synCookies: "never" })
+    const answers = [1, 2, 3].map((port) => {
+      const peer = new Peer(self, 80, port)
+      peer.send({ seq: 1000, flags: SYN, options: offered })
+      return peer.take().length
+    })
+    assert.deepStrictEqual(answers, [1, 1, 0])
+    assert.strictEqual(self.state.tcp.halfOpen.value, 2)
+    new Peer(self, 80, 1).send({ seq: 1001, flags: RST })
+    const late = new Peer(self, 80, 3)
+    late.send({ seq: 1000, flags: SYN, options: offered })
+    assert.strictEqual(late.one().flags, SYN | ACK)
+  })
   it("are sent when the table is full, and let real clients in", () => {
     const self = host({ limits: { tcpHalfOpen: 10 } })
     const listener = listen(self)
