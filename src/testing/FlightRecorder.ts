@@ -20,10 +20,10 @@ interface Tape {
 
 /** What becomes of a name in the name of a file. */
 const fileName = (text: string): string =>
-  text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "").slice(-80)
+  text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "").slice(-80)
 
 /** Two hosts have the same only if their names differ in nothing but characters that are not for files. */
-const recordingOf = (host: string): string => `${host.replaceAll(/[^\w.-]+/g, "-")}.recording`
+const recordingOf = (host: string): string => `${host.replaceAll(/[^\p{L}\p{N}_.-]+/gu, "-")}.recording`
 
 export class FlightRecorder {
   readonly seed: number

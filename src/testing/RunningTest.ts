@@ -1,6 +1,6 @@
 /**
  * The test that runs now, and the command that runs it again, as far as the runner tells: Vitest and Jest both keep their state under one
- * symbol of the global object.
+ * symbol of the global object. Of tests that run at the same time (`it.concurrent`) they tell the one that was started last.
  */
 
 export interface RunningTest {

@@ -217,8 +217,8 @@ describe("A failing test of a simulation", () => {
       const artifacts = TestArtifacts.make({ folder: path })
       const failure = yield* failureOf(() => Simulator.test(topology, { artifacts }, () => assert.fail("planned")))
       const kept = join(path, readdirSync(path)[0]!)
-      assert.deepStrictEqual(readdirSync(kept), ["..-B-ro-1.recording", "db.example.recording", "network.pcapng"])
-      assert.strictEqual(failure.kept[0], `  steps of ../Büro 1: netstack replay ${kept}/..-B-ro-1.recording`)
+      assert.deepStrictEqual(readdirSync(kept), ["..-Büro-1.recording", "db.example.recording", "network.pcapng"])
+      assert.strictEqual(failure.kept[0], `  steps of ../Büro 1: netstack replay ${kept}/..-Büro-1.recording`)
     }))
 
   it.effect("is told whatever becomes of its files, and whatever it throws", () =>
