@@ -1,11 +1,13 @@
 /**
  * As much of Python as assertions in scripts are written in: `assert` with comparisons, arithmetic and logic over numbers, and
- * names that are given or assigned. Statements are separated by lines or semicolons.
+ * names that are given or assigned, in blocks of `if`, `elif`, `else`, `for` and `while`.
  *
  * ```
  *   expression:  or ─ and ─ not ─ comparison (chained) ─ | ─ ^ ─ & ─ << >> ─ + - ─ * / // % ─ unary ─ ** ─ atom
  * ```
  */
+
+import * as Blocks from "./pythonBlocks.ts"
 
 /** The code uses something of Python that is not known here. */
 export class UnknownPython extends Error {}
@@ -106,6 +108,12 @@ const functions: Readonly<Record<string, (args: ReadonlyArray<Value>) => Value>>
   round: ([value]) => Math.round(numberOf(value!)),
   len: ([value]) => Array.isArray(value) || typeof value === "string" ? value.length : 0,
   str: ([value]) => format(value!),
+  range: (args) => {
+    const [first = 0, second, step = 1] = args.map(numberOf)
+    const [from, to] = second === undefined ? [0, first] : [first, second]
+    const count = step === 0 ? 0 : Math.min(mostTurns, Math.max(0, Math.ceil((to - from) / step)))
+    return Array.from({ length: count }, (_, i) => from + i * step)
+  },
   hex: ([value]) => `0x${numberOf(value!).toString(16)}`
 }
 
@@ -263,22 +271,6 @@ class Evaluation {
   }
 }
 
-/** The statements of a block: lines, joined where a bracket is open, and parts of lines between semicolons. */
-const statements = (code: string): ReadonlyArray<string> => {
-  const all: Array<string> = []
-  let depth = 0
-  let statement = ""
-  for (const line of code.replace(/\\\n/g, " ").split(/\n|;/)) {
-    const bare = line.replace(/#.*$/, "")
-    statement += ` ${bare}`
-    depth += (bare.match(/[([]/g)?.length ?? 0) - (bare.match(/[)\]]/g)?.length ?? 0)
-    if (depth > 0) continue
-    if (statement.trim() !== "") all.push(statement.trim())
-    statement = ""
-  }
-  return statement.trim() === "" ? all : [...all, statement.trim()]
-}
-
 const whole = (text: string, names: Names): Value => {
   const evaluation = new Evaluation(tokenize(text), names)
   const value = evaluation.expression()
@@ -303,15 +295,9 @@ const runAssertion = (text: string, names: Names): Broken | undefined => {
 
 const assertion = /^assert\b\s*([\s\S]*)$/
 const assignment = /^([A-Za-z_]\w*)\s*(\+|-|\*|\/\/?|%|&|\||\^|<<|>>)?=(?!=)\s*([\s\S]*)$/
-const condition = /^if\b([\s\S]*?):\s*(\S[\s\S]*)$/
-
 const runStatement = (statement: string, names: Names): Broken | undefined => {
   const asserted = assertion.exec(statement)
   if (asserted !== null) return runAssertion(asserted[1]!, names)
-  const conditional = condition.exec(statement)
-  if (conditional !== null) {
-    return isTrue(whole(conditional[1]!, names)) ? runStatement(conditional[2]!, names) : undefined
-  }
   const [, name, operator, value] = assignment.exec(statement) ?? []
   if (name !== undefined) {
     names.set(name, whole(operator === undefined ? value! : `${name} ${operator} (${value})`, names))
@@ -327,17 +313,80 @@ export interface Ran {
   readonly unknown: ReadonlyArray<string>
 }
 
+/** A loop that goes on for longer is left. */
+const mostTurns = 10_000
+
+/** Runs the body for each item of a list. */
+const runFor = (head: string, body: ReadonlyArray<Blocks.Statement>, names: Names, unknown: Array<string>) => {
+  const [, name, list] = /^for\s+([A-Za-z_]\w*)\s+in\s+([\s\S]+)$/.exec(head) ?? []
+  const items = list === undefined ? undefined : whole(list, names)
+  if (name === undefined || !Array.isArray(items)) throw new UnknownPython(head)
+  for (const item of items.slice(0, mostTurns)) {
+    names.set(name, item as Value)
+    const broken = runBlock(body, names, unknown)
+    if (broken !== undefined) return broken
+  }
+  return undefined
+}
+
+const runWhile = (condition: string, body: ReadonlyArray<Blocks.Statement>, names: Names, unknown: Array<string>) => {
+  for (let turn = 0; turn < mostTurns && isTrue(whole(condition, names)); turn++) {
+    const broken = runBlock(body, names, unknown)
+    if (broken !== undefined) return broken
+  }
+  return undefined
+}
+
+/** Which statements of a block stand in the way of an `elif` or `else` behind them: one was taken, or none can be told. */
+type Branch = "open" | "closed"
+
+/** One statement of a block, and whether the branches behind it are still open. */
+const runOne = (
+  { text, body }: Blocks.Statement,
+  branch: Branch,
+  names: Names,
+  unknown: Array<string>
+): [Broken | undefined, Branch] => {
+  const [, word = "", rest = ""] =
+    /^(if|elif|else|for|while|def|with|try|except|finally|class)\b\s*([\s\S]*)$/.exec(text) ?? []
+  switch (word) {
+    case "":
+      return [runStatement(text, names), "closed"]
+    case "for":
+      return [runFor(text, body, names, unknown), "closed"]
+    case "while":
+      return [runWhile(rest, body, names, unknown), "closed"]
+    case "if":
+    case "elif":
+    case "else": {
+      if (word !== "if" && branch === "closed") return [undefined, "closed"]
+      const isTaken = word === "else" || isTrue(whole(rest, names))
+      return isTaken ? [runBlock(body, names, unknown), "closed"] : [undefined, "open"]
+    }
+    default:
+      throw new UnknownPython(text)
+  }
+}
+
+/** Runs statements; what is not understood is left out, with what belongs to it. */
+const runBlock = (block: ReadonlyArray<Blocks.Statement>, names: Names, unknown: Array<string>): Broken | undefined => {
+  let branch: Branch = "closed"
+  for (const statement of block) {
+    try {
+      const [broken, next] = runOne(statement, branch, names, unknown)
+      if (broken !== undefined) return broken
+      branch = next
+    } catch (error) {
+      if (!(error instanceof UnknownPython)) throw error
+      unknown.push(`${statement.text} (${error.message})`)
+      branch = "closed"
+    }
+  }
+  return undefined
+}
+
 /** Runs a block; what is not understood is left out. */
 export const run = (code: string, names: Names): Ran => {
   const unknown: Array<string> = []
-  for (const statement of statements(code)) {
-    try {
-      const broken = runStatement(statement, names)
-      if (broken !== undefined) return { broken, unknown }
-    } catch (error) {
-      if (!(error instanceof UnknownPython)) throw error
-      unknown.push(`${statement} (${error.message})`)
-    }
-  }
-  return { broken: undefined, unknown }
+  return { broken: runBlock(Blocks.parse(code), names, unknown), unknown }
 }

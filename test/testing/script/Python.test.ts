@@ -69,6 +69,17 @@ describe("Python", () => {
     assert.deepStrictEqual(ran, { broken: undefined, unknown: [] })
   })
 
+  it("runs the branches and loops that are due, and tells what fails in them", () => {
+    const broken = (code: string): string | undefined => Python.run(code, names()).broken?.assertion
+    assert.strictEqual(broken("for i in range(3): assert i < 2"), "i < 2")
+    assert.strictEqual(broken("i = 0\nwhile i < 3:\n  i += 1\nassert i == 4"), "i == 4")
+    assert.strictEqual(
+      broken("if False:\n  assert 1 == 2\nelif True:\n  assert 1 == 3\nelse:\n  assert 1 == 4"),
+      "1 == 3"
+    )
+    assert.isUndefined(broken("if True: pass\nelse:\n  assert False"))
+  })
+
   it("leaves out what it does not know, by name, and goes on", () => {
     const refusal = (code: string): string => {
       const { broken, unknown } = Python.run(`${code}\nassert cwnd == 1`, names())
@@ -77,7 +88,8 @@ describe("Python", () => {
     }
     assert.strictEqual(refusal("assert tcpi_mystery == 1"), "assert tcpi_mystery == 1 (the name tcpi_mystery)")
     assert.strictEqual(refusal("assert sorted([1])"), "assert sorted([1]) (the function sorted)")
-    assert.match(refusal("for i in range(3): assert i"), /^for i/)
+    assert.match(refusal("for i in 3: assert i"), /^for i in 3/)
+    assert.match(refusal("def check():\n  assert False"), /^def check\(\)/)
     assert.match(Python.run("assert (1", names()).unknown.join(), /where \) should be/)
     assert.match(refusal("assert 1 +"), /ends too early/)
     assert.match(refusal("assert 1 ? 2"), /can't be read/)
