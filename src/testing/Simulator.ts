@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { format } from "effect/Formatter"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Time from "../core/Time.ts"
 import type { Statistics } from "../link/Faults.ts"
@@ -43,7 +44,9 @@ export class SeededFailure extends Data.TaggedError("SeededFailure")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    const why = this.cause instanceof Error ? this.cause.message : format(this.cause)
+    const { cause } = this
+    // Test runners that pass errors on between processes leave no more of the cause than its properties.
+    const why = Predicate.hasProperty(cause, "message") ? String(cause.message) : format(cause)
     return [why, `the simulation had seed ${this.seed}`, `  again: ${this.again}`, ...this.kept].join("\n")
   }
 }
