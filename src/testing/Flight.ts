@@ -2,7 +2,7 @@
  * A recording as a film of a stack: one event at a time, with the frames that came and went, why one was dropped, and what changed.
  *
  * ```ts
- * for (const moment of Flight.play(yield* Recording.read(text))) console.log(Flight.describe(moment).join("\n"))
+ * for (const moment of Flight.play(yield* Recording.read(text))) console.log(describeMoment(moment).join("\n"))
  * ```
  *
  * The core repeats what it did, so nothing of this had to be kept when it happened.

@@ -23,7 +23,16 @@ const fileName = (text: string): string =>
   text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "").slice(-80)
 
 /** Two hosts have the same only if their names differ in nothing but characters that are not for files. */
-const recordingOf = (host: string): string => `${host.replaceAll(/[^\p{L}\p{N}_.-]+/gu, "-")}.recording`
+const stemOf = (host: string): string => host.replaceAll(/[^\p{L}\p{N}_.-]+/gu, "-")
+
+const recordingOf = (host: string): string => `${stemOf(host)}.recording`
+
+const networkCapture = "network.pcapng"
+
+const captureNameOf = (host: string): string => {
+  const name = `${stemOf(host)}.pcapng`
+  return name === networkCapture ? `host-${name}` : name
+}
 
 export class FlightRecorder {
   readonly seed: number
@@ -91,19 +100,22 @@ export class FlightRecorder {
     const run = `${fileName(test?.name ?? "test")}-seed-${seed}`
     return Effect.gen(function*() {
       const recordings = whole.map(([host, { lines }]) => ({ name: recordingOf(host), content: lines.join("") }))
-      const where = yield* keeper.keep(run, [...recordings, ...yield* captureOf(whole, befallen)])
+      const where = yield* keeper.keep(run, [...recordings, ...yield* capturesOf(whole, befallen)])
       const left = tapes.size - whole.length
       return [
-        ...whole.map(([host]) => `  steps of ${host}: netstack replay ${where}/${recordingOf(host)}`),
-        `  capture: ${where}/network.pcapng`,
+        ...whole.map(([host]) => `  steps of ${host}: npx netstack replay ${where}/${recordingOf(host)}`),
+        `  captures: ${where}/HOST.pcapng, and ${networkCapture} of all`,
         ...(left === 0 ? [] : [`  left out: ${left} recordings longer than ${keeper.mostRecorded} characters`])
       ]
     }).pipe(Effect.catchCause((cause) => Effect.succeed([`  nothing is kept: ${Cause.pretty(cause)}`])))
   }
 }
 
-/** The frames at all interfaces, from the recordings, and those that links have lost or altered. */
-const captureOf = (
+/**
+ * The frames at the interfaces of each host, and in one more file those of all hosts with what links have lost or altered. There each frame stands
+ * at both ends, which to analysers of TCP is a segment that was sent again.
+ */
+const capturesOf = (
   tapes: ReadonlyArray<readonly [string, Tape]>,
   befallen: ReadonlyArray<Entry>
 ): Effect.Effect<ReadonlyArray<Artifacts.File>> =>
@@ -111,7 +123,10 @@ const captureOf = (
     tapes,
     ([name, { lines }]) => Effect.map(Recording.read(lines.join("")), (recording) => ({ name, recording }))
   ).pipe(
-    Effect.map((recordings) => [{ name: "network.pcapng", content: Flight.pcapng(recordings, undefined, befallen) }]),
+    Effect.map((recordings) => [
+      ...recordings.map((each) => ({ name: captureNameOf(each.name), content: Flight.pcapng([each]) })),
+      { name: networkCapture, content: Flight.pcapng(recordings, undefined, befallen) }
+    ]),
     // A recording that this stack has just written can be read.
     Effect.orDie
   )

@@ -62,10 +62,10 @@ describe("A failing test on a network", () => {
       assert.deepStrictEqual(told.split("\n"), [
         "the network had seed 77",
         "  again: NETSTACK_SEED=77 npx vitest run test/testing/FlightRecorder.test.ts " +
-        "-t 'tells the seed, the command and the files of a test that failed \\(in virtual time\\)'",
-        `  steps of local: netstack replay ${kept}/local.recording`,
-        `  steps of remote: netstack replay ${kept}/remote.recording`,
-        `  capture: ${kept}/network.pcapng`
+        "-t '^A failing test on a network > tells the seed, the command and the files of a test that failed \\(in virtual time\\)$'",
+        `  steps of local: npx netstack replay ${kept}/local.recording`,
+        `  steps of remote: npx netstack replay ${kept}/remote.recording`,
+        `  captures: ${kept}/HOST.pcapng, and network.pcapng of all`
       ])
       const recording = yield* Recording.read(readFileSync(join(kept, "remote.recording"), "utf8"))
       assert.isAbove(recording.batches.length, 5)
@@ -74,6 +74,12 @@ describe("A failing test on a network", () => {
       assert.deepStrictEqual(capture.interfaces.map(({ name }) => name), ["local.eth0", "remote.eth0"])
       // The announcements of two addresses, ARP and echo both ways, each seen at both ends.
       assert.isAtLeast(capture.packets.length, 2 * 6)
+      // For Wireshark, where nothing is seen twice.
+      const ofLocal = Pcapng.read(readFileSync(join(kept, "local.pcapng")))
+      if (Malformed.isMalformed(ofLocal)) return assert.fail(ofLocal.detail)
+      assert.deepStrictEqual(ofLocal.interfaces.map(({ name }) => name), ["local.eth0"])
+      const atLocal = capture.packets.filter((packet) => capture.interfaces[packet.interface]!.name === "local.eth0")
+      assert.strictEqual(ofLocal.packets.length, atLocal.length)
     }))
 
   it.effect("shows in the capture which frames the links have lost", () =>
@@ -172,10 +178,10 @@ describe("A failing test of a simulation", () => {
       assert.deepStrictEqual(failure.message.split("\n").slice(-5), [
         "the simulation had seed 4",
         "  again: NETSTACK_SEED=4 npx vitest run test/testing/FlightRecorder.test.ts " +
-        "-t 'leaves recordings that replay as the run was, and a capture with what the links have lost'",
-        `  steps of local: netstack replay ${kept}/local.recording`,
-        `  steps of remote: netstack replay ${kept}/remote.recording`,
-        `  capture: ${kept}/network.pcapng`
+        "-t '^A failing test of a simulation > leaves recordings that replay as the run was, and a capture with what the links have lost$'",
+        `  steps of local: npx netstack replay ${kept}/local.recording`,
+        `  steps of remote: npx netstack replay ${kept}/remote.recording`,
+        `  captures: ${kept}/HOST.pcapng, and network.pcapng of all`
       ])
       for (const [i, host] of ["local", "remote"].entries()) {
         const { batches, step } = Recording.replay(
@@ -211,14 +217,31 @@ describe("A failing test of a simulation", () => {
     Effect.gen(function*() {
       const path = yield* folder
       const topology = Topology.make({
-        hosts: { "../Büro 1": { ipv4: "10.0.0.1/24" }, "db.example": { ipv4: "10.0.0.2/24" } },
-        links: { wire: { between: ["../Büro 1", "db.example"] } }
+        hosts: {
+          "../Büro 1": { ipv4: "10.0.0.1/24" },
+          "db.example": { ipv4: "10.0.0.2/24" },
+          network: { ipv4: "10.0.0.3/24" }
+        },
+        switches: { cabinet: {} },
+        links: {
+          first: { between: ["../Büro 1", "cabinet"] },
+          second: { between: ["db.example", "cabinet"] },
+          third: { between: ["network", "cabinet"] }
+        }
       })
       const artifacts = TestArtifacts.make({ folder: path })
       const failure = yield* failureOf(() => Simulator.test(topology, { artifacts }, () => assert.fail("planned")))
       const kept = join(path, readdirSync(path)[0]!)
-      assert.deepStrictEqual(readdirSync(kept), ["..-Büro-1.recording", "db.example.recording", "network.pcapng"])
-      assert.strictEqual(failure.kept[0], `  steps of ../Büro 1: netstack replay ${kept}/..-Büro-1.recording`)
+      assert.deepStrictEqual(readdirSync(kept), [
+        "..-Büro-1.pcapng",
+        "..-Büro-1.recording",
+        "db.example.pcapng",
+        "db.example.recording",
+        "host-network.pcapng",
+        "network.pcapng",
+        "network.recording"
+      ])
+      assert.strictEqual(failure.kept[0], `  steps of ../Büro 1: npx netstack replay ${kept}/..-Büro-1.recording`)
     }))
 
   it.effect("is told whatever becomes of its files, and whatever it throws", () =>
@@ -237,9 +260,16 @@ describe("A failing test of a simulation", () => {
 })
 
 describe("The command that runs a test again", () => {
+  it("runs no other test whose name begins or ends alike", () => {
+    const command = RunningTest.command({ name: "kit > expectation", path: "test/a.test.ts" }, 3)
+    const pattern = new RegExp(/-t '(.*)'$/.exec(command)![1]!)
+    const names = ["kit > expectation", "kit > expectation2", "tool kit > expectation", "kit > expectation > of all"]
+    assert.deepStrictEqual(names.filter((name) => pattern.test(name)), ["kit > expectation"])
+  })
+
   it("can be pasted into a shell", () => {
     const command = RunningTest.command({ name: "A > it's 100 % (really)", path: "test/a.test.ts" }, 3)
-    assert.strictEqual(command, "NETSTACK_SEED=3 npx vitest run test/a.test.ts -t 'it'\\''s 100 % \\(really\\)'")
+    assert.strictEqual(command, "NETSTACK_SEED=3 npx vitest run test/a.test.ts -t '^A > it'\\''s 100 % \\(really\\)$'")
   })
 
   it("is told in words where the runner does not say what runs", () => {

@@ -210,7 +210,7 @@ describe("A test of a simulation", () => {
         "the planned failure",
         "the simulation had seed 99",
         "  again: NETSTACK_SEED=99 npx vitest run test/testing/Simulator.test.ts " +
-        "-t 'that fails tells the seed and the command that runs it again, and keeps the cause'"
+        "-t '^A test of a simulation > that fails tells the seed and the command that runs it again, and keeps the cause$'"
       ])
       return
     }
