@@ -27,7 +27,12 @@ interface Options {
 const read = (path: string) =>
   Effect.gen(function*() {
     const text = yield* (yield* FileSystem.FileSystem).readFileString(path)
-    return yield* Recording.read(text)
+    const recording = yield* Recording.read(text)
+    // Lines end in a newline; a program that was killed has not come to that of its last one.
+    if (!text.endsWith("\n")) {
+      yield* Console.error(`netstack: ${path} is cut: its last line is incomplete, and left out`)
+    }
+    return recording
   }).pipe(Effect.mapError((error) => Exit.badInput(`${path}: ${error.message}`)))
 
 /** Remembers the names of interfaces as they are attached. */

@@ -95,6 +95,8 @@ const runFile = (file: string, options: Options) =>
 const main = (names: ReadonlyArray<string>, options: Options) =>
   Effect.gen(function*() {
     const files = yield* Effect.forEach(names, (name) => Effect.mapError(filesOf(name), unreadable(name)))
+    const empty = names.filter((_, i) => files[i]!.length === 0)
+    if (empty.length > 0) return yield* Exit.badInput(`no files that end in .pkt below ${empty.join(", ")}`)
     const all = yield* Effect.forEach(files.flat(), (file) => runFile(file, options))
     const left = skips(all)
     if (left.length > 0) yield* Console.log(`\nleft out:\n${left.join("\n")}`)
@@ -141,8 +143,27 @@ const meaningless = [
   "wire_server_dev"
 ] as const
 
+/** Those of them that are numbers. */
+const isNumber: ReadonlySet<string> = new Set([
+  "bind_port",
+  "connect_port",
+  "mtu",
+  "tolerance_percent",
+  "tolerance_usecs"
+])
+
+const checked = (name: string) => (text: string): string => {
+  if (isNumber.has(name) && !/^\d+(\.\d+)?$/.test(text)) throw new Error("a number")
+  return text
+}
+
 const official = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("VALUE"), Flag.withDescription(description), Flag.optional)
+  Flag.String(name).pipe(
+    Flag.mapTryCatch(checked(name), Arguments.because),
+    Flag.withMetavar("VALUE"),
+    Flag.withDescription(description),
+    Flag.optional
+  )
 
 const passedOver = (name: string) =>
   Flag.String(name).pipe(Flag.withOptionalValue("true"), Flag.optional, Flag.withHidden)

@@ -55,6 +55,18 @@ describe("netstack replay", () => {
       assert.match(stdout, /#\d+ .* eth0 ← 10\.0\.0\.2:9 > .* R\. .*\n(?: .*\n)* {4}reply \d+ failed: \w*Refused/)
     }))
 
+  it.live("says of a recording that was cut that its last line is left out", () =>
+    Effect.gen(function*() {
+      const { path } = yield* recorded
+      writeFileSync(path, readFileSync(path, "utf8").slice(0, -5))
+      const { status, stderr, stdout } = yield* replay([path, "--no-changes"])
+      assert.deepStrictEqual([status, stderr], [
+        0,
+        `netstack: ${path} is cut: its last line is incomplete, and left out\n`
+      ])
+      assert.match(stdout, /^#1 /)
+    }))
+
   it.live("says that there is nothing behind the last event", () =>
     Effect.gen(function*() {
       const { path } = yield* recorded

@@ -73,7 +73,18 @@ describe("netstack script", () => {
       const one = yield* run(["--ip_version=ipv6", "--non_fatal=packet", "--verbose", `${corpus}/syn.pkt`])
       assert.strictEqual(one.status, 0)
       assert.match(one.stdout, /^left out: --non_fatal/)
-      assert.match(one.stdout, /> S\. 0:0\(0\) ack 1 <mss 1460> +> S\. 0:0\(0\) ack 1 win 65535 <mss 1460>/)
+      assert.match(one.stdout, /> S\. 0:0\(0\) ack 1 <mss 1460> +> S\. 0:0\(0\) ack 1 win 64240 <mss 1460>/)
+    }))
+
+  it.live("could run nothing of a directory without scripts, and takes no option that is no number", () =>
+    Effect.gen(function*() {
+      const directory = yield* written({ "notes.txt": "" })
+      const empty = yield* run([directory])
+      const reason = `netstack: no files that end in .pkt below ${directory}\n`
+      assert.deepStrictEqual(empty, { status: 2, stdout: "", stderr: reason })
+      const wrong = yield* run(["--mtu=abc", `${corpus}/syn.pkt`])
+      assert.deepStrictEqual([wrong.status, wrong.stdout], [2, ""])
+      assert.match(wrong.stderr, /^netstack script: .*--mtu: "abc".*a number.*\n$/)
     }))
 
   it.live("says what differs, and ends with the status", () =>
