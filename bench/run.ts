@@ -1,8 +1,9 @@
 /**
  * Runs the benchmarks and prints one table.
  *
- *     node bench/run.ts [ROW…] [--all] [--runs N] [--scale N] [--json FILE] [--record] [--list]
+ *     node bench/run.ts [ROW…] [--all] [--runs N] [--scale N] [--json FILE] [--record]
  *     node bench/run.ts --smoke [--record]
+ *     node bench/run.ts --list | --help
  *
  * A ROW is the name of a row or the beginning of several names; without one it is the rows of the goals. Each row is measured by a Node of its own, so that no row
  * meets the heap and the compiled code that another left. `bench/README.md` says what each number means.
@@ -70,24 +71,51 @@ const goals: ReadonlySet<string> = new Set([
 /** Marks the line of a measuring Node's output that holds its figures. */
 const mark = "figures: "
 
-const { positionals, values: flags } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: "string", default: "5" },
-    scale: { type: "string", default: "1" },
-    json: { type: "string" },
-    all: { type: "boolean", default: false },
-    smoke: { type: "boolean", default: false },
-    record: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-    measure: { type: "string" }
-  }
-})
+const usage = `npm run bench -- [ROW…] [OPTION…]
+
+A ROW is the name of a row or the beginning of several names; without one it is the rows of the goals.
+
+  --all        every row
+  --runs N     runs of each row; 5 by default
+  --scale N    the Nth part of the work, to see whether all of it runs; 1 by default
+  --json FILE  writes the figures to a file as well
+  --smoke      a few rows, briefly: whether any has collapsed since the last record
+  --record     adds the figures to bench/history.jsonl
+  --list       the names of the rows
+  --help       this, and the names of the rows
+`
 
 const fail = (line: string): never => {
   process.stderr.write(`bench: ${line}\n`)
   process.exit(2)
 }
+
+const readArguments = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      runs: { type: "string", default: "5" },
+      scale: { type: "string", default: "1" },
+      json: { type: "string" },
+      all: { type: "boolean", default: false },
+      smoke: { type: "boolean", default: false },
+      record: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+      measure: { type: "string" }
+    }
+  })
+
+const given = (): ReturnType<typeof readArguments> => {
+  try {
+    return readArguments()
+  } catch (error) {
+    // The first sentence says what is wrong; what follows is about arguments that begin with a dash.
+    return fail(`${(error as Error).message.split(". ")[0]}; --help shows what there is`)
+  }
+}
+
+const { positionals, values: flags } = given()
 
 const positive = (name: string, text: string): number => {
   const value = Number(text)
@@ -169,7 +197,8 @@ const smoke = (): void => {
   process.exitCode = wrong.length > 0 ? 1 : 0
 }
 
-if (flags.list) {
+if (flags.help || flags.list) {
+  if (flags.help) process.stdout.write(`${usage}\n`)
   for (const { about, name } of rows) process.stdout.write(`${name.padEnd(16)}${about}\n`)
 } else if (flags.measure !== undefined) {
   const row = rows.find(({ name }) => name === flags.measure) ?? fail(`no row is called ${flags.measure}`)
