@@ -24,8 +24,10 @@ const rowOf = ([name, bound]: readonly [string, Bound]): string =>
 export const page = `# Bounds
 
 Everything that a peer or a program could make grow, with its limit. The table is code,
-[\`core/Bounds.ts\`](../src/core/Bounds.ts): configuration overrides a limit by its name, and a test hits every row. This page is
-made from it by \`npm run docs\`.
+[\`core/Bounds.ts\`](../src/core/Bounds.ts), and a test hits every row. This page is made from it by \`npm run docs\`.
+
+A program sets limits by their names, those that it names and no others: \`Netstack.layer({ ipv4: "10.0.0.2/24", limits: { tcpHalfOpen: 4096 } })\`. They are numbers in
+the unit of the table, so bytes are bytes. The environment has no variables for them.
 
 | name | what is limited | default | at the limit |
 | --- | --- | --- | --- |
