@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import { connect, type Socket } from "node:net"
+import koffi from "koffi"
+import { connect, type Server, type Socket } from "node:net"
 import * as NetstackHttpServer from "../../layers/NetstackHttpServer.ts"
 import * as NetstackNodeServer from "../../layers/NetstackNodeServer.ts"
 import * as Tap from "../../layers/Tap.ts"
@@ -21,6 +22,20 @@ const http = process.getBuiltinModule("node:http")
 
 const port = 80
 const body = "hello, world\n"
+
+const IPPROTO_TCP = 6
+const TCP_CONGESTION = 13
+const setsockopt = koffi.load(null).func("int setsockopt(int fd, int level, int name, const char *value, uint length)")
+
+/** As every socket of the kernel in a benchmark; Node has no word for it. A kernel whose default is BBR paces what it sends. */
+const useCubic = (socket: Socket): void => {
+  const { _handle: handle } = socket as Socket & { readonly _handle: { readonly fd: number } | null }
+  if (handle === null || setsockopt(handle.fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) !== 0) {
+    throw new Error("this socket can't have CUBIC")
+  }
+}
+
+const withCubic = <S extends Server>(server: S): S => server.on("connection", useCubic)
 
 const stackAt = (address: string) =>
   Netstack.layer({ ipv4: `${address}/24` as `${string}/${number}` }).pipe(
@@ -43,7 +58,7 @@ const ready = Effect.sync(() => {
 const plain = (where: string, address: string) =>
   where === "kernel"
     ? Effect.callback((resume) => {
-      plainServer().listen(port, address, () => resume(Effect.void))
+      withCubic(plainServer()).listen(port, address, () => resume(Effect.void))
     })
     : Effect.flatMap(
       NetstackNodeServer.attach(plainServer()),
@@ -55,7 +70,7 @@ const plain = (where: string, address: string) =>
 
 const ofEffect = (where: string, host: string) => {
   const server = where === "kernel"
-    ? NodeHttpServer.layerServer(() => http.createServer(), { port, host })
+    ? NodeHttpServer.layerServer(() => withCubic(http.createServer()), { port, host })
     : NetstackHttpServer.layerServer({ port })
   return Effect.asVoid(Layer.build(Layer.provide(Layer.effectDiscard(HttpServer.serveEffect(app)), server)))
 }
@@ -82,7 +97,10 @@ const ask = (address: string, connections: number, count: number): void => {
     for (const socket of sockets) socket.destroy()
   }
   for (let i = 0; i < connections; i++) {
-    const socket = connect({ host: address, port, noDelay: true }, () => next(socket))
+    const socket = connect({ host: address, port, noDelay: true }, () => {
+      useCubic(socket)
+      next(socket)
+    })
     let received = ""
     socket.setEncoding("latin1").on("data", (text) => {
       received += text
