@@ -85,11 +85,20 @@ const notFound = (hostname: string, cause: TcpError): SystemError => {
   return Object.assign(error, { errno: noName, hostname })
 }
 
-/** The error for an operation on TCP; `peer` is named in those of `connect` only, as Node does. */
+/** As `net.Server` fails: its message has the reason in words before the address, which has no brackets. */
+const notListening = (error: TcpError, { host, port }: Peer): SystemError => {
+  const made = make(codeOf(error.reason, "listen"), "listen", { host, port }, error)
+  const words = error.reason._tag === "AddressInUse" ? "address already in use" : error.reason.message
+  made.message = `listen ${made.code}: ${words} ${host}:${port}`
+  return made
+}
+
+/** The error for an operation on TCP; the place is named in those of `connect` and `listen` only, as Node does. */
 export const of = (error: TcpError, peer?: Peer): SystemError => {
   const { operation, reason } = error
   if (reason._tag === "NameNotResolved") return notFound(reason.host, error)
-  return make(codeOf(reason, operation), operation, operation === "connect" ? peer : undefined, error)
+  if (operation === "listen" && error.local !== undefined) return notListening(error, error.local)
+  return make(codeOf(reason, operation), operation, operation === "connect" ? peer ?? error.remote : undefined, error)
 }
 
 /** The parts of an address that Node's sockets show. */

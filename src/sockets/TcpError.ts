@@ -1,17 +1,28 @@
 /**
- * The error of every operation on TCP: what was tried, and the reason why it could not be met.
+ * The error of every operation on TCP: what was tried, where, and the reason why it could not be met.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as CoreReason from "../core/Reason.ts"
 import * as Failure from "./Failure.ts"
 
+/** An address and a port as texts and logs show them. */
+export const Endpoint = Schema.Struct({ host: Schema.String, port: Schema.Number })
+export type Endpoint = typeof Endpoint.Type
+
+const textOf = ({ host, port }: Endpoint): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
+
 export class TcpError extends Schema.TaggedError<TcpError>()("TcpError", {
   operation: Schema.Literals(["connect", "listen", "accept", "read", "write", "shutdown", "close", "wait", "options"]),
-  reason: Failure.Any
+  reason: Failure.Any,
+  /** Where a listener was to be: `::` stands for every address of both families. */
+  local: Schema.optionalKey(Endpoint),
+  /** Whom a connection was to reach. */
+  remote: Schema.optionalKey(Endpoint)
 }) {
   override get message(): string {
-    return `${this.operation}: ${this.reason.message}`
+    const where = this.remote ?? this.local
+    return `${this.operation}${where === undefined ? "" : ` ${textOf(where)}`}: ${this.reason.message}`
   }
 }
 
@@ -26,3 +37,9 @@ export const during =
 export const because =
   (operation: Operation) => <A, R>(self: Effect.Effect<A, Failure.Any, R>): Effect.Effect<A, TcpError, R> =>
     Effect.mapError(self, (reason) => new TcpError({ operation, reason }))
+
+/** Names the place of an operation in its failure. */
+export const at =
+  (place: { readonly local: Endpoint } | { readonly remote: Endpoint }) =>
+  <A, R>(self: Effect.Effect<A, TcpError, R>): Effect.Effect<A, TcpError, R> =>
+    Effect.mapError(self, ({ operation, reason }) => new TcpError({ operation, reason, ...place }))

@@ -9,6 +9,7 @@ import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as SystemError from "../../layers/SystemError.ts"
 import type { Netstack } from "../../src/sockets/Netstack.ts"
 import * as Network from "../../src/sockets/Network.ts"
 import * as Tcp from "../../src/sockets/Tcp.ts"
@@ -118,6 +119,21 @@ describe("Tcp.connect and Tcp.listen", () => {
     Effect.gen(function*() {
       const { two } = yield* connected()
       assert.strictEqual((yield* reasonOf(on(two)(Tcp.listen({ port: 80 }))))._tag, "AddressInUse")
+    }))
+
+  it.effect("name the address that a listener or a connection failed at", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* connected()
+      const taken = yield* Effect.flip(on(two)(Tcp.listen({ port: 80 })))
+      assert.strictEqual(taken.message, "listen [::]:80: address in use")
+      assert.deepStrictEqual(taken.local, { host: "::", port: 80 })
+      const system = SystemError.of(taken)
+      assert.strictEqual(system.message, "listen EADDRINUSE: address already in use :::80")
+      assert.deepInclude(system, { code: "EADDRINUSE", syscall: "listen", address: "::", port: 80 })
+      const refused = yield* Effect.flip(on(one)(Tcp.connect(`${hostTwo}:9`)))
+      assert.strictEqual(refused.message, `connect ${hostTwo}:9: connection refused`)
+      assert.strictEqual(SystemError.of(refused).message, `connect ECONNREFUSED ${hostTwo}:9`)
+      assert.strictEqual(refused.remote?.port, 9)
     }))
 })
 
