@@ -2,12 +2,14 @@
  * A small network service: what it does with a connection, and with a datagram.
  */
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Netstack } from "../sockets/Netstack.ts"
 import * as Tcp from "../sockets/Tcp.ts"
 import type { TcpConnection } from "../sockets/TcpConnection.ts"
 import * as Udp from "../sockets/Udp.ts"
+import { InputError } from "./ByteReader.ts"
 
 export interface Service {
   readonly name: string
@@ -35,6 +37,17 @@ const answerDatagrams = (
       if (reply !== undefined) yield* Effect.ignore(socket.send(reply, source, { source: destination }))
     }))
 
+/** A peer that leaves early, or sends too much, is news about the peer: its connection is reset, and no error of the program. */
+const handlerOf = (service: Service) => (connection: TcpConnection): Effect.Effect<void, unknown, Netstack> =>
+  Effect.catchIf(
+    service.connection(connection),
+    (error): error is InputError => error instanceof InputError,
+    (error) => {
+      const peer = NetAddress.formatInet(connection.remote)
+      return Effect.andThen(Effect.logDebug(`${service.name}: ${peer}: ${error.message}`), connection.abort)
+    }
+  )
+
 /**
  * Runs a service on a port, over TCP and over UDP if it has that, until it is interrupted. `announce` runs once, when whoever
  * comes is served.
@@ -46,7 +59,7 @@ export const serve = (
 ): Effect.Effect<never, Tcp.TcpError | Udp.UdpError, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
     const listener = yield* Tcp.listen({ port })
-    const overTcp = listener.serve(service.connection, { concurrency })
+    const overTcp = listener.serve(handlerOf(service), { concurrency })
     if (service.datagram === undefined) return yield* Effect.andThen(announce, overTcp)
     const socket = yield* Udp.bind({ port })
     yield* announce

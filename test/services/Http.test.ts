@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Http from "../../src/services/Http.ts"
@@ -37,6 +39,16 @@ const say = (lines: ReadonlyArray<string>) =>
 const statusOf = (response: string): string => response.split(" ", 2)[1] ?? ""
 
 describe("Http", () => {
+  it.effect("tells of a peer that leaves early in a line for debugging, by service and peer", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ logLevel, message }) => void lines.push([logLevel, String(message)]))
+    return Effect.gen(function*() {
+      yield* say(["GET / HTTP/1.1", "Host"]).pipe(Effect.exit)
+      assert.strictEqual(lines.length, 1)
+      assert.match(String(lines[0]), /^Debug,http: .*:\d+: the peer ended in mid-message$/)
+    }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+  })
+
   it.effect("answers a request with its length (RFC 9112 §6.3)", () =>
     Effect.gen(function*() {
       const response = yield* say([
