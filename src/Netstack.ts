@@ -116,13 +116,21 @@ const adapt = (link: Link, { mac, mtu }: InterfaceOptions): Effect.Effect<Link, 
 const addressesOf = (link: Network.LinkId) =>
   Effect.map(Network.interfaces, (all) => all.find((self) => self.link === link)?.addresses ?? [])
 
+/** An address without a prefix length would be a host without a network around it, which hardly anybody means. */
+const addAddress = (link: Network.LinkId, input: IpInterface.IpInterfaceInput) => {
+  if (typeof input !== "string" || input.includes("/")) return Network.addAddress(link, input)
+  const [network, host] = input.includes(":") ? [64, 128] : [24, 32]
+  const detail = `${input} lacks its prefix length: ${input}/${network}, say, or /${host} for a host without a network`
+  return Effect.fail(failed("interfaces", detail))
+}
+
 /** Gives an interface its addresses and its router, and waits until the addresses may be used. */
 const configure = (link: Network.LinkId, options: InterfaceOptions) =>
   Effect.gen(function*() {
     const { addresses = [], advertise, forwarding, gateway, ipv4, ipv6 } = options
     if (forwarding !== undefined) yield* Network.setForwarding(link, forwarding)
-    if (ipv4 !== undefined && ipv4 !== "dhcp") yield* Network.addAddress(link, ipv4)
-    for (const address of addresses) yield* Network.addAddress(link, address)
+    if (ipv4 !== undefined && ipv4 !== "dhcp") yield* addAddress(link, ipv4)
+    for (const address of addresses) yield* addAddress(link, address)
     for (const { interface: { address } } of yield* addressesOf(link)) yield* Network.awaitAddress(link, address)
     if (ipv6 === "slaac") yield* Network.setAutoconfiguration(link, true)
     if (gateway !== undefined) yield* Network.addRoute({ to: "default", gateway, link })

@@ -45,6 +45,19 @@ const routeOf = (text: string): Network.RouteInput => {
   }
 }
 
+const withLength = "an address with its prefix length, such as 10.0.0.2/24"
+
+/** An address by itself would have no network around it. */
+const Ipv4 = Schema.String.check(
+  Schema.makeFilter((text: string) => text === "dhcp" || text.includes("/") || `expected "dhcp" or ${withLength}`)
+).pipe(Schema.decodeTo(Schema.Union([Schema.Literal("dhcp"), Schema.Ipv4InterfaceFromString])))
+
+const Addresses = separated.check(
+  Schema.makeFilter((all: ReadonlyArray<string>) =>
+    all.every((each) => each.includes("/")) || `expected each to be ${withLength}`
+  )
+).pipe(Schema.decodeTo(Schema.Array(Schema.IpInterfaceFromString)))
+
 const Positive = Schema.Int.check(Schema.makeFilter((value: number) => value > 0 || "expected a positive number"))
 
 /** A value that may be absent, as a record with it or without. */
@@ -72,9 +85,9 @@ const dhcp: Config.Config<DhcpOptions> = merged<DhcpOptions>([
 
 const ofInterface: Config.Config<InterfaceOptions> = merged<InterfaceOptions>([
   of("link", Schema.NonEmptyString),
-  of("ipv4", Schema.Union([Schema.Literal("dhcp"), Schema.Ipv4InterfaceFromString])),
+  of("ipv4", Ipv4),
   of("ipv6", Schema.Literal("slaac")),
-  of("addresses", separated.pipe(Schema.decodeTo(Schema.Array(Schema.IpInterfaceFromString)))),
+  of("addresses", Addresses),
   of("gateway", Schema.IpAddressFromString),
   of("mac", Schema.MacAddressFromString),
   of("mtu", Positive)

@@ -115,6 +115,9 @@ describe("Netstack.layerEnvironment", () => {
 
   const wrong: Readonly<Record<string, readonly [name: string, value: string]>> = {
     "an address without sense": ["NETSTACK_IPV4", "10.0.0"],
+    "an address without its prefix length": ["NETSTACK_IPV4", "10.0.0.5"],
+    "a misspelt word for DHCP": ["NETSTACK_IPV4", "dchp"],
+    "an address without its prefix length in a list": ["NETSTACK_ADDRESSES", "10.0.0.1/24, 10.0.0.2"],
     "an IPv6 address where an IPv4 one belongs": ["NETSTACK_IPV4", "2001:db8::1/64"],
     "an address in a list": ["NETSTACK_ADDRESSES", "10.0.0.1/24, ten"],
     "a route without a network": ["NETSTACK_ROUTES", "via 10.0.0.1"],
@@ -132,6 +135,16 @@ describe("Netstack.layerEnvironment", () => {
         assert.include(error.message, `${name} is ${value}: `)
       }))
   }
+
+  it.effect("says what an address or a word for DHCP looks like", () =>
+    Effect.gen(function*() {
+      for (const value of ["10.0.0.5", "dchp"]) {
+        const error = yield* Effect.flip(Effect.scoped(stackOf({ NETSTACK_IPV4: value })))
+        assert.match(error.message, /expected "dhcp" or an address with its prefix length, such as 10\.0\.0\.2\/24/)
+      }
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Netstack.layerMemory({ ipv4: "10.0.0.5" }))))
+      assert.include(error.message, "10.0.0.5 lacks its prefix length: 10.0.0.5/24, say")
+    }))
 
   it.effect("refuses a name server without sense with an error that names the variable and the value", () =>
     Effect.gen(function*() {
