@@ -18,14 +18,14 @@ const megabytesPerSecond: Reading["of"] = ({ bytes, nanos }) => bytes / nanos * 
 const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
 
 /**
- * What a measurement is preceded by, in parts of it: an engine that compiles while it runs takes that long to settle (a few
- * thousand connections, some ten thousand requests, some gigabytes).
+ * What a measurement is preceded by, in parts of it: an engine that compiles while it runs, on the one core that the server has, takes that long to settle (some
+ * thirty thousand connections, eighty thousand requests, some gigabytes).
  */
 const warmUp: { readonly [K in Wires.Command]: number } = {
-  send: 2,
-  receive: 2,
-  latency: 2,
-  connects: 4,
+  send: 4,
+  receive: 4,
+  latency: 4,
+  connects: 10,
   "parallel-send": 1,
   "parallel-receive": 1
 }
