@@ -16,7 +16,6 @@ import * as Tcp from "../../src/sockets/Tcp.ts"
 import type { TcpConnection } from "../../src/sockets/TcpConnection.ts"
 import type { Figure, Row, Settings } from "../Row.ts"
 import * as Wires from "../Wires.ts"
-import { inTurns, type Reading } from "./Wire.ts"
 
 const mebibyte = 1024 * 1024
 const bulkBytes = 64 * mebibyte
@@ -164,28 +163,58 @@ const tracedTap = Effect.gen(function*() {
   return wire
 })
 
-const overTap = (settings: Settings) =>
-  Effect.gen(function*() {
-    const measure = (command: Wires.Command, count: number, { name, of, unit }: Reading) =>
-      Effect.map(
-        inTurns(settings, [tracedTap, Wires.tap()], command, Math.ceil(count / settings.scale)),
-        ([on, off]): Figure => ({
-          name,
-          unit,
-          values: on!.map(of),
-          against: { name: "without", values: off!.map(of) },
-          goal
-        })
-      )
-    return [
-      yield* measure("send", 500_000_000, {
-        name: "bulk",
-        unit: "MB/s",
-        of: ({ bytes, nanos }) => bytes / nanos * 1e3
-      }),
-      yield* measure("latency", 10_000, { name: "requests", unit: "/s", of: ({ count, nanos }) => count / nanos * 1e9 })
-    ]
-  })
+/** What is asked of both stacks over TAP. */
+interface Exercise {
+  readonly name: string
+  readonly unit: string
+  readonly command: Wires.Command
+  /** What one piece does. */
+  readonly count: number
+  /** What comes before, in pieces. */
+  readonly warmUp: number
+  readonly done: (report: Wires.Report) => number
+}
+
+const exercises: ReadonlyArray<Exercise> = [
+  {
+    name: "bulk",
+    unit: "MB/s",
+    command: "send",
+    count: 1_000_000_000,
+    warmUp: 12,
+    done: ({ bytes }) => bytes / 1e6
+  },
+  { name: "requests", unit: "/s", command: "latency", count: 5000, warmUp: 12, done: ({ count }) => count }
+]
+
+/** One repetition over TAP: both stacks are there at once, and have work in turns. */
+const repetitionOverTap = ({ command, count, done, warmUp }: Exercise, scale: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const pieceCount = Math.ceil(count / scale)
+    const wires = [yield* tracedTap, yield* Wires.tap()]
+    for (const wire of wires) yield* Wires.settle(wire, command, pieceCount, warmUp)
+    const sides = wires.map((wire) => ({ wire, found: [] as Array<Piece> }))
+    for (let piece = 0; piece < pieces; piece++) {
+      for (const { found, wire } of piece % 2 === 0 ? sides : sides.toReversed()) {
+        const report = yield* Wires.measure(wire, command, pieceCount)
+        found.push({ done: done(report), seconds: report.nanos / 1e9 })
+      }
+    }
+    return sides.map(({ found }) => total(found))
+  }))
+
+const overTap = ({ runs, scale }: Settings) =>
+  Effect.forEach(
+    exercises,
+    (exercise) =>
+      Effect.map(Effect.replicateEffect(repetitionOverTap(exercise, scale), runs), (found): Figure => ({
+        name: exercise.name,
+        unit: exercise.unit,
+        values: found.map(([on]) => on!),
+        against: { name: "without", values: found.map(([, off]) => off!) },
+        goal
+      }))
+  )
 
 export const rows: ReadonlyArray<Row> = [
   { name: "tracing", about: "with traces and metrics against without: two stacks in memory", measure: inMemory },

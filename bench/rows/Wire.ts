@@ -31,7 +31,7 @@ const warmUp: { readonly [K in Wires.Command]: number } = {
 }
 
 /** Measures on each wire in turns, `runs` times; each turn has wires of its own, so that none inherits what another left. */
-export const inTurns = (
+const inTurns = (
   settings: Settings,
   wires: ReadonlyArray<ReturnType<typeof Wires.veth>>,
   command: Wires.Command,
