@@ -22,7 +22,7 @@ export const tries = 3
 const collapse = 0.5
 
 /** More is better for them; of times and memory that can't be said. */
-const isRate = ({ unit }: Row.Figure): boolean => unit.endsWith("/s")
+const isRate = ({ unit }: Pick<Row.Figure, "unit">): boolean => unit.endsWith("/s")
 
 /** The ratios of a row that are watched. */
 const ratiosOf = (row: string, figures: ReadonlyArray<Row.Figure>): ReadonlyArray<readonly [string, number]> =>
@@ -41,15 +41,31 @@ export const better = (
     return before !== undefined && (Row.ratio(before) ?? 0) > (Row.ratio(figure) ?? 0) ? before : figure
   })
 
-/** What has collapsed, in words; nothing for figures that are not on record. */
+const howToRecord = "npm run bench -- --smoke --record, when the machine is quiet, puts it there"
+
+/** What has collapsed, in words. Without a record there is nothing to judge by; with one, a ratio that it lacks is not watched by anybody. */
 export const collapsed = (
   row: string,
   figures: ReadonlyArray<Row.Figure>,
   record: History.Entry | undefined
-): ReadonlyArray<string> =>
-  ratiosOf(row, figures).flatMap(([key, ratio]) => {
-    const before = record?.figures[key]?.ratio
-    return before === undefined || ratio >= before * collapse
+): ReadonlyArray<string> => {
+  if (record === undefined) return []
+  return ratiosOf(row, figures).flatMap(([key, ratio]) => {
+    const before = record.figures[key]?.ratio
+    if (before === undefined) return [`${key}: no ratio is on record at ${record.commit}; ${howToRecord}`]
+    return ratio >= before * collapse
       ? []
-      : [`${key}: the ratio is ${ratio.toPrecision(3)}, and was ${before.toPrecision(3)} at ${record!.commit}`]
+      : [`${key}: the ratio is ${ratio.toPrecision(3)}, and was ${before.toPrecision(3)} at ${record.commit}`]
   })
+}
+
+/** What is on record and was not measured, in words. */
+export const unmeasured = (
+  measured: History.Measured,
+  record: History.Entry | undefined
+): ReadonlyArray<string> => {
+  const keys = new Set(measured.flatMap(([row, figures]) => ratiosOf(row, figures).map(([key]) => key)))
+  return Object.entries(record?.figures ?? {})
+    .filter(([key, { ratio, unit }]) => ratio !== undefined && isRate({ unit }) && !keys.has(key))
+    .map(([key]) => `${key}: is on record at ${record!.commit}, and was not measured; ${howToRecord}`)
+}

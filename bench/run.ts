@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import * as Arguments from "./Arguments.ts"
 import * as History from "./History.ts"
 import * as Row from "./Row.ts"
 import { rows as codec } from "./rows/Codec.ts"
@@ -85,42 +85,28 @@ A ROW is the name of a row or the beginning of several names; without one it is 
   --help       this, and the names of the rows
 `
 
-const fail = (line: string): never => {
-  process.stderr.write(`bench: ${line}\n`)
-  process.exit(2)
-}
+const name = "bench"
 
-const readArguments = () =>
-  parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: "string", default: "5" },
-      scale: { type: "string", default: "1" },
-      json: { type: "string" },
-      all: { type: "boolean", default: false },
-      smoke: { type: "boolean", default: false },
-      record: { type: "boolean", default: false },
-      list: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-      measure: { type: "string" }
-    }
-  })
+const fail = (line: string): never => Arguments.fail(name, line)
 
-const given = (): ReturnType<typeof readArguments> => {
-  try {
-    return readArguments()
-  } catch (error) {
-    // The first sentence says what is wrong; what follows is about arguments that begin with a dash.
-    return fail(`${(error as Error).message.split(". ")[0]}; --help shows what there is`)
+const { positionals, values: flags } = Arguments.read(name, {
+  allowPositionals: true,
+  options: {
+    runs: { type: "string", default: "5" },
+    scale: { type: "string", default: "1" },
+    json: { type: "string" },
+    all: { type: "boolean", default: false },
+    smoke: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+    measure: { type: "string" }
   }
-}
+})
 
-const { positionals, values: flags } = given()
+const positive = (option: string, text: string): number => Arguments.positive(name, option, text)
 
-const positive = (name: string, text: string): number => {
-  const value = Number(text)
-  return Number.isInteger(value) && value > 0 ? value : fail(`--${name} is a whole number above 0, and not ${text}`)
-}
+Arguments.mayBeCutOff()
 
 const settings: Row.Settings = { runs: positive("runs", flags.runs), scale: positive("scale", flags.scale) }
 
@@ -188,11 +174,12 @@ const smokeRow = (name: string, scale: number, record: History.Entry | undefined
 
 const smoke = (): void => {
   const record = flags.record ? undefined : History.lastSmoke()
+  if (record === undefined && !flags.record) fail("there is no record of a smoke run; --smoke --record makes one")
   const found = Smoke.rows.map(([name, scale]) => smokeRow(name, scale, record))
   const measured = found.map(({ figures, name }) => [name, figures] as const)
   process.stdout.write(`${Row.table(measured)}\n`)
   if (flags.record) History.append(measured, { isSmoke: true, runs: 1 })
-  const wrong = found.flatMap((each) => each.wrong)
+  const wrong = found.flatMap((each) => each.wrong).concat(Smoke.unmeasured(measured, record))
   for (const line of wrong) process.stderr.write(`bench: ${line}\n`)
   process.exitCode = wrong.length > 0 ? 1 : 0
 }

@@ -1,12 +1,16 @@
 /**
- * Measures other stacks beside this one and prints a table: `npm run bench:compare [-- --runs N] [--scale N]`.
+ * Measures other stacks beside this one and prints a table.
+ *
+ *     node bench/compare/run.ts [--runs N] [--scale N]
+ *     node bench/compare/run.ts --list | --help
  *
  * Every peer has its turn in every repetition, so that a machine that slows down slows all of them; the table shows medians, and how many
  * times as much this stack does of the same turn, without offload. `bench/README.md` says what is compared with what.
  */
 import * as Effect from "effect/Effect"
-import { parseArgs } from "node:util"
+import * as Arguments from "../Arguments.ts"
 import * as Row from "../Row.ts"
+import { warmUp } from "../rows/Wire.ts"
 import * as Wires from "../Wires.ts"
 import * as Peers from "./Peers.ts"
 
@@ -15,8 +19,6 @@ interface Column {
   readonly title: string
   /** That of bulk data is the peer's. */
   readonly count?: number
-  /** Part of the count that goes first, so that an engine that compiles has settled. */
-  readonly warmUp: number
   readonly of: (report: Wires.Report) => number
 }
 
@@ -24,20 +26,35 @@ const megabytesPerSecond = ({ bytes, nanos }: Wires.Report): number => bytes / n
 const perSecond = ({ count, nanos }: Wires.Report): number => count / nanos * 1e9
 
 const columns: ReadonlyArray<Column> = [
-  { command: "send", title: "kernel → stack, MB/s", warmUp: 0.4, of: megabytesPerSecond },
-  { command: "receive", title: "stack → kernel, MB/s", warmUp: 0.4, of: megabytesPerSecond },
-  { command: "latency", title: "requests /s", count: 10_000, warmUp: 2, of: perSecond },
-  { command: "connects", title: "connections /s", count: 1000, warmUp: 4, of: perSecond }
+  { command: "send", title: "kernel → stack, MB/s", of: megabytesPerSecond },
+  { command: "receive", title: "stack → kernel, MB/s", of: megabytesPerSecond },
+  { command: "latency", title: "requests /s", count: 10_000, of: perSecond },
+  { command: "connects", title: "connections /s", count: 1000, of: perSecond }
 ]
 
-const { values: flags } = parseArgs({
-  options: { runs: { type: "string", default: "3" }, scale: { type: "string", default: "1" } }
+const usage = `npm run bench:compare -- [OPTION…]
+
+  --runs N     turns of each stack; 3 by default
+  --scale N    the Nth part of the work, to see whether all of it runs; 1 by default
+  --list       the stacks, and how to get those that are not there
+  --help       this, and the stacks
+`
+
+const name = "compare"
+
+const { values: flags } = Arguments.read(name, {
+  options: {
+    runs: { type: "string", default: "3" },
+    scale: { type: "string", default: "1" },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false }
+  }
 })
-const [runs, scale] = [Number(flags.runs), Number(flags.scale)]
-if (!(Number.isInteger(runs) && runs > 0 && scale > 0)) {
-  process.stderr.write("compare: --runs and --scale are numbers above 0\n")
-  process.exit(2)
-}
+
+Arguments.mayBeCutOff()
+
+const runs = Arguments.positive(name, "runs", flags.runs)
+const scale = Arguments.positive(name, "scale", flags.scale)
 
 /** What one peer makes of each column; undefined where it failed. */
 type Turn = ReadonlyArray<number | undefined>
@@ -45,10 +62,10 @@ type Turn = ReadonlyArray<number | undefined>
 const turn = (peer: Peers.Peer) =>
   Effect.forEach(
     columns,
-    ({ command, count = peer.bytes ?? Peers.bulk, of, warmUp }) =>
+    ({ command, count = peer.bytes ?? Peers.bulk, of }) =>
       Effect.scoped(Effect.gen(function*() {
         const wire = yield* peer.make
-        yield* Wires.settle(wire, command, Math.ceil(count / scale), warmUp)
+        yield* Wires.settle(wire, command, Math.ceil(count / scale), warmUp[command])
         return of(yield* Wires.measure(wire, command, Math.ceil(count / scale)))
       })).pipe(
         Effect.catch((error) =>
@@ -91,6 +108,13 @@ const warn = (): void => {
   for (const { missing, name } of absent) process.stderr.write(`!!! NOT MEASURED: ${name}. To have it: ${missing}\n`)
 }
 
-warn()
-await Effect.runPromise(program)
-warn()
+if (flags.help || flags.list) {
+  if (flags.help) process.stdout.write(`${usage}\n`)
+  for (const { missing, name } of Peers.all) {
+    process.stdout.write(`${name}${missing === undefined ? "" : ` (not there: ${missing})`}\n`)
+  }
+} else {
+  warn()
+  await Effect.runPromise(program)
+  warn()
+}

@@ -21,7 +21,7 @@ const perSecond: Reading["of"] = ({ count, nanos }) => count / nanos * 1e9
  * What a measurement is preceded by, in parts of it: an engine that compiles while it runs, on the one core that the server has, takes that long to settle (some
  * thirty thousand connections, eighty thousand requests, some gigabytes).
  */
-const warmUp: { readonly [K in Wires.Command]: number } = {
+export const warmUp: { readonly [K in Wires.Command]: number } = {
   send: 4,
   receive: 4,
   latency: 4,

@@ -27,10 +27,22 @@ describe("the smoke run of the benchmarks", () => {
     assert.deepStrictEqual(Smoke.collapsed("tap", [figure(41)], record), [])
   })
 
-  it("does not judge what is not on record, nor times, of which more is worse", () => {
-    assert.deepStrictEqual(Smoke.collapsed("tun", [figure(1)], record), [])
-    assert.deepStrictEqual(Smoke.collapsed("tap", [figure(1)], undefined), [])
+  it("does not judge times, of which more is worse, nor anything while a record is made", () => {
     assert.deepStrictEqual(Smoke.collapsed("tap", [figure(1, "µs")], record), [])
+    assert.deepStrictEqual(Smoke.collapsed("tap", [figure(1)], undefined), [])
+    assert.deepStrictEqual(Smoke.unmeasured([], undefined), [])
+  })
+
+  it("finds ratios that nobody watches: measured and not on record, or on record and not measured", () => {
+    assert.match(
+      Smoke.collapsed("tun", [figure(1)], record).join(),
+      /^tun: bulk: no ratio is on record at abc; .*--record/
+    )
+    assert.match(
+      Smoke.unmeasured([["tun", [figure(80)]]], record).join(),
+      /^tap: bulk: is on record at abc, and was not/
+    )
+    assert.deepStrictEqual(Smoke.unmeasured([["tap", [figure(80)]]], record), [])
   })
 
   it("takes the better of two tries", () => {
