@@ -1,7 +1,8 @@
 /** What `getsockopt` finds beside what the script has there: records, names, and the errors of datagram sockets. */
 import type { Options } from "../../core/tcp/Config.ts"
 import * as Time from "../../core/Time.ts"
-import { failed, type Pending, returned, type TcpSocket, type UdpSocket } from "./Descriptor.ts"
+import { infoConstants } from "./constants.ts"
+import { type Pending, returned, type TcpSocket, type UdpSocket } from "./Descriptor.ts"
 import { errnoOf, numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, numberOf, textOf } from "./evaluate.ts"
 import * as FreeBsd from "./freeBsd.ts"
@@ -29,13 +30,25 @@ export const expectedNumber = (expression: Expression | undefined): number => {
   return value?._tag === "Name" && value.name in numbers ? numbers[value.name]! : numberOf(value)
 }
 
+/** What a socket without a connection tells: its state, and that nothing is agreed on. */
+const withoutConnection = ({ isFreeBsd }: Kernel, { listener }: TcpSocket): ReadonlyMap<string, number> => {
+  const names = isFreeBsd ? FreeBsd.stateNames : Object.entries(infoConstants)
+  const numbered = new Map(names)
+  const state = numbered.get(listener === undefined ? "TCPS_CLOSED" : "TCPS_LISTEN")!
+  return new Map([...names, ["tcpi_state", state], ["tcpi_options", 0], ["tcpi_snd_wscale", 0], ["tcpi_rcv_wscale", 0]])
+}
+
+const infoOf = (kernel: Kernel, self: TcpSocket): ReadonlyMap<string, number> => {
+  const info = kernel.info(self)
+  if (info === undefined) return withoutConnection(kernel, self)
+  const linux = tcpInfo(info)
+  return kernel.isFreeBsd ? FreeBsd.freeBsdInfo(info, linux) : linux
+}
+
 /** Fields of a record that differ from the connection's info. */
 export const compareInfo = (kernel: Kernel, self: TcpSocket, expression: Expression | undefined): Pending => {
-  const info = kernel.info(self)
-  if (info === undefined) return immediate(failed("ENOTCONN"))
   if (expression?._tag !== "Record") return ok
-  const linux = tcpInfo(info)
-  const known = kernel.isFreeBsd ? FreeBsd.freeBsdInfo(info, linux) : linux
+  const known = infoOf(kernel, self)
   const wrong: Array<string> = []
   for (const [name, value] of expression.fields) {
     if (isEllipsis(value)) continue

@@ -3,6 +3,8 @@ export const constants: Readonly<Record<string, number>> = {
   AF_UNSPEC: 0,
   AF_INET: 2,
   AF_INET6: 10,
+  PF_INET: 2,
+  PF_INET6: 10,
   SOCK_STREAM: 1,
   SOCK_DGRAM: 2,
   SOCK_NONBLOCK: 0x800,

@@ -67,7 +67,7 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   if (typeof self === "string") return immediate(failed(self))
   if (bit(flags, "MSG_ERRQUEUE")) return immediate(failed("EAGAIN"))
   if (bit(flags, "MSG_OOB")) return immediate(readUrgent(kernel, self, bit(flags, "MSG_PEEK")))
-  if (self.connection === undefined) return immediate(failed(self.listener === undefined ? "ENOTCONN" : "EINVAL"))
+  if (self.connection === undefined) return immediate(failed("ENOTCONN"))
   const { connection } = self
   if (max === 0) return immediate(returned(0))
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")

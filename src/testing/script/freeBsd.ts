@@ -74,7 +74,7 @@ const linuxName = (name: string): string =>
   name.replace(/-(?=\d)/, "").replaceAll("-", "_").replace("RECEIVED", "RECV").replace("CLOSED", "CLOSE")
 
 /** The states by FreeBSD's names, and by Linux's, whose numbers mean others here. */
-const stateNames: ReadonlyArray<readonly [string, number]> = Object.entries(states).flatMap(([name, number]) => [
+export const stateNames: ReadonlyArray<readonly [string, number]> = Object.entries(states).flatMap(([name, number]) => [
   [`TCPS_${name.replaceAll("-", "_")}`, number] as const,
   [`TCP_${linuxName(name)}`, number] as const
 ])

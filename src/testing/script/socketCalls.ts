@@ -7,7 +7,7 @@ import { clientOptions, wantsFastOpen } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpSocket } from "./tcpSocket.ts"
-import { udpBind, udpClose, udpConnect } from "./udpCalls.ts"
+import { isUdp, udpBind, udpClose, udpConnect } from "./udpCalls.ts"
 import { isAtMark } from "./urgentCalls.ts"
 
 export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Call) => Pending
@@ -16,7 +16,7 @@ export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Ca
 export const expectedFd = ({ result }: Call): number => result._tag === "Number" && result.value > 0 ? result.value : 0
 
 const socket: Handler = (kernel, [family, type, protocol], call) => {
-  const isIp = isEllipsis(family) || ["AF_INET", "AF_INET6"].includes(nameOf(family))
+  const isIp = isEllipsis(family) || /^[AP]F_INET6?$/.test(nameOf(family))
   const bits = numberOf(type)
   const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
   if (isIp && (bits & 0xf) === constants["SOCK_DGRAM"]) {
@@ -66,6 +66,7 @@ const queueLength = ({ isFreeBsd }: Kernel, backlog: number): number => {
 const most = 4096
 
 const listen: Handler = (kernel, [fd, backlog]) => {
+  if (isUdp(kernel, numberOf(fd))) return immediate(failed("EOPNOTSUPP"))
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   if (self.connection !== undefined) return immediate(failed("EINVAL"))
@@ -95,6 +96,7 @@ const acceptedMode = (kernel: Kernel, listener: TcpSocket, flags: Expression | u
     : (numberOf(flags) & constants["SOCK_NONBLOCK"]!) !== 0
 
 const accept: Handler = (kernel, [fd, , , flags], call) => {
+  if (isUdp(kernel, numberOf(fd))) return immediate(failed("EOPNOTSUPP"))
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   if (self.listener === undefined) return immediate(failed("EINVAL"))
@@ -230,6 +232,8 @@ const linger = (kernel: Kernel, { nonBlocking, options }: TcpSocket, connection:
 }
 
 const shutdown: Handler = (kernel, [fd, how]) => {
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") return immediate(udp.remotePort === 0 ? failed("ENOTCONN") : returned(0))
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const which = numberOf(how)
@@ -253,6 +257,10 @@ const shutdown: Handler = (kernel, [fd, how]) => {
 
 /** `getsockname` and `getpeername`: whether there is such an end. Its address is the script's own. */
 const nameOfEnd: Handler = (kernel, [fd], { name }) => {
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp") {
+    return immediate(name === "getpeername" && udp.remotePort === 0 ? failed("ENOTCONN") : returned(0))
+  }
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const state = kernel.info(self)?.state ?? "CLOSED"
