@@ -130,7 +130,7 @@ export class Session {
   }
 
   run(events: ReadonlyArray<Event>): void {
-    const manner = mannerOf(events)
+    const manner = mannerOf(events, this.settings.initCommands !== "")
     if (manner !== "other") this.becomeFreeBsd(manner === "rack")
     for (const event of events) this.perform(event)
     this.finishBlocked()

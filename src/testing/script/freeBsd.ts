@@ -3,6 +3,7 @@
  */
 import { defaults } from "../../core/tcp/Config.ts"
 import type { Info, StateName } from "../../core/tcp/Info.ts"
+import { SYN } from "../../wire/Tcp.ts"
 import { timestampsLength } from "../../wire/TcpOptions.ts"
 import type { TcpSocket } from "./Descriptor.ts"
 import { fieldOf, nameOf, textOf } from "./evaluate.ts"
@@ -41,7 +42,23 @@ const ordersOptions = ({ action }: Event): boolean => {
   return tags.includes("Eol") || (scale >= 0 && later > scale)
 }
 
-const speaks = (event: Event): boolean => ordersOptions(event) || namesIt(event)
+const speaks = (event: Event): boolean => ordersOptions(event) || namesIt(event) || readsModeBack(event)
+
+/** `O_NONBLOCK` is 4 there. */
+const readsModeBack = ({ action }: Event): boolean =>
+  action._tag === "Call" && nameOf(action.args[1]) === "F_GETFL" && action.result._tag === "Number" &&
+  action.result.value === 6
+
+/** The first window is as much as the field can say, where Linux has whole segments of less unless it is told otherwise. */
+const offersAll = ({ action }: Event): boolean =>
+  action._tag === "TcpPacket" && action.direction === "out" && (action.flags & SYN) !== 0 && action.window === 0xffff
+
+const sizesBuffers = /^(?:SO_RCVBUF(?:FORCE)?|TCP_WINDOW_CLAMP)$/
+
+/** What makes a first window of Linux other than it is by itself, or is Linux's anyway, as assertions are. */
+const mayResize = ({ action }: Event): boolean =>
+  action._tag === "Command" || action._tag === "Code" ||
+  (action._tag === "Call" && action.args.flatMap(within).some((each) => sizesBuffers.test(nameOf(each))))
 
 const namesIt = ({ action }: Event): boolean =>
   (action._tag === "Call" && action.args.flatMap(within).some((each) => names.test(nameOf(each)))) ||
@@ -51,9 +68,12 @@ const namesIt = ({ action }: Event): boolean =>
 const choosesRack = ({ action }: Event): boolean =>
   action._tag === "Call" && action.args.some((each) => textOf(fieldOf(each, "function_set_name")) === "rack")
 
-/** Which system a script was written for, and which of FreeBSD's stacks it chooses. */
-export const mannerOf = (events: ReadonlyArray<Event>): "other" | "freebsd" | "rack" =>
-  !events.some(speaks) ? "other" : events.some(choosesRack) ? "rack" : "freebsd"
+/** Which system a script was written for, and which of FreeBSD's stacks it chooses. Commands may come before it. */
+export const mannerOf = (events: ReadonlyArray<Event>, isCommanded: boolean): "other" | "freebsd" | "rack" => {
+  const isUntold = !isCommanded && events.some(offersAll) && !events.some(mayResize)
+  if (!isUntold && !events.some(speaks)) return "other"
+  return events.some(choosesRack) ? "rack" : "freebsd"
+}
 
 const states: Readonly<Record<StateName, number>> = {
   "CLOSED": 0,
