@@ -34,6 +34,8 @@ export class Kernel {
   readonly host: Host
   readonly ends: Ends
   readonly descriptors: Map<number, Descriptor> = new Map()
+  /** Whose each connection is, or was when its program let it go. */
+  private readonly owners: Map<number, TcpSocket> = new Map()
   /** What the settings so far give every new socket. */
   options: Options
   /** Which ends of a connection may use Fast Open, if their program asks for it (Linux: the client, if nothing is said). */
@@ -156,6 +158,17 @@ export class Kernel {
   adopt(socket: TcpSocket, connection: number): void {
     socket.connection = connection
     this.current = socket
+    this.owners.set(connection, socket)
+  }
+
+  /** The sockets, closed ones too, whose connections still stand in the way of who binds to their port. */
+  holdersOf(port: number): ReadonlyArray<TcpSocket> {
+    const { entries } = this.host.state.tcp
+    return [...this.owners].filter(([connection, owner]) => {
+      const entry = entries.get(connection)
+      const isGone = entry === undefined || (entry._tag === "Connection" && entry.state === "CLOSED")
+      return owner.port === port && !isGone
+    }).map(([, owner]) => owner)
   }
 
   /** Whether a connection knows its server's cookie, and waits for text to send its SYN with (RFC 7413 §4.2.2). */

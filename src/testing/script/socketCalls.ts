@@ -40,14 +40,16 @@ const bind: Handler = (kernel, [fd, address]) => {
   if (typeof self === "string") return immediate(failed(self))
   if (self.port !== 0) return immediate(failed("EINVAL"))
   const port = portOf(address, kernel.ends.bindPort)
-  for (const other of kernel.descriptors.values()) {
-    if (other._tag === "Tcp" && port !== 0 && other.port === port && holdsPort(other, self)) {
-      return immediate(failed("EADDRINUSE"))
-    }
-  }
+  if (port !== 0 && isTaken(kernel, self, port)) return immediate(failed("EADDRINUSE"))
   self.port = port
   return ok
 }
+
+/** Whether another socket is bound to a port, or a connection lives on it, in TIME-WAIT too. FreeBSD asks only the one that comes to share it with what lives. */
+const isTaken = (kernel: Kernel, self: TcpSocket, port: number): boolean =>
+  [...kernel.descriptors.values()].some((other) =>
+    other._tag === "Tcp" && other.port === port && holdsPort(other, self)
+  ) || kernel.holdersOf(port).some((owner) => !(mayShare(self) && (kernel.isFreeBsd || mayShare(owner))))
 
 const mayShare = ({ stored }: TcpSocket): boolean =>
   ["SO_REUSEADDR", "SO_REUSEPORT"].some((name) => Number(stored.get(name) ?? 0) !== 0)
