@@ -97,6 +97,7 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   }
   if (direction === "in" && sequence.length > longestText) scanner.fail(`a segment of ${sequence.length} octets`)
   const { hasMore, options } = parseOptions(scanner)
+  if (scanner.sees(/\/udp\b/y)) throw new Unsupported("TCP in datagrams of UDP")
   return {
     _tag: "TcpPacket",
     direction,

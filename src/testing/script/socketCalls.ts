@@ -38,7 +38,7 @@ const bind: Handler = (kernel, [fd, address]) => {
   if (udp?._tag === "Udp") return udpBind(kernel, udp, address)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
-  if (self.port !== 0) return immediate(failed("EINVAL"))
+  if (self.port !== 0 || (kernel.info(self)?.state ?? "CLOSED") !== "CLOSED") return immediate(failed("EINVAL"))
   const port = portOf(address, kernel.ends.bindPort)
   if (port !== 0 && isTaken(kernel, self, port)) return immediate(failed("EADDRINUSE"))
   self.port = port
@@ -248,6 +248,8 @@ const shutdown: Handler = (kernel, [fd, how]) => {
   }
   const state = kernel.info(self)?.state ?? "CLOSED"
   if (self.connection === undefined || state === "CLOSED" || state === "TIME-WAIT") return immediate(failed("ENOTCONN"))
+  // On Linux it undoes a connect that is under way, whichever direction it names.
+  if (state === "SYN-SENT" && !kernel.isFreeBsd) return disconnect(kernel, self)
   const { connection } = self
   // A program of Linux can still read what comes behind its shutdown, which discards nothing.
   const keepsText = !kernel.isFreeBsd
@@ -266,7 +268,8 @@ const nameOfEnd: Handler = (kernel, [fd], { name }) => {
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const state = kernel.info(self)?.state ?? "CLOSED"
-  return immediate(name === "getpeername" && state === "CLOSED" ? failed("ENOTCONN") : returned(0))
+  const isAlone = state === "CLOSED" || state === "SYN-SENT"
+  return immediate(name === "getpeername" && isAlone ? failed("ENOTCONN") : returned(0))
 }
 
 /** Another number for the same socket, which is closed with the last of them. */
