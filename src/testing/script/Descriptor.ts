@@ -76,6 +76,8 @@ export interface UdpSocket {
   port: number
   /** 0 as long as it is not connected. */
   remotePort: number
+  /** For how many microseconds a read waits; 0 for ever. */
+  readTimeout: number
   /** An error that `SO_ERROR` has told, and that no other call tells again. */
   told: Reason | undefined
 }

@@ -62,7 +62,10 @@ const until = (kernel: Kernel, end: Time.Instant, attempt: () => Pending): Pendi
 
 const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: number): Pending => {
   const number = numberOf(fd)
-  if (isUdp(kernel, number)) return udpRead(kernel, number, max, bit(flags, "MSG_DONTWAIT"))
+  if (isUdp(kernel, number)) {
+    const reading = { isPeek: bit(flags, "MSG_PEEK"), dontWait: bit(flags, "MSG_DONTWAIT") }
+    return udpRead(kernel, number, max, reading)
+  }
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
   if (bit(flags, "MSG_ERRQUEUE")) return immediate(failed("EAGAIN"))

@@ -13,7 +13,7 @@ import {
   udpOption
 } from "./comparedOptions.ts"
 import { constants } from "./constants.ts"
-import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
+import { failed, type Pending, returned, type TcpSocket, type UdpSocket, Unsupported } from "./Descriptor.ts"
 import { numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
 import * as FreeBsd from "./freeBsd.ts"
@@ -200,9 +200,15 @@ const unknownController = (kernel: Kernel, name: string): Pending => {
   return ok
 }
 
+/** A datagram socket has no options but for how long a read waits. */
+const setUdpOption = (self: UdpSocket, name: string, expression: Expression | undefined): Pending => {
+  if (name === "SO_RCVTIMEO" && expression?._tag === "Record") self.readTimeout = microsOf(expression)
+  return ok
+}
+
 const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
   const udp = kernel.descriptors.get(numberOf(fd))
-  if (udp?._tag === "Udp") return ok
+  if (udp?._tag === "Udp") return setUdpOption(udp, optionName(level, option), expression)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const name = optionName(level, option)

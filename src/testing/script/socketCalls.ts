@@ -7,7 +7,7 @@ import { clientOptions, wantsFastOpen } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpSocket } from "./tcpSocket.ts"
-import { isUdp, udpBind, udpClose, udpConnect } from "./udpCalls.ts"
+import { isUdp, udpBind, udpClose, udpConnect, udpSocket, udpWaiting } from "./udpCalls.ts"
 import { isAtMark } from "./urgentCalls.ts"
 
 export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Call) => Pending
@@ -20,8 +20,7 @@ const socket: Handler = (kernel, [family, type, protocol], call) => {
   const bits = numberOf(type)
   const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
   if (isIp && (bits & 0xf) === constants["SOCK_DGRAM"]) {
-    const made = { _tag: "Udp", nonBlocking, socket: undefined, port: 0, remotePort: 0, told: undefined } as const
-    return immediate(returned(kernel.install({ ...made }, expectedFd(call))))
+    return immediate(returned(kernel.install(udpSocket(nonBlocking), expectedFd(call))))
   }
   if (!isIp || (bits & 0xf) !== constants["SOCK_STREAM"]) {
     throw new Unsupported("sockets of other kinds than TCP's and UDP's")
@@ -309,7 +308,18 @@ const fcntl: Handler = (kernel, [fd, command, value], call) => {
   return ok
 }
 
+/** What an amount is, unless the script expects another. */
+const told = (command: Expression | undefined, value: Expression | undefined, amount: number): Pending => {
+  const given = value?._tag === "List" ? value.items[0] : value
+  const expected = given === undefined || isEllipsis(given) ? amount : numberOf(given)
+  return immediate(
+    expected === amount ? returned(0) : { value: 0, wrong: `${nameOf(command)} gives ${amount}, not ${expected}` }
+  )
+}
+
 const ioctl: Handler = (kernel, [fd, command, value]) => {
+  const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp?._tag === "Udp" && nameOf(command) === "FIONREAD") return told(command, value, udpWaiting(kernel, udp) ?? 0)
   const self = kernel.socket(numberOf(fd))
   const info = kernel.info(self)
   const amounts: Readonly<Record<string, number>> = {
@@ -329,11 +339,7 @@ const ioctl: Handler = (kernel, [fd, command, value]) => {
   }
   const amount = amounts[nameOf(command)]
   if (amount === undefined) throw new Unsupported(`ioctl ${nameOf(command)}`)
-  const given = value?._tag === "List" ? value.items[0] : value
-  const expected = given === undefined || isEllipsis(given) ? amount : numberOf(given)
-  return immediate(
-    expected === amount ? returned(0) : { value: 0, wrong: `${nameOf(command)} gives ${amount}, not ${expected}` }
-  )
+  return told(command, value, amount)
 }
 
 export const socketCalls: Readonly<Record<string, Handler>> = {

@@ -1,5 +1,7 @@
 /** Calls on sockets of UDP. What is sent are zeros; of what is read the length counts. */
+import * as Fifo from "../../core/data/Fifo.ts"
 import type { Reason } from "../../core/Reason.ts"
+import * as Time from "../../core/Time.ts"
 import type { Address } from "../../wire/Address.ts"
 import { constants } from "./constants.ts"
 import { failed, type Pending, returned, type UdpSocket } from "./Descriptor.ts"
@@ -7,6 +9,17 @@ import { errnoOf } from "./Errno.ts"
 import { isEllipsis, portOf } from "./evaluate.ts"
 import { immediate, type Kernel } from "./Kernel.ts"
 import type { Expression } from "./Syntax.ts"
+
+/** A socket as `socket` makes it. */
+export const udpSocket = (nonBlocking: boolean): UdpSocket => ({
+  _tag: "Udp",
+  nonBlocking,
+  socket: undefined,
+  port: 0,
+  remotePort: 0,
+  readTimeout: 0,
+  told: undefined
+})
 
 const socketOf = (kernel: Kernel, fd: number): UdpSocket | undefined => {
   const descriptor = kernel.descriptors.get(fd)
@@ -94,17 +107,38 @@ export const udpConnect = (kernel: Kernel, self: UdpSocket, address: Expression 
   )
 }
 
-export const udpRead = (kernel: Kernel, fd: number, max: number, dontWait: boolean): Pending => {
+/** How a read is meant: whether what it reads stays, and whether it may wait. */
+export interface Reading {
+  readonly isPeek: boolean
+  readonly dontWait: boolean
+}
+
+/** The length of the datagram that is read next. */
+export const udpWaiting = (kernel: Kernel, { socket }: UdpSocket): number | undefined => {
+  const record = socket === undefined ? undefined : kernel.host.state.udp.sockets.get(socket)
+  return record === undefined ? undefined : Fifo.get(record.received, 0)?.bytes.length
+}
+
+export const udpRead = (kernel: Kernel, fd: number, max: number, { dontWait, isPeek }: Reading): Pending => {
   const self = socketOf(kernel, fd)!
   const wrong = self.socket === undefined ? bound(kernel, self, 0) : undefined
   if (wrong !== undefined) return immediate(failed(wrong))
-  const block = !self.nonBlocking && !dontWait
+  const mayWait = !self.nonBlocking && !dontWait
   const { socket } = self as { readonly socket: number }
-  return asked(kernel, self, () =>
-    kernel.ask(
-      { _tag: "UdpReceive", socket, max: 1, block },
-      ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
-    ))
+  const attempt = (block: boolean): Pending =>
+    asked(kernel, self, () =>
+      kernel.ask(
+        { _tag: "UdpReceive", socket, max: 1, block },
+        ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
+      ))
+  const isLimited = mayWait && self.readTimeout > 0
+  if (!isPeek && !isLimited) return attempt(mayWait)
+  const end = isLimited ? kernel.limit(Time.micros(self.readTimeout)) : mayWait ? Infinity : kernel.host.now
+  return () => {
+    const waiting = isPeek ? udpWaiting(kernel, self) : undefined
+    const result = waiting === undefined ? attempt(false)() : returned(Math.min(max, waiting))
+    return result?.errno === "EAGAIN" && kernel.host.now < end ? undefined : result
+  }
 }
 
 const longestDatagram = 65_527
