@@ -77,6 +77,15 @@ export class Kernel {
     return this.wakeAt
   }
 
+  /** Tries again whenever something has happened, as long as nothing is there and the time is not over. */
+  tryFor(span: Time.Span, attempt: () => Pending): Pending {
+    const end = this.limit(span)
+    return () => {
+      const result = attempt()()
+      return result?.errno === "EAGAIN" && this.host.now < end ? undefined : result
+    }
+  }
+
   /** Puts something into the table under the number that the script expects, or the next free one. */
   install(descriptor: Descriptor, expected: number): number {
     let fd = Math.max(3, expected)

@@ -90,6 +90,12 @@ export const compareLinger = ({ options }: TcpSocket, expression: Expression | u
     : immediate({ value: 0, wrong: `SO_LINGER is ${found}, not ${wanted}` })
 }
 
+/** How long a call may block, in microseconds, as it was set. */
+export const compareTime = ({ stored }: TcpSocket, name: string, expected: number): Pending => {
+  const found = Number(stored.get(name) ?? 0)
+  return expected === found ? ok : immediate({ value: 0, wrong: `${name} is ${found} µs, not ${expected} µs` })
+}
+
 const optionsOfLinger = (expression: Expression | undefined): string | undefined => {
   if (expression?._tag !== "Record") return undefined
   const { linger } = lingerOf(expression)

@@ -54,12 +54,6 @@ const peeked = (kernel: Kernel, self: TcpSocket, max: number, block: boolean): P
   return block ? undefined : failed("EAGAIN")
 }
 
-/** Tries again whenever something has happened, up to a time (`SO_RCVTIMEO`). */
-const until = (kernel: Kernel, end: Time.Instant, attempt: () => Pending): Pending => () => {
-  const result = attempt()()
-  return result?.errno === "EAGAIN" && kernel.host.now < end ? undefined : result
-}
-
 const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: number): Pending => {
   const number = numberOf(fd)
   if (isUdp(kernel, number)) {
@@ -76,8 +70,7 @@ const read = (kernel: Kernel, fd: Expression | undefined, max: number, flags: nu
   const block = !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")
   const limit = Number(self.stored.get("SO_RCVTIMEO") ?? 0)
   if (block && limit > 0) {
-    const end = kernel.limit(Time.micros(limit))
-    return until(kernel, end, () => read(kernel, fd, max, flags | constants["MSG_DONTWAIT"]!))
+    return kernel.tryFor(Time.micros(limit), () => read(kernel, fd, max, flags | constants["MSG_DONTWAIT"]!))
   }
   if (bit(flags, "MSG_PEEK")) return peeked(kernel, self, max, block)
   const wanted = bit(flags, "MSG_WAITALL") ? max : Math.min(max, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
@@ -121,6 +114,8 @@ const write = (kernel: Kernel, fd: Expression | undefined, writing: Writing): Pe
   if (isUdp(kernel, number)) return udpWrite(kernel, number, length, address, bit(flags, "MSG_DONTWAIT"))
   const self = kernel.socketOrError(number)
   if (typeof self === "string") return immediate(failed(self))
+  const limit = Number(self.stored.get("SO_SNDTIMEO") ?? 0)
+  if (limit > 0 && !self.nonBlocking && !bit(flags, "MSG_DONTWAIT")) return writeFor(kernel, fd, writing, limit)
   if (bit(flags, "MSG_FASTOPEN") && self.connection === undefined) {
     return fastOpenWrite(kernel, self, length, address, !self.nonBlocking && !bit(flags, "MSG_DONTWAIT"))
   }
@@ -135,6 +130,25 @@ const write = (kernel: Kernel, fd: Expression | undefined, writing: Writing): Pe
   if (self.connection === undefined || hasEnded) return immediate(failed("EPIPE"))
   if (isOpening(kernel, self, self.connection)) return writeLater(kernel, self, fd, writing)
   return writeOpen(kernel, self, self.connection, writing)
+}
+
+/** Writes as much as there is room for within a time (`SO_SNDTIMEO`). */
+const writeFor = (kernel: Kernel, fd: Expression | undefined, writing: Writing, micros: number): Pending => {
+  let written = 0
+  const flags = writing.flags | constants["MSG_DONTWAIT"]!
+  const attempt = (): Returned => {
+    const { errno, value } = write(kernel, fd, { ...writing, flags, length: writing.length - written })() ??
+      failed("EAGAIN")
+    written += Math.max(0, value)
+    return written === writing.length || errno !== undefined && errno !== "EAGAIN"
+      ? written > 0 ? returned(written) : failed(errno!)
+      : failed("EAGAIN")
+  }
+  const pending = kernel.tryFor(Time.micros(micros), () => immediate(attempt()))
+  return () => {
+    const result = pending()
+    return result?.errno === "EAGAIN" && written > 0 ? returned(written) : result
+  }
 }
 
 /** On Linux a write waits for the handshake, unless it is the text that the SYN waits for or a listener's early answer (RFC 7413 §4.2.2). */

@@ -7,6 +7,7 @@ import {
   compareFunctions,
   compareInfo,
   compareLinger,
+  compareTime,
   expectedNumber,
   first,
   lingerOf,
@@ -336,6 +337,7 @@ const getsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
   if (name === "SO_LINGER") return compareLinger(self, expression)
   if (name === "TCP_FUNCTION_BLK") return compareFunctions(self, expression)
   if (isEllipsis(first(expression))) return ok
+  if (timeLimits.has(name) && expression?._tag === "Record") return compareTime(self, name, microsOf(expression))
   const value = valueOf(kernel, self, name)
   if (value === undefined) {
     kernel.leaveOut(`getsockopt ${name}`)

@@ -1,4 +1,5 @@
 /** Calls that make, name, open and close sockets. */
+import * as Time from "../../core/Time.ts"
 import { constants } from "./constants.ts"
 import type { Returned, TcpSocket } from "./Descriptor.ts"
 import { failed, type Pending, returned, Unsupported } from "./Descriptor.ts"
@@ -100,10 +101,10 @@ const accept: Handler = (kernel, [fd, , , flags], call) => {
   if (isUdp(kernel, numberOf(fd))) return immediate(failed("EOPNOTSUPP"))
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
-  if (self.listener === undefined) return immediate(failed("EINVAL"))
-  return kernel.ask(
-    { _tag: "TcpAccept", listener: self.listener, block: !self.nonBlocking },
-    ({ connection }) => {
+  const { listener } = self
+  if (listener === undefined) return immediate(failed("EINVAL"))
+  const attempt = (block: boolean): Pending =>
+    kernel.ask({ _tag: "TcpAccept", listener, block }, ({ connection }) => {
       const accepted: TcpSocket = {
         ...tcpSocket(acceptedMode(kernel, self, flags)),
         options: self.options,
@@ -112,8 +113,11 @@ const accept: Handler = (kernel, [fd, , , flags], call) => {
       }
       kernel.adopt(accepted, connection)
       return returned(kernel.install(accepted, expectedFd(call)))
-    }
-  )
+    })
+  const limit = Number(self.stored.get("SO_RCVTIMEO") ?? 0)
+  return self.nonBlocking || limit === 0
+    ? attempt(!self.nonBlocking)
+    : kernel.tryFor(Time.micros(limit), () => attempt(false))
 }
 
 /** On Linux a further connect tells of the failure of the one before, even if the program knows of it; the next one may succeed. */

@@ -125,20 +125,20 @@ export const udpRead = (kernel: Kernel, fd: number, max: number, { dontWait, isP
   if (wrong !== undefined) return immediate(failed(wrong))
   const mayWait = !self.nonBlocking && !dontWait
   const { socket } = self as { readonly socket: number }
-  const attempt = (block: boolean): Pending =>
-    asked(kernel, self, () =>
-      kernel.ask(
-        { _tag: "UdpReceive", socket, max: 1, block },
-        ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
-      ))
-  const isLimited = mayWait && self.readTimeout > 0
-  if (!isPeek && !isLimited) return attempt(mayWait)
-  const end = isLimited ? kernel.limit(Time.micros(self.readTimeout)) : mayWait ? Infinity : kernel.host.now
-  return () => {
+  const attempt = (block: boolean): Pending => {
     const waiting = isPeek ? udpWaiting(kernel, self) : undefined
-    const result = waiting === undefined ? attempt(false)() : returned(Math.min(max, waiting))
-    return result?.errno === "EAGAIN" && kernel.host.now < end ? undefined : result
+    return waiting === undefined
+      ? asked(kernel, self, () =>
+        kernel.ask(
+          { _tag: "UdpReceive", socket, max: 1, block },
+          ([datagram]) => returned(Math.min(max, datagram?.bytes.length ?? 0))
+        ))
+      : immediate(returned(Math.min(max, waiting)))
   }
+  const span = Time.micros(self.readTimeout > 0 ? self.readTimeout : Infinity)
+  return mayWait && (isPeek || self.readTimeout > 0)
+    ? kernel.tryFor(span, () => attempt(false))
+    : attempt(mayWait)
 }
 
 const longestDatagram = 65_527
