@@ -36,8 +36,8 @@ const setters: Readonly<Record<string, Setter>> = {
   SO_LINGER: (_, expression) => lingerOf(expression),
   IP_TOS: (value) => ({ trafficClass: value }),
   IPV6_TCLASS: (value) => ({ trafficClass: value }),
-  IP_TTL: (value) => ({ hopLimit: value }),
-  IPV6_UNICAST_HOPS: (value) => ({ hopLimit: value }),
+  IP_TTL: (value) => ({ hopLimit: Math.max(0, value) }),
+  IPV6_UNICAST_HOPS: (value) => ({ hopLimit: Math.max(0, value) }),
   TCP_NODELAY: (on) => ({ noDelay: on !== 0 }),
   TCP_CORK: (on) => ({ cork: on !== 0 }),
   TCP_NOPUSH: (on) => ({ cork: on !== 0 }),
@@ -68,6 +68,7 @@ const withoutEffect = new Set([
   "SO_REUSEPORT",
   "SO_REUSEPORT_LB",
   "SO_BINTIME",
+  "SO_BROADCAST",
   "SO_SETFIB",
   "SO_SNDLOWAT",
   "SO_USELOOPBACK",
@@ -172,8 +173,30 @@ const ranges: Readonly<Record<string, readonly [number, number]>> = {
 const isOutOfRange = (name: string, value: number): boolean => {
   // 0 gives the choice back to the stack.
   if (name === "TCP_MAXSEG") return value !== 0 && (value < 88 || value > 32_767)
+  // And so does -1.
+  if (name === "IP_TTL") return value !== -1 && (value < 1 || value > 255)
   const range = ranges[name]
   return range !== undefined && (value < range[0] || value > range[1])
+}
+
+/** Options that only tell. */
+const readOnly = new Set(["SO_ACCEPTCONN", "SO_DOMAIN", "SO_ERROR", "SO_PROTOCOL", "SO_TYPE"])
+
+/** What an option of sockets or of TCP takes at least, unless it is a name: an integer, or two of them. */
+const isShort = (level: Expression | undefined, name: string, length: Expression | undefined): boolean =>
+  length?._tag === "Number" && ["SOL_SOCKET", "SOL_TCP", "IPPROTO_TCP"].includes(nameOf(level)) &&
+  length.value < (name === "SO_LINGER" ? 8 : 4)
+
+/** Why a value is not taken, if it is not. */
+const refusalOf = (
+  [, level, option, expression, length]: ReadonlyArray<Expression>
+): "EINVAL" | "ENOPROTOOPT" | undefined => {
+  const name = optionName(level, option)
+  if (readOnly.has(name)) return "ENOPROTOOPT"
+  const value = first(expression)
+  const isBad = (value?._tag !== "Text" && isShort(level, name, length)) ||
+    (value?._tag === "Number" && isOutOfRange(name, value.value))
+  return isBad ? "EINVAL" : undefined
 }
 
 /** A span of time that a call may block for, `{tv_sec=1, tv_usec=0}`, in microseconds; 0 for ever. */
@@ -207,14 +230,16 @@ const setUdpOption = (self: UdpSocket, name: string, expression: Expression | un
   return ok
 }
 
-const setsockopt: Handler = (kernel, [fd, level, option, expression], call) => {
+const setsockopt: Handler = (kernel, args, call) => {
+  const [fd, level, option, expression] = args
   const udp = kernel.descriptors.get(numberOf(fd))
   if (udp?._tag === "Udp") return setUdpOption(udp, optionName(level, option), expression)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
   const name = optionName(level, option)
   const value = first(expression)
-  if (value?._tag === "Number" && isOutOfRange(name, value.value)) return immediate(failed("EINVAL"))
+  const refusal = refusalOf(args)
+  if (refusal !== undefined) return immediate(failed(refusal))
   if (!isKnown(name)) {
     kernel.leaveOut(`setsockopt ${name}`)
     remember(self, name, expression)
@@ -262,6 +287,9 @@ const secondsOfTimeouts = (seconds: number): number => {
   return end
 }
 
+/** What packets have whose sender has said nothing (RFC 1700). */
+const usualHopLimit = 64
+
 /** What the host says of an option; `undefined` for one that can't be asked for. */
 const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefined => {
   const options = { ...defaults, ...self.options }
@@ -280,6 +308,9 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return constants[typeof kernel.ends.local === "object" ? "AF_INET6" : "AF_INET"]
     case "SO_KEEPALIVE":
       return options.keepAlive ? 1 : 0
+    case "IP_TTL":
+    case "IPV6_UNICAST_HOPS":
+      return options.hopLimit || usualHopLimit
     case "IP_MTU":
     case "IPV6_MTU":
       return kernel.info(self)?.pathMtu

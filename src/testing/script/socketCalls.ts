@@ -20,15 +20,14 @@ const socket: Handler = (kernel, [family, type, protocol], call) => {
   const isIp = isEllipsis(family) || /^[AP]F_INET6?$/.test(nameOf(family))
   const bits = numberOf(type)
   const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
-  if (isIp && (bits & 0xf) === constants["SOCK_DGRAM"]) {
-    return immediate(returned(kernel.install(udpSocket(nonBlocking), expectedFd(call))))
-  }
-  if (!isIp || (bits & 0xf) !== constants["SOCK_STREAM"]) {
+  const isDatagrams = (bits & 0xf) === constants["SOCK_DGRAM"]
+  if (!isIp || (!isDatagrams && (bits & 0xf) !== constants["SOCK_STREAM"])) {
     throw new Unsupported("sockets of other kinds than TCP's and UDP's")
   }
-  if (!["", "IPPROTO_TCP", "IPPROTO_IP"].includes(nameOf(protocol))) {
-    throw new Unsupported(`protocol ${nameOf(protocol)}`)
-  }
+  const name = nameOf(protocol)
+  if (name === (isDatagrams ? "IPPROTO_TCP" : "IPPROTO_UDP")) return immediate(failed("EPROTONOSUPPORT"))
+  if (isDatagrams) return immediate(returned(kernel.install(udpSocket(nonBlocking), expectedFd(call))))
+  if (!["", "IPPROTO_TCP", "IPPROTO_IP"].includes(name)) throw new Unsupported(`protocol ${name}`)
   const made = { ...tcpSocket(nonBlocking), options: kernel.options }
   return immediate(returned(kernel.install(made, expectedFd(call))))
 }
