@@ -99,11 +99,14 @@ const names = new Set([
   "log_in_vain",
   "maxtcpcb",
   "maxtcptw",
+  "map_limit",
+  "msl_local",
   "newcwv",
   "newreno_enable",
   "nolocaltimewait",
   "pcbcount",
   "per_cpu_timers",
+  "perconn_stats_enable",
   "pmtud_blackhole_mss",
   "recvbuf_auto",
   "recvbuf_max",
@@ -114,9 +117,11 @@ const names = new Set([
   "rfc3465",
   "rfc6675_pipe",
   "sendbuf_auto",
+  "sendbuf_auto_lowat",
   "sendbuf_inc",
   "sendbuf_max",
   "soreceive_stream",
+  "split_limit",
   "tcbhashsize",
   "tcp_reass_queue_guard",
   "tso",
@@ -125,6 +130,6 @@ const names = new Set([
 
 /** Whole families of settings. */
 const families =
-  /^(?:kern\.(?!ipc\.maxsockbuf$)|kernel\.|vm\.|net\.mptcp\.|net\.inet\.(?:ip\.(?!ttl$)|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sack\.(?!enable$)|syncache\.(?!rexmtlimit$|rst_on_sock_fail$)|cc\.(?!algorithm$)|fastopen\.(?!acceptany$)|udp_tunneling|log))/
+  /^(?:kern\.(?!ipc\.maxsockbuf$)|kernel\.|security\.|vm\.|net\.bpf\.|net\.mptcp\.|net\.inet\.(?:ip(?!\.ttl$)|icmp|raw|udp|flowtable|siftr)\.|net\.inet6\.|net\.isr\.|net\.link\.|net\.ipv[46]\.(?:conf|neigh|route|fib)\.|net\.inet\.tcp\.(?:ack_war|bb|bbr|hostcache|hpts|hybrid|lro|rack|reass|sad|stats|sack\.(?!enable$)|syncache\.(?!rexmtlimit$|rst_on_sock_fail$)|cc\.(?!algorithm$)|fastopen\.(?!acceptany$)|udp_tunneling|log))/
 
 export const hasNoEffect = (setting: string, name: string): boolean => names.has(name) || families.test(setting)

@@ -62,6 +62,7 @@ const harmless = new Set([
   "echo",
   "ethtool",
   "kldload",
+  "kldstat",
   "kldunload",
   "ls",
   "modprobe",

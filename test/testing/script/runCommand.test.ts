@@ -47,6 +47,8 @@ describe("runCommand", () => {
     })
     assert.deepInclude(knobs("sysctl net.inet.tcp.delayed_ack=0"), { quickAcks: Infinity })
     assert.deepStrictEqual(runCommand("sysctl net.inet.tcp.insecure_rst=0").unknown, [])
+    assert.deepStrictEqual(knobs("kldstat -q -m tcp_rack; sysctl net.inet.ip.random_id=1 net.inet.icmp.icmplim=0"), {})
+    assert.deepStrictEqual(knobs("sysctl net.inet.ip.ttl=5"), { hopLimit: 5 })
     assert.lengthOf(runCommand("sysctl net.inet.tcp.insecure_rst=1").unknown, 1)
   })
 
