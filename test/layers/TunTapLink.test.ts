@@ -1,4 +1,4 @@
-/** The pump of a TAP link over a device whose every answer is given, for what a real kernel can't be made to do at will. */
+/** The pump of a TAP link over a scripted device. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Device } from "../../layers/TunTapDevice.ts"
@@ -6,63 +6,9 @@ import * as TunTapLink from "../../layers/TunTapLink.ts"
 import { EAGAIN, EIO, type Readiness } from "../../layers/TunTapSystem.ts"
 import * as Frame from "../../src/wire/Frame.ts"
 import * as Collector from "../link/Collector.ts"
+import { make as scripted, type Scripted } from "./ScriptedDevice.ts"
 
 const { frame, frames, range, tags } = Collector
-
-interface Scripted extends Device {
-  /** Frames that `read` gives, then EAGAIN. */
-  readonly incoming: Array<Uint8Array>
-  readonly written: Array<Uint8Array>
-  /** What `write` answers instead of taking the frame; 0 to take it. */
-  refuseWith: number
-  wants: string
-  readonly tell: (readiness: Partial<Readiness>) => void
-}
-
-const scripted = (options: Partial<Device> = {}): Scripted => {
-  let listener: (readiness: Readiness) => void = () => {}
-  const self: Scripted = {
-    fd: 0,
-    name: "tap0",
-    mode: "tap",
-    vnetHeaderBytes: 0,
-    segmentation: new Set(),
-    mtu: 1500,
-    kernelMac: undefined,
-    isUp: () => 1,
-    errorName: (errno) => `error ${Math.abs(errno)}`,
-    ...options,
-    incoming: [],
-    written: [],
-    refuseWith: 0,
-    wants: "closed",
-    tell: (readiness) => listener({ readable: false, writable: false, failed: false, ...readiness }),
-    read: (into, at, length) => {
-      const next = self.incoming.shift()
-      if (next === undefined) return -EAGAIN
-      into.set(next.subarray(0, length), at)
-      return Math.min(next.length, length)
-    },
-    write: (bytes, start, end) => {
-      if (self.refuseWith !== 0) return -self.refuseWith
-      self.written.push(bytes.slice(start, end))
-      return end - start
-    },
-    poll: (onReady) => {
-      listener = onReady
-      self.wants = "r"
-      return {
-        want: (readable, writable) => {
-          self.wants = `${readable ? "r" : ""}${writable ? "w" : ""}`
-        },
-        close: () => {
-          self.wants = "closed"
-        }
-      }
-    }
-  }
-  return self
-}
 
 const receive = (device: Scripted, count: number, from = 0, length = 64) => {
   device.incoming.push(...range(count, from).map((i) => frame(i, length).bytes))
