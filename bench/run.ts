@@ -64,6 +64,7 @@ const goals: ReadonlySet<string> = new Set([
   "scale-idle",
   "scale-parallel",
   "idle",
+  "idle-core",
   "forward",
   "collections"
 ])
