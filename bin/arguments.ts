@@ -167,7 +167,7 @@ export const hostFlags = {
   ),
   offload: Flag.Boolean("offload").pipe(
     Flag.withDescription(
-      "Trades segments of up to 64 KiB and unfinished checksums with the kernel, where it can: several times as fast for bulk data; the default"
+      "Trades segments of up to 64 KiB and unfinished checksums with the kernel, where it can: several times as fast for bulk data; the default, which --no-offload turns off"
     ),
     Flag.withDefault(true)
   ),

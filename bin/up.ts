@@ -53,6 +53,11 @@ const introduce = (flags: TapHost.Flags, layout: Layout.Layout): Effect.Effect<v
     }
     for (const lease of leases) yield* Console.log(`${lease.address} is granted by ${lease.server}${untilOf(lease)}.`)
     yield* advise(flags, layout)
+    for (const { name, offload } of all.filter(({ name }) => flags.tap.includes(name))) {
+      if (offload.segmentation.length > 0) {
+        yield* Console.log(`${name} trades super-segments with the kernel: ${offload.segmentation.join(", ")}.`)
+      }
+    }
     if (layout.isBridge) yield* Console.log(`${layout.interfaces[0]!.link} joins ${layout.taps.join(", ")}.`)
     if (flags.forward === true) yield* Console.log("Packets between the interfaces are forwarded.")
     if (Option.isSome(flags.capture)) yield* Console.log(`Every frame goes into ${flags.capture.value}.`)
@@ -133,7 +138,7 @@ export const command = Command.make(
       description: "A router between two devices"
     },
     {
-      command: "sudo netstack up --tap tap0 --address 10.0.0.2/24 --shards 2 --offload --service http:80",
+      command: "sudo netstack up --tap tap0 --address 10.0.0.2/24 --shards 2 --service http:80",
       description:
         "The same host on two cores; a device made beforehand needs several queues: ip tuntap add … multi_queue"
     },

@@ -11,6 +11,7 @@ import type * as Stack from "../workers/Stack.ts"
 
 type CoreInterface = ReturnType<typeof Readings.interfaces>[number]
 type CoreAddress = CoreInterface["addresses"][number]
+type CoreSegmentation = CoreInterface["segmentation"] extends ReadonlySet<infer Kind> ? Kind : never
 
 export interface InterfaceAddress {
   readonly interface: IpInterface.IpInterface
@@ -23,6 +24,16 @@ export interface InterfaceAddress {
   readonly validFor: Duration.Duration | undefined
 }
 
+/** What the link does in the stack's place. */
+export interface LinkOffload {
+  /** It completes and verifies checksums of TCP and UDP. */
+  readonly checksum: boolean
+  /** The super-segments that it cuts: of TCP and of UDP over either version of IP. Where it cuts none the stack does. */
+  readonly segmentation: ReadonlyArray<CoreSegmentation>
+  /** Longest super-segment in bytes; the MTU where there are none. */
+  readonly maxSegmentBytes: number
+}
+
 export interface NetworkInterface {
   /** Names the interface in its stack. */
   readonly link: number
@@ -31,6 +42,7 @@ export interface NetworkInterface {
   readonly mac: NetAddress.MacAddress | undefined
   /** Largest IP packet in bytes. */
   readonly mtu: number
+  readonly offload: LinkOffload
   readonly up: boolean
   readonly addresses: ReadonlyArray<InterfaceAddress>
   /** Frames lost before the stack saw them or after it sent them, by reason. */
@@ -55,6 +67,11 @@ export const of = (
   medium: self.medium,
   mac: Edge.macAddressOf(self.mac),
   mtu: self.mtu,
+  offload: {
+    checksum: self.checksumOffload,
+    segmentation: [...self.segmentation],
+    maxSegmentBytes: self.maxSegmentBytes
+  },
   up: self.up,
   addresses: self.addresses.map((entry) => addressOf(entry, clock)),
   lost: status === undefined ? {} : { ringFull: status.overflowed, ...status.lost }

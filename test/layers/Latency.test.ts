@@ -49,7 +49,7 @@ describe("An idle stack", () => {
     Effect.gen(function*() {
       const hear = yield* host
       const { answers } = hear(Lan.datagram(5000, port, Uint8Array.of(1, 2, 3)))
-      assert.deepStrictEqual(answers.map(({ payload }) => [...payload]), [[1, 2, 3]])
+      assert.deepStrictEqual(answers.map(({ payload }) => Array.from(payload)), [[1, 2, 3]])
     }))
 
   it.effect("does not ask for more frames before it has answered one that came alone", () =>

@@ -22,7 +22,19 @@ describe("Network", () => {
       const [loopback, memory] = yield* on(one)(Network.interfaces)
       assert.deepInclude(loopback, { link: 0, name: "lo", medium: "loopback", mac: undefined })
       assert.deepInclude(memory, { link: 1, name: "memory0", medium: "ethernet", mtu: 1400, up: true })
+      assert.deepStrictEqual(memory!.offload, { checksum: false, segmentation: [], maxSegmentBytes: 1400 })
       assert.deepStrictEqual(memory!.addresses.map((address) => address.interface.toString()), [`${addressOne}/24`])
+    }))
+
+  it.effect("shows what the link does in the stack's place", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair({ checksumOffload: true, segmentation: ["tcp4", "udp"] })
+      const [, memory] = yield* on(one)(Network.interfaces)
+      assert.deepStrictEqual(memory?.offload, {
+        checksum: true,
+        segmentation: ["tcp4", "udp"],
+        maxSegmentBytes: 65_535
+      })
     }))
 
   it.effect("gives and takes addresses, with their routes", () =>
