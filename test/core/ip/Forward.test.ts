@@ -14,6 +14,7 @@ import * as Ipv4 from "../../../src/wire/Ipv4.ts"
 import * as Mac from "../../../src/wire/Mac.ts"
 import * as Tcp from "../../../src/wire/Tcp.ts"
 import * as TcpOptions from "../../../src/wire/TcpOptions.ts"
+import * as Udp from "../../../src/wire/Udp.ts"
 import { ip6 } from "../ipv6/address.ts"
 import * as Lan from "../Lan.ts"
 import * as Packets from "../Packets.ts"
@@ -294,6 +295,24 @@ describe("super-segments on their way", () => {
     }
   }
 
+  const train = (family: Family, text: number, size: number): Frame.Frame => {
+    const { far, near } = family
+    const length = Udp.headerLength + text
+    const datagrams = new Uint8Array(length)
+    const checksum = Checksum.fold(Checksum.pseudo(near, far, IpProtocol.udp, length))
+    datagrams.set(Lan.bytes(text), Udp.emit({ sourcePort: 1000, destinationPort: 9, length, checksum }, datagrams, 0))
+    const packet = Packets.ip(near, far, datagrams, { protocol: IpProtocol.udp, dontFragment: true })
+    const bytes = Packets.frame(packet, Host.macOf(1, 1), nearMac)
+    const headerLength = bytes.length - text
+    return {
+      ...Frame.plain(bytes),
+      checksum: "partial",
+      checksumStart: headerLength - Udp.headerLength,
+      checksumOffset: Udp.checksumOffset,
+      gso: { kind: "udp", size, headerLength }
+    }
+  }
+
   for (const family of families) {
     it(`${family.name}: are cut for a link that does not cut them itself, with their checksums`, () => {
       const host = make(family)
@@ -306,6 +325,21 @@ describe("super-segments on their way", () => {
         const pseudo = Checksum.pseudo(source, destination, IpProtocol.tcp, payload.length)
         assert.isTrue(Checksum.verify(payload, 0, payload.length, pseudo))
         assert.strictEqual(hopLimit, 63)
+      }
+    })
+
+    it(`${family.name}: trains of datagrams are cut, too, into datagrams with lengths and checksums of their own`, () => {
+      const host = make(family)
+      host.deliver(1, train(family, 5000, 1200))
+      const arrived = Packets.packets(host.takeFrames(2))
+      const lengths = [1200, 1200, 1200, 1200, 200]
+      assert.deepStrictEqual(arrived.map(({ payload }) => payload.length - Udp.headerLength), lengths)
+      const text = arrived.flatMap(({ payload }) => Array.from(payload.subarray(Udp.headerLength)))
+      assert.deepStrictEqual(text, Array.from(Lan.bytes(5000)))
+      for (const { destination, payload, source } of arrived) {
+        const pseudo = Checksum.pseudo(source, destination, IpProtocol.udp, payload.length)
+        assert.isTrue(Checksum.verify(payload, 0, payload.length, pseudo))
+        assert.strictEqual(Lan.sound(Udp.parse(payload, 0, payload.length)).length, payload.length)
       }
     })
 
