@@ -144,6 +144,7 @@ const drawFrom = (generate: Generator) => (): number =>
 /** Starts to ask for an address; the effect that is returned waits for it. */
 const lease = (
   link: Network.LinkId,
+  subject: string,
   { patience = Duration.minutes(1), ...options }: DhcpOptions,
   closeTimeout: Duration.Input
 ) =>
@@ -151,10 +152,11 @@ const lease = (
     const draw = drawFrom(yield* EntropySource)
     const client = yield* Effect.mapError(
       DhcpClient.make({ ...options, link, draw, closeTimeout }),
-      (error) => new Network.NetworkError({ operation: "dhcp", reason: error.reason })
+      (error) => new Network.NetworkError({ operation: "dhcp", subject, reason: error.reason })
     )
     const late = new Network.NetworkError({
       operation: "dhcp",
+      subject,
       reason: new Failure.TimedOut({ what: "dhcp.patience" })
     })
     return Effect.timeoutOrElse(client.acquired, { duration: patience, orElse: () => Effect.fail(late) })
@@ -168,7 +170,7 @@ const setUp = (options: Options, closeTimeout: Duration.Input) =>
     for (const [link, entry] of yield* assign(links, options)) {
       const attached = yield* Network.attach(yield* adapt(link, entry))
       yield* configure(attached, entry)
-      if (entry.ipv4 === "dhcp") leases.push(yield* lease(attached, entry.dhcp ?? {}, closeTimeout))
+      if (entry.ipv4 === "dhcp") leases.push(yield* lease(attached, link.name, entry.dhcp ?? {}, closeTimeout))
     }
     yield* Effect.all(leases, { concurrency: "unbounded", discard: true })
     for (const route of options.routes ?? []) yield* Network.addRoute(route)

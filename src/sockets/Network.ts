@@ -17,8 +17,6 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as CoreReason from "../core/Reason.ts"
@@ -30,17 +28,11 @@ import * as Destination from "./Destination.ts"
 import * as Failure from "./Failure.ts"
 import { Netstack } from "./Netstack.ts"
 import * as NetworkChange from "./NetworkChange.ts"
+import { because, during, NetworkError, parsed } from "./NetworkError.ts"
 import * as NetworkInterface from "./NetworkInterface.ts"
 import * as TcpInfo from "./TcpInfo.ts"
 
-export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
-  operation: Schema.String,
-  reason: Failure.Any
-}) {
-  override get message(): string {
-    return `${this.operation}: ${this.reason.message}`
-  }
-}
+export { NetworkError } from "./NetworkError.ts"
 
 /** The number of an interface; never reused in a stack. The loopback interface is 0. */
 export type LinkId = number
@@ -98,21 +90,7 @@ type Link = Parameters<Stack.Stack["attach"]>[0]
 /** What every link carries in one piece (RFC 791 §3.2). */
 const smallestMtu = 68
 
-const during =
-  (operation: string) => <A, R>(self: Effect.Effect<A, CoreReason.Reason, R>): Effect.Effect<A, NetworkError, R> =>
-    Effect.mapError(self, (reason) => new NetworkError({ operation, reason: Failure.of(reason) }))
-
-const because =
-  (operation: string) => <A, R>(self: Effect.Effect<A, Failure.Any, R>): Effect.Effect<A, NetworkError, R> =>
-    Effect.mapError(self, (reason) => new NetworkError({ operation, reason }))
-
-const parsed =
-  (operation: string) => <A>(result: Result.Result<A, NetAddress.NetAddressError>): Effect.Effect<A, NetworkError> =>
-    because(operation)(
-      Result.isSuccess(result)
-        ? Effect.succeed(result.success)
-        : Effect.fail(new Failure.InvalidArgument({ detail: result.failure.message }))
-    )
+const textOf = (address: Destination.Destination["address"]): string => NetAddress.formatIp(Edge.ipOf(address))
 
 /** The interfaces, by number. */
 export const interfaces: Effect.Effect<ReadonlyArray<NetworkInterface.NetworkInterface>, never, Netstack> = Effect.gen(
@@ -136,7 +114,8 @@ export const addAddress = (
   Effect.gen(function*() {
     const stack = yield* Netstack
     const clock = yield* Clock.Clock
-    const { address, prefixLength } = yield* parsed("addAddress")(IpInterface.fromInput(input))
+    const given = yield* parsed("addAddress")(IpInterface.fromInput(input))
+    const { address, prefixLength } = given
     const request = {
       _tag: "AddAddress",
       link,
@@ -146,7 +125,7 @@ export const addAddress = (
       ...(validFor === undefined ? {} : { validUntil: Edge.instantAfter(clock, validFor) }),
       ...(probe === undefined ? {} : { probe })
     } as const
-    yield* during("addAddress")(stack.ask(request))
+    yield* during("addAddress", IpInterface.format(given))(stack.ask(request))
   })
 
 type Notice = Extract<Stack.News, { readonly _tag: "Notice" }>
@@ -169,17 +148,16 @@ export const awaitAddress = (
   Effect.scoped(Effect.gen(function*() {
     const stack = yield* Netstack
     const address = Edge.ipOf(yield* because("awaitAddress")(Destination.ip(input)))
+    const inVain = because("awaitAddress", NetAddress.formatIp(address))
     // Watched before it is looked at, so that no change falls in between.
     const news = yield* stack.watch(isOf(["AddressChanged", "LinkDetached"]))
     for (;;) {
       const self = (yield* interfaces).find((candidate) => candidate.link === link)
       const entry = self?.addresses.find((candidate) => Equal.equals(candidate.interface.address, address))
-      if (entry === undefined) {
-        return yield* because("awaitAddress")(Effect.fail(new Failure.NotFound({ what: "address" })))
-      }
-      if (entry.state === "duplicated") return yield* because("awaitAddress")(Effect.fail(new Failure.AddressInUse()))
+      if (entry === undefined) return yield* inVain(Effect.fail(new Failure.NotFound({ what: "address" })))
+      if (entry.state === "duplicated") return yield* inVain(Effect.fail(new Failure.AddressInUse()))
       if (entry.state !== "tentative") return
-      yield* Pull.catchDone(Queue.take(news), () => because("awaitAddress")(Effect.fail(new Failure.StackClosed())))
+      yield* Pull.catchDone(Queue.take(news), () => inVain(Effect.fail(new Failure.StackClosed())))
     }
   }))
 
@@ -191,7 +169,7 @@ export const removeAddress = (
   Effect.gen(function*() {
     const stack = yield* Netstack
     const address = yield* because("removeAddress")(Destination.ip(input))
-    yield* during("removeAddress")(stack.ask({ _tag: "RemoveAddress", link, address }))
+    yield* during("removeAddress", textOf(address))(stack.ask({ _tag: "RemoveAddress", link, address }))
   })
 
 /** Makes the largest IP packet of an interface smaller than its link would carry, or as large again; answers what it is now. */
@@ -232,6 +210,10 @@ const routeOf = (operation: string, input: RouteInput) =>
     return { prefix: Edge.addressOf(to.address), length: to.prefixLength, gateway, link: input.link } as const
   })
 
+/** `192.0.2.0/24 via 10.0.0.9` */
+const routeText = ({ gateway, length, prefix }: Effect.Success<ReturnType<typeof routeOf>>): string =>
+  `${textOf(prefix)}/${length}${gateway === undefined ? "" : ` via ${textOf(gateway)}`}`
+
 /** Adds a route, or changes the metric and the source of one that is the same otherwise. */
 export const addRoute = (input: RouteInput): Effect.Effect<void, NetworkError, Netstack> =>
   Effect.gen(function*() {
@@ -239,7 +221,7 @@ export const addRoute = (input: RouteInput): Effect.Effect<void, NetworkError, N
     const route = yield* routeOf("addRoute", input)
     const source = input.source === undefined ? undefined : yield* because("addRoute")(Destination.ip(input.source))
     const { metric = 0, origin = "static" } = input
-    yield* during("addRoute")(stack.ask({ _tag: "AddRoute", ...route, metric, source, origin }))
+    yield* during("addRoute", routeText(route))(stack.ask({ _tag: "AddRoute", ...route, metric, source, origin }))
   })
 
 /** Takes away the routes to a network: all of them, or those by a gateway, or out of an interface. */
@@ -249,7 +231,7 @@ export const removeRoute = (
   Effect.gen(function*() {
     const stack = yield* Netstack
     const route = yield* routeOf("removeRoute", input)
-    yield* during("removeRoute")(stack.ask({ _tag: "RemoveRoute", ...route }))
+    yield* during("removeRoute", routeText(route))(stack.ask({ _tag: "RemoveRoute", ...route }))
   })
 
 /**
@@ -298,7 +280,8 @@ export const setNeighbor = (
     const stack = yield* Netstack
     const address = yield* because("setNeighbor")(Destination.ip(input))
     const parsedMac = yield* parsed("setNeighbor")(NetAddress.macAddressFromInput(mac))
-    yield* during("setNeighbor")(stack.ask({ _tag: "SetNeighbor", link, address, mac: Edge.macOf(parsedMac) }))
+    const request = { _tag: "SetNeighbor", link, address, mac: Edge.macOf(parsedMac) } as const
+    yield* during("setNeighbor", textOf(address))(stack.ask(request))
   })
 
 export const removeNeighbor = (
@@ -308,7 +291,7 @@ export const removeNeighbor = (
   Effect.gen(function*() {
     const stack = yield* Netstack
     const address = yield* because("removeNeighbor")(Destination.ip(input))
-    yield* during("removeNeighbor")(stack.ask({ _tag: "RemoveNeighbor", link, address }))
+    yield* during("removeNeighbor", textOf(address))(stack.ask({ _tag: "RemoveNeighbor", link, address }))
   })
 
 /** Forgets the neighbours of a link but those that were set; answers how many. */
@@ -385,5 +368,7 @@ export const attach = (link: Link): Effect.Effect<LinkId, LinkError | NetworkErr
     Effect.mapError(
       stack.attach(link),
       (error) =>
-        error._tag === "LinkError" ? error : new NetworkError({ operation: "attach", reason: Failure.of(error) })
+        error._tag === "LinkError"
+          ? error
+          : new NetworkError({ operation: "attach", subject: link.name, reason: Failure.of(error) })
     ))

@@ -17,7 +17,8 @@ import * as Edge from "../workers/Edge.ts"
 import * as Destination from "./Destination.ts"
 import * as Failure from "./Failure.ts"
 import { Netstack } from "./Netstack.ts"
-import { type LinkId, NetworkError } from "./Network.ts"
+import type { LinkId } from "./Network.ts"
+import { because, during, NetworkError } from "./NetworkError.ts"
 
 /** A prefix of the link, with what hosts may make of it (RFC 4861 §4.6.2). */
 export interface Prefix {
@@ -84,7 +85,7 @@ const secondsOf = (duration: Duration.Input): number => Math.min(0xffff_ffff, Ma
 
 const ipv6Of = (input: NetAddress.IpAddressInput): Effect.Effect<Ipv6, NetworkError> =>
   Effect.gen(function*() {
-    const address = yield* Effect.mapError(Destination.ip(input), (reason) => new NetworkError({ operation, reason }))
+    const address = yield* because(operation)(Destination.ip(input))
     return typeof address === "number" ? yield* refuse("an IPv4 address") : address
   })
 
@@ -157,11 +158,10 @@ const givenOf = (options: Options): Effect.Effect<Given, NetworkError> =>
   })
 
 const tell = (link: LinkId, advertisement: Given | undefined): Effect.Effect<void, NetworkError, Netstack> =>
-  Effect.flatMap(Netstack, (stack) =>
-    Effect.mapError(
-      stack.ask({ _tag: "SetRouterAdvertising", link, advertisement }),
-      (reason) => new NetworkError({ operation, reason: Failure.of(reason) })
-    ))
+  Effect.flatMap(
+    Netstack,
+    (stack) => during(operation)(stack.ask({ _tag: "SetRouterAdvertising", link, advertisement }))
+  )
 
 /**
  * Advertises this stack as a router on a link from now on, or says something else than before. The interface needs an IPv6 address; hosts use it as
@@ -185,8 +185,6 @@ export const setProxy = (
   Effect.gen(function*() {
     const stack = yield* Netstack
     const address = yield* ipv6Of(input)
-    yield* Effect.mapError(
-      stack.ask({ _tag: "SetProxy", link, address, isOn }),
-      (reason) => new NetworkError({ operation: "setProxy", reason: Failure.of(reason) })
-    )
+    const subject = NetAddress.formatIp(Edge.ipOf(address))
+    yield* during("setProxy", subject)(stack.ask({ _tag: "SetProxy", link, address, isOn }))
   })

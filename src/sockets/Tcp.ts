@@ -16,18 +16,19 @@
  * ```
  */
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
 import * as Readings from "../workers/Readings.ts"
 import type { Stack } from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
+import * as Endpoint from "./Endpoint.ts"
 import * as Failure from "./Failure.ts"
 import * as HappyEyeballs from "./HappyEyeballs.ts"
 import { Netstack } from "./Netstack.ts"
 import * as TcpConnection from "./TcpConnection.ts"
-import { at, because, during, type Endpoint, TcpError } from "./TcpError.ts"
+import { at, because, during, TcpError } from "./TcpError.ts"
 import * as TcpListener from "./TcpListener.ts"
 import * as Traced from "./Traced.ts"
 
@@ -70,15 +71,6 @@ export interface ListenOptions {
 
 const defaultBacklog = 128
 
-const endpointOf = (address: Destination.Destination["address"], port: number): Endpoint => ({
-  host: NetAddress.formatIp(Edge.inetOf(address, port).address),
-  port
-})
-
-/** What a listener asks for; `::` for every address of both families, as Node and Linux write it. */
-const placeOf = (local: Destination.Destination["address"] | undefined, version: 4 | 6 | undefined, port: number) =>
-  local === undefined ? { host: version === 4 ? "0.0.0.0" : "::", port } : endpointOf(local, port)
-
 const connectTo = (
   stack: Stack,
   to: Destination.Destination,
@@ -100,7 +92,7 @@ const connectTo = (
     } as const
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        at({ remote: endpointOf(to.address, to.port) })(
+        at({ remote: Endpoint.make(to.address, to.port) })(
           during("connect")(Traced.opening(stack, (ticketed) => stack.askWithin(restore, request, ticketed)))
         ),
         (endpoint) => TcpConnection.make(stack, endpoint, options.closePolicy ?? "byExit")
@@ -203,7 +195,9 @@ export const listen: (
     } as const
     const listener = yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        at({ local: placeOf(local, version, request.port) })(during("listen")(stack.askWithin(restore, request))),
+        at({ local: Endpoint.asked(local, version, request.port) })(
+          during("listen")(stack.askWithin(restore, request))
+        ),
         (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
       )
     )

@@ -4,25 +4,19 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as CoreReason from "../core/Reason.ts"
+import * as Endpoint from "./Endpoint.ts"
 import * as Failure from "./Failure.ts"
-
-/** An address and a port as texts and logs show them. */
-export const Endpoint = Schema.Struct({ host: Schema.String, port: Schema.Number })
-export type Endpoint = typeof Endpoint.Type
-
-const textOf = ({ host, port }: Endpoint): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 export class TcpError extends Schema.TaggedError<TcpError>()("TcpError", {
   operation: Schema.Literals(["connect", "listen", "accept", "read", "write", "shutdown", "close", "wait", "options"]),
   reason: Failure.Any,
   /** Where a listener was to be: `::` stands for every address of both families. */
-  local: Schema.optionalKey(Endpoint),
+  local: Schema.optionalKey(Endpoint.Endpoint),
   /** Whom a connection was to reach. */
-  remote: Schema.optionalKey(Endpoint)
+  remote: Schema.optionalKey(Endpoint.Endpoint)
 }) {
   override get message(): string {
-    const where = this.remote ?? this.local
-    return `${this.operation}${where === undefined ? "" : ` ${textOf(where)}`}: ${this.reason.message}`
+    return `${Endpoint.situation(this.operation, this)}: ${this.reason.message}`
   }
 }
 
@@ -40,6 +34,5 @@ export const because =
 
 /** Names the place of an operation in its failure. */
 export const at =
-  (place: { readonly local: Endpoint } | { readonly remote: Endpoint }) =>
-  <A, R>(self: Effect.Effect<A, TcpError, R>): Effect.Effect<A, TcpError, R> =>
+  (place: Endpoint.Place) => <A, R>(self: Effect.Effect<A, TcpError, R>): Effect.Effect<A, TcpError, R> =>
     Effect.mapError(self, ({ operation, reason }) => new TcpError({ operation, reason, ...place }))

@@ -12,6 +12,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as Edge from "../workers/Edge.ts"
 import * as Destination from "./Destination.ts"
+import * as Endpoint from "./Endpoint.ts"
 import { Netstack } from "./Netstack.ts"
 import { because, during, type UdpError } from "./UdpError.ts"
 import * as UdpSocket from "./UdpSocket.ts"
@@ -60,7 +61,9 @@ export const bind: (options?: BindOptions) => Effect.Effect<UdpSocket.UdpSocket,
     } as const
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        during("bind")(stack.askWithin(restore, request)),
+        during("bind", () => ({ local: Endpoint.asked(request.local, version, request.port) }))(
+          stack.askWithin(restore, request)
+        ),
         (bound) => UdpSocket.make(stack, bound, version ?? 4)
       )
     )

@@ -15,6 +15,7 @@ import type { AnswerOf, Request } from "../core/Request.ts"
 import * as Edge from "../workers/Edge.ts"
 import type { Stack } from "../workers/Stack.ts"
 import * as Destination from "./Destination.ts"
+import * as Endpoint from "./Endpoint.ts"
 import * as UdpError from "./UdpError.ts"
 
 type CoreDatagram = AnswerOf<Extract<Request, { readonly _tag: "UdpReceive" }>>[number]
@@ -161,6 +162,8 @@ class Socket implements UdpSocket {
   readonly address: NetAddress.InetAddress
   private readonly stack: Stack
   private readonly scope: Scope.Closeable
+  /** The far side that it is connected to, for errors to name. */
+  private peer: Endpoint.Endpoint | undefined
 
   constructor(stack: Stack, bound: Bound, version: 4 | 6, scope: Scope.Closeable) {
     const { local, port, socket } = bound
@@ -170,9 +173,15 @@ class Socket implements UdpSocket {
     this.scope = scope
   }
 
+  /** Where a datagram goes, or where one would come from. */
+  private place(message?: Pick<Message, "remote" | "remotePort">): Endpoint.Place {
+    if (message?.remote !== undefined) return { remote: Endpoint.make(message.remote, message.remotePort) }
+    return this.peer === undefined ? {} : { remote: this.peer }
+  }
+
   private transmit(message: Message, block: boolean): Effect.Effect<void, UdpError.UdpError> {
     const request = { _tag: "UdpSend", socket: this.id, ...message, block } as const
-    return UdpError.during("send")(this.stack.ask(request))
+    return UdpError.during("send", () => this.place(message))(this.stack.ask(request))
   }
 
   /** The datagram as the core has it, and an effect only where a name or a text has to be looked at. */
@@ -199,7 +208,8 @@ class Socket implements UdpSocket {
         messages.push(Effect.isEffect(message) ? yield* message : message)
       }
       const request = { _tag: "UdpSendMany", socket: this.id, messages } as const
-      return yield* UdpError.during("send")(this.stack.ask(request))
+      // It fails for the first alone.
+      return yield* UdpError.during("send", () => this.place(messages[0]))(this.stack.ask(request))
     })
   }
 
@@ -235,7 +245,7 @@ class Socket implements UdpSocket {
   }
 
   receiveMany(max: number): Effect.Effect<ReadonlyArray<Datagram>, UdpError.UdpError> {
-    return UdpError.during("receive")(this.take(max, true))
+    return UdpError.during("receive", () => this.place())(this.take(max, true))
   }
 
   get receive(): Effect.Effect<Datagram, UdpError.UdpError> {
@@ -244,19 +254,22 @@ class Socket implements UdpSocket {
 
   get tryReceive(): Effect.Effect<Option.Option<Datagram>, UdpError.UdpError> {
     const taken = Effect.map(this.take(1, false), (datagrams) => Option.fromUndefinedOr(datagrams[0]))
-    return Effect.catchIf(UdpError.during("receive")(taken), isWouldBlock, () => Effect.succeedNone)
+    return Effect.catchIf(UdpError.during("receive", () => this.place())(taken), isWouldBlock, () => Effect.succeedNone)
   }
 
   connect(to: Destination.Input): Effect.Effect<void, UdpError.UdpError> {
     return Effect.gen({ self: this }, function*() {
       const [{ address, link, port }] = yield* UdpError.because("connect")(Destination.resolve(to, this.stack))
       const request = { _tag: "UdpConnect", socket: this.id, remote: address, remotePort: port, link } as const
-      yield* UdpError.during("connect")(this.stack.ask(request))
+      const remote = Endpoint.make(address, port)
+      yield* UdpError.during("connect", () => ({ remote }))(this.stack.ask(request))
+      this.peer = remote
     })
   }
 
   get disconnect(): Effect.Effect<void, UdpError.UdpError> {
-    return UdpError.during("disconnect")(this.stack.ask({ _tag: "UdpDisconnect", socket: this.id }))
+    const asked = UdpError.during("disconnect")(this.stack.ask({ _tag: "UdpDisconnect", socket: this.id }))
+    return Effect.tap(asked, () => Effect.sync(() => this.peer = undefined))
   }
 
   private setFilter(
@@ -270,7 +283,8 @@ class Socket implements UdpSocket {
       const { address: group, link } = yield* because(Destination.ipWithZone(input, this.stack))
       const sources = yield* Effect.forEach(listed, (source) => because(Destination.ip(source)))
       const request = { _tag: "UdpSetFilter", socket: this.id, group, link: on ?? link, mode, sources } as const
-      yield* UdpError.during("join")(this.stack.ask(request))
+      const where = { remote: Endpoint.make(group, this.address.port) }
+      yield* UdpError.during("join", () => where)(this.stack.ask(request))
     })
   }
 

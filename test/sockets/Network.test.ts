@@ -60,6 +60,32 @@ describe("Network", () => {
       assert.isUndefined((yield* on(one)(Network.routes)).find(({ to }) => to.prefixLength === 0))
     }))
 
+  it.effect("names the address or the route that was refused", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const messageOf = <A, R>(self: Effect.Effect<A, Network.NetworkError, R>) =>
+        Effect.map(Effect.flip(self), ({ message }) => message)
+      const noInterface = yield* Effect.flip(on(one)(Network.addAddress(9, "192.0.2.7/28")))
+      assert.strictEqual(noInterface.message, "addAddress 192.0.2.7/28: no such interface")
+      assert.strictEqual(noInterface.subject, "192.0.2.7/28")
+      assert.strictEqual(
+        yield* messageOf(on(one)(Network.removeAddress(1, "192.0.2.7"))),
+        "removeAddress 192.0.2.7: no such address"
+      )
+      assert.strictEqual(
+        yield* messageOf(on(one)(Network.awaitAddress(1, "192.0.2.7"))),
+        "awaitAddress 192.0.2.7: no such address"
+      )
+      assert.match(
+        yield* messageOf(on(one)(Network.addRoute({ to: "198.51.100.0/24", gateway: "203.0.113.1" }))),
+        /^addRoute 198\.51\.100\.0\/24 via 203\.0\.113\.1: /
+      )
+      assert.match(
+        yield* messageOf(on(one)(Network.setNeighbor(9, "10.0.0.9", "02:00:00:00:00:09"))),
+        /^setNeighbor 10\.0\.0\.9: /
+      )
+    }))
+
   it.effect("shows neighbours, fixes and forgets them", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()

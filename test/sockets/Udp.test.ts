@@ -152,6 +152,41 @@ describe("Udp", () => {
       assert.strictEqual((yield* reasonOf(on(one)(Udp.bind({ port: 1.5 }))))._tag, "InvalidArgument")
     }))
 
+  it.effect("names the address that a bind, a send or a connection failed at", () =>
+    Effect.gen(function*() {
+      const { one, two } = yield* pair()
+      yield* on(one)(Udp.bind({ port: 7 }))
+      const taken = yield* Effect.flip(on(one)(Udp.bind({ port: 7 })))
+      assert.strictEqual(taken.message, "bind [::]:7: address in use")
+      assert.deepStrictEqual(taken.local, { host: "::", port: 7 })
+      const foreign = Family.choose("10.9.9.9", "2001:db8:9::9")
+      const shown = Family.choose("10.9.9.9:0", "[2001:db8:9::9]:0")
+      const elsewhere = yield* Effect.flip(on(one)(Udp.bind({ address: foreign })))
+      assert.strictEqual(elsewhere.message, `bind ${shown}: not an address of this stack`)
+      const socket = yield* on(two)(Udp.bind())
+      const far = Family.choose("10.9.9.9:9", "[2001:db8:9::9]:9") as `${string}:${number}`
+      assert.strictEqual(
+        (yield* Effect.flip(socket.send(new Uint8Array(1), far))).message.split(": ")[0],
+        `send ${far}`
+      )
+      const many = socket.sendMany([{ bytes: new Uint8Array(1), to: far }])
+      assert.strictEqual((yield* Effect.flip(many)).message.split(": ")[0], `send ${far}`)
+      assert.strictEqual((yield* Effect.flip(socket.connect(far))).message.split(": ")[0], `connect ${far}`)
+    }))
+
+  it.effect("names the far side of a connected socket, as long as it has one", () =>
+    Effect.gen(function*() {
+      const { one } = yield* pair()
+      const socket = yield* on(one)(Udp.connect(`${hostTwo}:9`))
+      yield* socket.send(new Uint8Array(1))
+      yield* settle
+      const refused = yield* Effect.flip(socket.receive)
+      assert.strictEqual(refused.message, `receive ${hostTwo}:9: connection refused`)
+      assert.strictEqual(refused.remote?.port, 9)
+      yield* socket.disconnect
+      assert.strictEqual((yield* Effect.flip(socket.send(new Uint8Array(1)))).message, "send: not connected")
+    }))
+
   it.effect("is closed by its scope or before: who waits hears Closed, and the port is free again", () =>
     Effect.gen(function*() {
       const { one } = yield* pair()
