@@ -157,14 +157,42 @@ export const connect: (
 ) => Effect.Effect<TcpConnection.TcpConnection, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.connect")(
   function*(to: Destination.Input, options: ConnectOptions = {}) {
     const stack = yield* Netstack
-    const target = yield* because("connect")(Destination.parse(to, stack))
-    const connection = yield* "name" in target
-      ? connectByName(stack, target, options)
-      : connectTo(stack, target, options)
+    const opened = Effect.flatMap(
+      because("connect")(Destination.parse(to, stack)),
+      (target) => "name" in target ? connectByName(stack, target, options) : connectTo(stack, target, options)
+    )
+    const connection = yield* Traced.explained(stack, opened)
     yield* Traced.annotated(stack, () => Traced.ends(connection.local, connection.remote, "client"))
     return connection
   }
 )
+
+const listenAt = (
+  stack: Stack,
+  options: ListenOptions
+): Effect.Effect<TcpListener.TcpListener, TcpError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { address, family } = options
+    const local = address === undefined ? undefined : yield* because("listen")(Destination.ip(address))
+    const version = family === undefined ? undefined : Edge.versionOf(family)
+    const request = {
+      _tag: "TcpListen",
+      local,
+      version,
+      port: yield* because("listen")(Destination.port(options.port)),
+      backlog: options.backlog ?? defaultBacklog,
+      options: Edge.tcpOptionsOf(options.options ?? {}),
+      link: options.link
+    } as const
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        at({ local: Endpoint.asked(local, version, request.port) })(
+          during("listen")(stack.askWithin(restore, request))
+        ),
+        (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
+      )
+    )
+  })
 
 /**
  * Listens on a port until the scope closes. Fails with `TcpError`, whose reason is `AddressInUse`, `AddressNotAvailable`,
@@ -181,26 +209,7 @@ export const listen: (
 ) => Effect.Effect<TcpListener.TcpListener, TcpError, Netstack | Scope.Scope> = Effect.fn("Tcp.listen")(
   function*(options: ListenOptions = {}) {
     const stack = yield* Netstack
-    const { address, family } = options
-    const local = address === undefined ? undefined : yield* because("listen")(Destination.ip(address))
-    const version = family === undefined ? undefined : Edge.versionOf(family)
-    const request = {
-      _tag: "TcpListen",
-      local,
-      version,
-      port: yield* because("listen")(Destination.port(options.port)),
-      backlog: options.backlog ?? defaultBacklog,
-      options: Edge.tcpOptionsOf(options.options ?? {}),
-      link: options.link
-    } as const
-    const listener = yield* Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        at({ local: Endpoint.asked(local, version, request.port) })(
-          during("listen")(stack.askWithin(restore, request))
-        ),
-        (listening) => TcpListener.make(stack, listening, version ?? 4, options.closePolicy ?? "byExit")
-      )
-    )
+    const listener = yield* Traced.explained(stack, listenAt(stack, options))
     yield* Traced.annotated(stack, () => Traced.listening(listener.address))
     return listener
   }

@@ -6,25 +6,37 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import type { Stack } from "../workers/Stack.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import type { TcpError } from "./TcpError.ts"
 
 type Ticketed = NonNullable<Parameters<Stack["askWithin"]>[2]>
 type Attributes = Readonly<Record<string, unknown>>
 
-const ofEnd = (side: "local" | "peer", { address, port }: NetAddress.InetAddress): Attributes => ({
-  [`network.${side}.address`]: NetAddress.formatIp(address),
+const endpointOf = ({ address, port }: NetAddress.InetAddress): Endpoint => ({
+  host: NetAddress.formatIp(address),
+  port
+})
+
+const ofEnd = (side: "local" | "peer", { host, port }: Endpoint): Attributes => ({
+  [`network.${side}.address`]: host,
   [`network.${side}.port`]: port
 })
 
-const ofType = ({ address }: NetAddress.InetAddress): Attributes => ({
+const ofFar = (far: "server" | "client", { host, port }: Endpoint): Attributes => ({
+  [`${far}.address`]: host,
+  [`${far}.port`]: port
+})
+
+const ofType = ({ host }: Endpoint): Attributes => ({
   "network.transport": "tcp",
-  "network.type": NetAddress.isIpv4Address(address) ? "ipv4" : "ipv6"
+  "network.type": host.includes(":") ? "ipv6" : "ipv4"
 })
 
 /** Of a listener. */
-export const listening = (local: NetAddress.InetAddress): Attributes => ({
-  ...ofType(local),
-  ...ofEnd("local", local)
-})
+export const listening = (address: NetAddress.InetAddress): Attributes => {
+  const local = endpointOf(address)
+  return { ...ofType(local), ...ofEnd("local", local) }
+}
 
 /** Of a connection, as the one who opened it sees it, or the one who was called. */
 export const ends = (
@@ -32,14 +44,27 @@ export const ends = (
   peer: NetAddress.InetAddress,
   role: "client" | "server"
 ): Attributes => {
-  const far = role === "client" ? "server" : "client"
-  const farEnd = { [`${far}.address`]: NetAddress.formatIp(peer.address), [`${far}.port`]: peer.port }
-  return { ...ofType(peer), ...ofEnd("local", local), ...ofEnd("peer", peer), ...farEnd }
+  const far = endpointOf(peer)
+  const farEnd = ofFar(role === "client" ? "server" : "client", far)
+  return { ...ofType(far), ...ofEnd("local", endpointOf(local)), ...ofEnd("peer", far), ...farEnd }
 }
+
+/** Of a call that came to nothing: where it was to lead, as far as that was found out, and why it did not. */
+const failed = ({ local, reason, remote }: TcpError): Attributes => ({
+  "network.transport": "tcp",
+  "error.type": reason._tag,
+  ...(local === undefined ? {} : { ...ofType(local), ...ofEnd("local", local) }),
+  ...(remote === undefined ? {} : { ...ofType(remote), ...ofEnd("peer", remote), ...ofFar("server", remote) }),
+  ...(reason._tag === "NameNotResolved" ? { "server.address": reason.host } : {})
+})
 
 /** The attributes of a call, where somebody looks. */
 export const annotated = (stack: Stack, attributes: () => Attributes): Effect.Effect<void> =>
   stack.probe === undefined ? Effect.void : Effect.suspend(() => Effect.annotateCurrentSpan(attributes()))
+
+/** A call whose failure is among the attributes of its span, where somebody looks. */
+export const explained = <A, R>(stack: Stack, self: Effect.Effect<A, TcpError, R>): Effect.Effect<A, TcpError, R> =>
+  stack.probe === undefined ? self : Effect.tapError(self, (error) => Effect.annotateCurrentSpan(failed(error)))
 
 /** Runs a request that makes a connection, whose span is to be below the one that this runs in. */
 export const opening = <A, E, R>(

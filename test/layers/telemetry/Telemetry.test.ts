@@ -151,6 +151,37 @@ describe("Telemetry.layer", () => {
       assert.include(["TimedOut", "Unreachable"], attributesOf(silent)["error.type"])
     }))
 
+  it.live("tells of a call that fails where it was to lead, and why it did not", () =>
+    Effect.gen(function*() {
+      const { spans } = yield* traced(Effect.scoped(Effect.gen(function*() {
+        yield* Tcp.listen({ port: 80 })
+        yield* Effect.exit(Tcp.listen({ port: 80 }))
+        yield* Effect.exit(Tcp.connect("10.0.0.2:81"))
+        yield* Effect.exit(Tcp.connect("[2001:db8::1]:82"))
+        yield* Effect.exit(Tcp.connect("nowhere.example:83"))
+      })))
+      const to = (host: string, port: number) => ({
+        "network.transport": "tcp",
+        "network.type": host.includes(":") ? "ipv6" : "ipv4",
+        "network.peer.address": host,
+        "network.peer.port": port,
+        "server.address": host,
+        "server.port": port
+      })
+      assert.deepStrictEqual(spans.named("Tcp.connect").map(attributesOf), [
+        { ...to("10.0.0.2", 81), "error.type": "ConnectionRefused" },
+        { ...to("2001:db8::1", 82), "error.type": "Unreachable" },
+        { "network.transport": "tcp", "server.address": "nowhere.example", "error.type": "NameNotResolved" }
+      ])
+      assert.deepStrictEqual(attributesOf(spans.named("Tcp.listen")[1]!), {
+        "network.transport": "tcp",
+        "network.type": "ipv6",
+        "network.local.address": "::",
+        "network.local.port": 80,
+        "error.type": "AddressInUse"
+      })
+    }))
+
   it.live("ends a connection that the peer resets with an error and an event", () =>
     Effect.gen(function*() {
       const abort = Effect.gen(function*() {
