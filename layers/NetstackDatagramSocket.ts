@@ -27,6 +27,7 @@ import { Netstack } from "../src/sockets/Netstack.ts"
 import * as Network from "../src/sockets/Network.ts"
 import * as Udp from "../src/sockets/Udp.ts"
 import * as Edge from "../src/workers/Edge.ts"
+import { withCause } from "./withCause.ts"
 
 /** A far side; names are looked up with the service `Dns` of `effect/net`. */
 export interface Endpoint {
@@ -76,7 +77,9 @@ const openKinds: { readonly [K in Failure.Any["_tag"]]?: DatagramSocket.Datagram
 
 const openError = (cause: Udp.UdpError): DatagramSocket.DatagramSocketError =>
   new DatagramSocket.DatagramSocketError({
-    reason: new DatagramSocket.DatagramSocketOpenError({ kind: openKinds[cause.reason._tag] ?? "Unknown", cause })
+    reason: withCause(
+      new DatagramSocket.DatagramSocketOpenError({ kind: openKinds[cause.reason._tag] ?? "Unknown", cause })
+    )
   })
 
 const kindOf = (reason: Failure.Any): DatagramSocket.IoErrorKind => {
@@ -98,14 +101,14 @@ const closedError = (): DatagramSocket.DatagramSocketError =>
 
 const readError = (cause: Udp.UdpError): DatagramSocket.DatagramSocketError =>
   new DatagramSocket.DatagramSocketError({
-    reason: new DatagramSocket.DatagramSocketReadError({ kind: kindOf(cause.reason), cause })
+    reason: withCause(new DatagramSocket.DatagramSocketReadError({ kind: kindOf(cause.reason), cause }))
   })
 
 const isClosed = ({ reason }: Udp.UdpError): boolean => reason._tag === "Closed"
 
 const writeError = (cause: Udp.UdpError): DatagramSocket.DatagramSocketError =>
   isClosed(cause) ? closedError() : new DatagramSocket.DatagramSocketError({
-    reason: new DatagramSocket.DatagramSocketWriteError({ kind: kindOf(cause.reason), cause })
+    reason: withCause(new DatagramSocket.DatagramSocketWriteError({ kind: kindOf(cause.reason), cause }))
   })
 
 /** What an unlistened port or a lost route does to a socket that lives on. */

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Etag from "effect/http/Etag"
 import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpServer from "effect/http/HttpServer"
-import type { ServeError } from "effect/http/HttpServerError"
+import { ServeError } from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
@@ -84,6 +84,12 @@ const traced = (service: Service, { probe }: Netstack["Service"]): Service =>
     serve: (app, middleware) => service.serve(linked(probe, app), middleware!)
   })
 
+/** The error with its cause's message, of its own it has none. The message is given to a new one because a stack trace begins with it. */
+const explained = ({ cause }: ServeError): ServeError => {
+  const fields = { cause, message: cause instanceof Error ? cause.message : "" }
+  return new ServeError(fields)
+}
+
 /** A server, listening until the scope closes. */
 export const make = (options: Options): Effect.Effect<Service, ServeError, Netstack | Scope.Scope> =>
   Effect.gen(function*() {
@@ -92,7 +98,8 @@ export const make = (options: Options): Effect.Effect<Service, ServeError, Netst
       ? http.createServer({ ...node })
       : https.createServer({ ...node, ...tls }) as Http.Server
     const server = yield* NetstackNodeServer.attach(plain, listen)
-    return traced(yield* NodeHttpServer.make(() => server, place), yield* Netstack)
+    const service = yield* Effect.mapError(NodeHttpServer.make(() => server, place), explained)
+    return traced(service, yield* Netstack)
   })
 
 export const layerServer = (options: Options): Layer.Layer<HttpServer.HttpServer, ServeError, Netstack> =>

@@ -23,6 +23,7 @@ import type { TcpConnection } from "../src/sockets/TcpConnection.ts"
 import type { TcpListener } from "../src/sockets/TcpListener.ts"
 import * as NetstackSocket from "./NetstackSocket.ts"
 import * as Transport from "./NetstackSocketTransport.ts"
+import { withCause } from "./withCause.ts"
 
 /** The connection of the socket that a handler runs for, in the handler's context: who the peer is, say. */
 export class Connection extends Context.Service<Connection, TcpConnection>()(
@@ -38,10 +39,10 @@ export interface Options extends Tcp.ListenOptions {
 type Service = SocketServer.SocketServer["Service"]
 
 const openError = (cause: unknown): SocketServer.SocketServerError =>
-  new SocketServer.SocketServerError({ reason: new SocketServer.SocketServerOpenError({ cause }) })
+  new SocketServer.SocketServerError({ reason: withCause(new SocketServer.SocketServerOpenError({ cause })) })
 
 const runError = (cause: unknown): SocketServer.SocketServerError =>
-  new SocketServer.SocketServerError({ reason: new SocketServer.SocketServerUnknownError({ cause }) })
+  new SocketServer.SocketServerError({ reason: withCause(new SocketServer.SocketServerUnknownError({ cause })) })
 
 /** Who closes an accepted connection: the reader that takes it, once, or the server if none does. */
 class Visit {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Socket from "effect/socket/Socket"
 import type * as Tcp from "../src/sockets/Tcp.ts"
 import type { TcpConnection } from "../src/sockets/TcpConnection.ts"
+import { withCause } from "./withCause.ts"
 
 export type Chunk = Uint8Array | string
 export type Chunks = NonEmptyReadonlyArray<Chunk>
@@ -30,16 +31,16 @@ export const closed = (code: number): Socket.SocketError =>
   new Socket.SocketError({ reason: new Socket.SocketCloseError({ code }) })
 
 export const readFailed = (cause: unknown): Socket.SocketError =>
-  new Socket.SocketError({ reason: new Socket.SocketReadError({ cause }) })
+  new Socket.SocketError({ reason: withCause(new Socket.SocketReadError({ cause })) })
 
 export const writeFailed = (cause: unknown): Socket.SocketError =>
-  new Socket.SocketError({ reason: new Socket.SocketWriteError({ cause }) })
+  new Socket.SocketError({ reason: withCause(new Socket.SocketWriteError({ cause })) })
 
 export const openFailed = (cause: unknown, kind: "Unknown" | "Timeout" = "Unknown"): Socket.SocketError =>
-  new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind, cause }) })
+  new Socket.SocketError({ reason: withCause(new Socket.SocketOpenError({ kind, cause })) })
 
 export const upgradeFailed = (cause: unknown): Socket.SocketError =>
-  new Socket.SocketError({ reason: new Socket.SocketUpgradeError({ cause }) })
+  new Socket.SocketError({ reason: withCause(new Socket.SocketUpgradeError({ cause })) })
 
 /** A connection that this side has closed, as against one that was lost. */
 const isOwnEnd = ({ reason }: Tcp.TcpError): boolean => reason._tag === "Closed" || reason._tag === "NotConnected"

@@ -128,6 +128,8 @@ describe("NetstackDatagramSocket", () => {
       assert.strictEqual(yield* kindOf({ bind: { address: "10.9.9.9" } }), "AddressNotAvailable")
       assert.strictEqual(yield* kindOf({ peer: { address: "name.example", port: 7 } }), "AddressNotAvailable")
       assert.strictEqual(yield* kindOf({ connect: { address: "192.0.2.1", port: 7 } }), "Unknown")
+      const taken = yield* Effect.scoped(reasonOf(opened(one, { bind: { port: 7 } })))
+      assert.strictEqual(taken.message, "bind [::]:7: address in use")
     }))
 
   it.effect("has one reader at a time, whose scope fails what waits and frees the port", () =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
@@ -137,6 +138,7 @@ describe("NetstackHttpServer and NetstackHttpClient", () => {
       const error = yield* Effect.flip(Effect.scoped(on(two)(NetstackHttpServer.make({ port: 80 }))))
       assert.strictEqual(error._tag, "ServeError")
       assert.strictEqual((error.cause as NodeJS.ErrnoException).code, "EADDRINUSE")
+      assert.include(Cause.pretty(Cause.fail(error)), "ServeError: listen EADDRINUSE: address already in use :::80")
     }))
 
   it.live("answer a malformed request before they close", () =>

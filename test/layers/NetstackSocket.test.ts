@@ -132,7 +132,12 @@ describe("NetstackSocket", () => {
       const { one } = yield* pair()
       const opening = (to: string, options?: NetstackSocket.Options) =>
         Effect.flatMap(on(one)(NetstackSocket.make(to, options)), ({ reader }) => Effect.scoped(reasonOf(reader)))
-      assert.deepInclude(yield* opening(`${addressTwo}:81`), { _tag: "SocketOpenError", kind: "Unknown" })
+      const refused = yield* opening(`${addressTwo}:81`)
+      assert.deepInclude(refused, { _tag: "SocketOpenError", kind: "Unknown" })
+      assert.strictEqual(
+        refused.message,
+        `An error occurred during Open: connect ${addressTwo}:81: connection refused`
+      )
       yield* on(one)(Network.setNeighbor(1, "10.0.0.77", "02:00:00:00:00:77"))
       const late = yield* Effect.forkChild(opening("10.0.0.77:80", { openTimeout: "1 second" }))
       yield* TestClock.adjust("1 second")
@@ -243,6 +248,7 @@ describe("NetstackSocketServer", () => {
       const service = yield* Scope.provide(on(two)(NetstackSocketServer.make({ port: 80 })), scope)
       const taken = yield* Effect.flip(on(two)(NetstackSocketServer.make({ port: 80 })))
       assert.strictEqual(taken.reason._tag, "SocketServerOpenError")
+      assert.strictEqual(taken.message, "Open: listen [::]:80: address in use")
       const running = yield* Effect.forkChild(Effect.flip(service.run(shout)), { startImmediately: true })
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* Fiber.join(running)).reason._tag, "SocketServerUnknownError")
