@@ -5,12 +5,15 @@
  *   hopLimit ─▶ NETSTACK_HOP_LIMIT = 64             a value that is wrong: ConfigError with the variable and its value
  *               NETSTACK_HOPLIMIT  = 64             nobody asks for it: a warning, with the name that was meant
  * ```
+ *
+ * It is no error, since other programs may have variables with the same beginning, and the links of the same environment their own.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { nearest } from "./workers/nearest.ts"
 
 /** `hopLimit` is `HOP_LIMIT`, `ipv4` is `IPV4`. */
 const shouted = (segment: PropertyKey): string => String(segment).replace(/([a-z0-9])([A-Z])/g, "$1_$2").toUpperCase()
@@ -34,18 +37,20 @@ const below = (
     return [...own, ...inner.flat()]
   })
 
-/** What a variable without effect was probably meant to be: one that differs by underscores alone. */
-const meantBy = (name: string, known: ReadonlySet<string>): string => {
-  const bare = name.replaceAll("_", "")
-  for (const other of known) if (other.replaceAll("_", "") === bare) return ` (did you mean ${other}?)`
-  return ""
+/** What a variable without effect was probably meant to be. The prefix is right in any case, and does not count. */
+const meantBy = (name: string, prefix: string, known: ReadonlySet<string>): string => {
+  const bare = (full: string): string => full.slice(prefix.length)
+  const meant = nearest(bare(name), Array.from(known, bare))
+  return meant === undefined ? "" : ` (did you mean ${prefix}${meant}?)`
 }
 
 const warnOfUnknown = (provider: ConfigProvider.ConfigProvider, prefix: string, known: ReadonlySet<string>) =>
   Effect.gen(function*() {
     for (const name of yield* below(provider, [shouted(prefix)])) {
       if (!known.has(name)) {
-        yield* Effect.logWarning(`${name} has no effect: no option is named so${meantBy(name, known)}`)
+        yield* Effect.logWarning(
+          `${name} has no effect: no option is named so${meantBy(name, `${shouted(prefix)}_`, known)}`
+        )
       }
     }
   })

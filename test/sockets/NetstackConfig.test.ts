@@ -180,6 +180,12 @@ describe("Netstack.layerEnvironment", () => {
         "NETSTACK_TCP_MINRTO has no effect: no option is named so (did you mean NETSTACK_TCP_MIN_RTO?)," +
           "NETSTACK_COLOUR has no effect: no option is named so"
       )
+      const misspelt = { NETSTACK_IPV4: "10.0.0.1/24", NETSTACK_GATWAY: "10.0.0.2", NETSTACK_NAMESERVER: "10.0.0.3" }
+      assert.strictEqual(
+        yield* warned(misspelt),
+        "NETSTACK_GATWAY has no effect: no option is named so (did you mean NETSTACK_GATEWAY?)," +
+          "NETSTACK_NAMESERVER has no effect: no option is named so (did you mean NETSTACK_NAME_SERVERS?)"
+      )
     }))
 })
 

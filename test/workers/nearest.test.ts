@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { nearest } from "../../../src/testing/script/nearest.ts"
+import { nearest } from "../../src/workers/nearest.ts"
 
-describe("The name that a misspelt one of a script means", () => {
+describe("The name that a misspelt one means", () => {
   const names = ["accept", "setsockopt", "getsockopt", "listen"]
   it("is the one with the fewest letters put in, left out, changed or exchanged", () => {
     const written = ["acept", "acccept", "accapt", "lisetn", "setsocketopt", "getsokopt"]
