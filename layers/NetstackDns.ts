@@ -24,6 +24,7 @@ import * as Environment from "../src/Environment.ts"
 import * as NetstackConfig from "../src/NetstackConfig.ts"
 import * as DnsCache from "../src/services/DnsCache.ts"
 import * as DnsClient from "../src/services/DnsClient.ts"
+import * as DurationText from "../src/sockets/DurationText.ts"
 import { Netstack } from "../src/sockets/Netstack.ts"
 import * as Network from "../src/sockets/Network.ts"
 import { EntropySource } from "../src/workers/EntropySource.ts"
@@ -147,7 +148,7 @@ export const config = (path?: string): Config.Config<Options> => {
     NetstackConfig.of("search", NetstackConfig.separated),
     NetstackConfig.of("ndots", Schema.Int),
     NetstackConfig.of("tries", Schema.Int),
-    NetstackConfig.of("timeout", Schema.DurationFromString)
+    NetstackConfig.of("timeout", DurationText.codec)
   ])
   return path === undefined ? whole : Config.nested(whole, path)
 }

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { DhcpOptions, InterfaceOptions, Options } from "./Netstack.ts"
+import * as DurationText from "./sockets/DurationText.ts"
 import type * as Network from "./sockets/Network.ts"
 import * as TcpKnobs from "./sockets/TcpKnobs.ts"
 
@@ -80,7 +81,7 @@ const dhcp: Config.Config<DhcpOptions> = merged<DhcpOptions>([
   of("hostName", Schema.NonEmptyString),
   of("probe", Schema.Boolean),
   of("release", Schema.Boolean),
-  of("patience", Schema.DurationFromString)
+  of("patience", DurationText.codec)
 ])
 
 const ofInterface: Config.Config<InterfaceOptions> = merged<InterfaceOptions>([
@@ -98,8 +99,8 @@ const ofStack: Config.Config<Options> = merged<Options>([
   of("forwarding", Schema.Boolean),
   of("answerEcho", Schema.Boolean),
   of("addressProbing", Schema.Boolean),
-  of("reassemblyTimeout", Schema.DurationFromString),
-  of("closeTimeout", Schema.DurationFromString)
+  of("reassemblyTimeout", DurationText.codec),
+  of("closeTimeout", DurationText.codec)
 ])
 
 /** The routes that a configuration has. */

@@ -12,6 +12,7 @@ import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type * as Edge from "../workers/Edge.ts"
 import * as Knobs from "../workers/TcpKnobs.ts"
+import * as DurationText from "./DurationText.ts"
 
 /** All knobs, each of which may be absent. */
 export type TcpKnobs = Edge.TcpDefaults
@@ -28,7 +29,7 @@ const codecOf = (values: Knobs.Values): Schema.Codec<unknown, unknown> => {
         Schema.makeFilter((value: number) => values.takes(value) || `expected ${values.words}`)
       )
     case "time":
-      return Schema.DurationFromString.check(
+      return DurationText.codec.check(
         Schema.makeFilter((value: Duration.Duration) => values.takes(value) || `expected ${values.words}`)
       )
   }

@@ -24,6 +24,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as DurationText from "../sockets/DurationText.ts"
 import * as measureNames from "./scenario/measureNames.ts"
 import type { Topology } from "./Topology.ts"
 import { TopologyError } from "./TopologyError.ts"
@@ -94,7 +95,7 @@ export class ScenarioError extends Schema.TaggedError<ScenarioError>()("Scenario
 }
 
 const positive = Schema.Finite.check(Schema.isGreaterThan(0))
-const at = { at: Schema.optionalKey(Schema.DurationFromString) }
+const at = { at: Schema.optionalKey(DurationText.codec) }
 
 const TransferFields = Schema.Struct({
   kind: Schema.optionalKey(Schema.Literal("transfer")),
@@ -102,14 +103,14 @@ const TransferFields = Schema.Struct({
   to: Schema.String,
   bytes: positive,
   ...at,
-  pause: Schema.optionalKey(Schema.Struct({ after: positive, length: Schema.DurationFromString }))
+  pause: Schema.optionalKey(Schema.Struct({ after: positive, length: DurationText.codec }))
 })
 
 const QuestionsFields = Schema.Struct({
   kind: Schema.Literal("questions"),
   from: Schema.String,
   to: Schema.String,
-  every: Schema.DurationFromString,
+  every: DurationText.codec,
   bytes: Schema.optionalKey(positive),
   ...at
 })
@@ -120,7 +121,7 @@ const FloodFields = Schema.Struct({
   flow: Schema.String,
   rate: positive,
   ...at,
-  length: Schema.DurationFromString
+  length: DurationText.codec
 })
 
 const BoundsOfMeasure = Schema.Union([
@@ -133,7 +134,7 @@ export const FromJson = Schema.Struct({
   ...TopologyText.FromJson.fields,
   title: Schema.String,
   about: Schema.String,
-  duration: Schema.DurationFromString,
+  duration: DurationText.codec,
   seed: Schema.optionalKey(Schema.Int),
   flows: Schema.Record(Schema.String, Schema.Union([FloodFields, QuestionsFields, TransferFields])),
   headline: Schema.String,

@@ -27,6 +27,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Tcp from "../core/tcp/Config.ts"
 import { distributions } from "../link/Jitter.ts"
+import * as DurationText from "../sockets/DurationText.ts"
 import type { TcpDefaults } from "../workers/Edge.ts"
 import type { PacketPattern } from "./Like.ts"
 import type { Topology } from "./Topology.ts"
@@ -73,7 +74,7 @@ const faultFields = {
     lossInBad: Schema.optionalKey(probability)
   })),
   lostFrames: Schema.optionalKey(Schema.Array(counted)),
-  outage: Schema.optionalKey(Schema.Struct({ every: Schema.DurationFromString, length: Schema.DurationFromString })),
+  outage: Schema.optionalKey(Schema.Struct({ every: DurationText.codec, length: DurationText.codec })),
   largestFrame: Schema.optionalKey(positive),
   losing: Schema.optionalKey(Schema.Array(Schema.Struct({
     like: Schema.optionalKey(PatternFromJson),
@@ -82,9 +83,9 @@ const faultFields = {
   corruption: Schema.optionalKey(probability),
   duplication: Schema.optionalKey(probability),
   reordering: Schema.optionalKey(probability),
-  reorderingDelay: Schema.optionalKey(Schema.DurationFromString),
-  delay: Schema.optionalKey(Schema.DurationFromString),
-  jitter: Schema.optionalKey(Schema.DurationFromString),
+  reorderingDelay: Schema.optionalKey(DurationText.codec),
+  delay: Schema.optionalKey(DurationText.codec),
+  jitter: Schema.optionalKey(DurationText.codec),
   jitterDistribution: Schema.optionalKey(Schema.Literals(distributions)),
   rate: Schema.optionalKey(positive),
   queueBytes: Schema.optionalKey(positive)
@@ -145,7 +146,7 @@ const Link = Schema.Struct({
 })
 
 const ChangeOfLink = Schema.Struct({
-  at: Schema.DurationFromString,
+  at: DurationText.codec,
   link: Schema.String,
   faults: Schema.optionalKey(Faults),
   direction: Schema.optionalKey(Schema.Literals(["forth", "back"])),

@@ -146,6 +146,17 @@ describe("Netstack.layerEnvironment", () => {
       assert.include(error.message, "10.0.0.5 lacks its prefix length: 10.0.0.5/24, say")
     }))
 
+  it.effect("says what a duration looks like", () =>
+    Effect.gen(function*() {
+      for (const name of ["NETSTACK_DHCP_PATIENCE", "NETSTACK_CLOSE_TIMEOUT", "NETSTACK_TCP_MIN_RTO"]) {
+        const error = yield* Effect.flip(Effect.scoped(stackOf({ [name]: "5" })))
+        assert.include(
+          error.message,
+          `${name} is 5: expected a number with a unit, such as "10 seconds" or "200 millis"`
+        )
+      }
+    }))
+
   it.effect("refuses a name server without sense with an error that names the variable and the value", () =>
     Effect.gen(function*() {
       const stack = yield* stackOf({ NETSTACK_IPV4: "10.0.0.1/24" })
