@@ -35,9 +35,21 @@ export const secondsFlag = (name: string) =>
     return Duration.millis(seconds * 1000)
   }, because)
 
+/** What was read, or else what should have been there, with what is wrong behind it. */
+const readAs = <A>(expected: string, read: Result.Result<A, NetAddress.NetAddressError>): A => {
+  if (Result.isSuccess(read)) return read.success
+  throw new Error(`${expected} (${read.failure.message.replace(/^expected /, "")})`)
+}
+
+export const parseAddress = (text: string): NetAddress.IpAddress =>
+  readAs("an address such as 10.0.0.1 or 2001:db8::1", NetAddress.ipFromString(text))
+
+const parseMac = (text: string): NetAddress.MacAddress =>
+  readAs("an address such as 02:00:00:00:00:01", NetAddress.macAddressFromString(text))
+
 /** An address with its prefix that a host can have. */
 const hostAddress = (text: string): IpInterface.IpInterface => {
-  const parsed = Result.getOrThrow(IpInterface.fromString(text))
+  const parsed = readAs("an address with its prefix, such as 10.0.0.2/24", IpInterface.fromString(text))
   if (!text.includes("/")) throw new Error(`an address with its prefix, such as ${text}/24`)
   return parsed
 }
@@ -149,13 +161,13 @@ export const hostFlags = {
   ),
   gateway: Flag.String("gateway").pipe(
     Flag.withAlias("g"),
-    Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.ipFromString(text)), because),
+    Flag.mapTryCatch(parseAddress, because),
     Flag.withMetavar("ADDRESS"),
     Flag.withDescription("The router to everything that is not on a link; one of each family"),
     Flag.atLeast(0)
   ),
   mac: Flag.String("mac").pipe(
-    Flag.mapTryCatch((text) => Result.getOrThrow(NetAddress.macAddressFromString(text)), because),
+    Flag.mapTryCatch(parseMac, because),
     Flag.withMetavar("MAC"),
     Flag.withDescription("This host's own link-layer address; a random one by default"),
     Flag.optional

@@ -7,9 +7,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type { Netstack } from "../src/sockets/Netstack.ts"
 import * as Ping from "../src/sockets/Ping.ts"
 import * as Arguments from "./arguments.ts"
@@ -124,7 +123,7 @@ const flags = {
   ),
   destination: Argument.String("address").pipe(
     Argument.mapTryCatch(
-      (text) => Result.getOrThrow(NetAddress.ipFromString(text)),
+      Arguments.parseAddress,
       Arguments.because
     ),
     Argument.withDescription("Whom to ping")

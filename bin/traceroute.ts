@@ -8,7 +8,6 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Traceroute from "../src/services/Traceroute.ts"
 import type { Netstack } from "../src/sockets/Netstack.ts"
@@ -91,7 +90,7 @@ const flags = {
     Flag.withDefault(Traceroute.defaultTimeout)
   ),
   destination: Argument.String("address").pipe(
-    Argument.mapTryCatch((text) => Result.getOrThrow(NetAddress.ipFromString(text)), Arguments.because),
+    Argument.mapTryCatch(Arguments.parseAddress, Arguments.because),
     Argument.withDescription("Where to")
   )
 }

@@ -71,6 +71,19 @@ describe("netstack", () => {
         { args: ["fly"], says: /Unknown subcommand "fly"/ },
         { args: ["up"], says: /--tap/ },
         { args: ["up", "--tap", "tap0", "--address", "10.0.0.2"], says: /such as 10\.0\.0\.2\/24/ },
+        {
+          args: ["up", "--tap", "tap0", "--address", "10.0.0/24"],
+          says:
+            /"10\.0\.0\/24"\. Expected: an address with its prefix, such as 10\.0\.0\.2\/24 \(exactly four decimal octets\)\. /
+        },
+        {
+          args: ["up", ...host, "--mac", "02:00"],
+          says: /Expected: an address such as 02:00:00:00:00:01 \(six two-digit /
+        },
+        {
+          args: ["up", ...host, "--gateway", "10.0.0"],
+          says: /Expected: an address such as 10\.0\.0\.1 or 2001:db8::1 \(/
+        },
         { args: ["up", "--tap", "tap0"], says: /a host needs an address: --address, --dhcp or --slaac/ },
         { args: ["up", ...host, "--address", "tap9=10.0.1.2/24"], says: /no interface tap9; there are: tap0/ },
         { args: ["up", ...host, "--address", "=10.0.1.2/24"], says: /INTERFACE=VALUE/ },
