@@ -37,6 +37,7 @@ import * as Stream from "effect/Stream"
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
 import * as NetworkInterface from "../src/sockets/NetworkInterface.ts"
 import * as TcpInfo from "../src/sockets/TcpInfo.ts"
+import * as Mac from "../src/wire/Mac.ts"
 import type * as Protocol from "./ShardProtocol.ts"
 import * as Tap from "./Tap.ts"
 
@@ -47,8 +48,8 @@ export interface Options {
   readonly shards: number
   readonly device: Protocol.DeviceOptions
   readonly stack: Protocol.StackOptions
-  /** The host's link-layer address; a random one if absent. */
-  readonly mac?: number
+  /** The host's link-layer address, such as `02:00:00:00:00:01`; a random one if absent. */
+  readonly mac?: Mac.Input
   /** A module whose default export is a `Shard.Program`. */
   readonly program: URL
   /** What the program is given; it must survive a structured clone. */
@@ -250,10 +251,17 @@ const viewOf = (
   }
 }
 
+const macOf = ({ mac = Tap.randomMac() }: Options): Effect.Effect<Mac.Mac, ShardFailed> =>
+  Effect.mapError(
+    Effect.fromResult(Mac.fromInput(mac)),
+    ({ message }) => new ShardFailed({ shard: 0, detail: `${String(mac)} is no MAC address: ${message}` })
+  )
+
 /** Starts the shards and is done when all of them run; the scope ends them. */
 export const make = (options: Options): Effect.Effect<View, ShardFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const { device, input, mac = Tap.randomMac(), program, shards, stack } = options
+    const { device, input, program, shards, stack } = options
+    const mac = yield* macOf(options)
     if (!Number.isInteger(shards) || shards < 1 || shards > mostShards) {
       return yield* Effect.fail(new ShardFailed({ shard: 0, detail: `from 1 to ${mostShards} shards, not ${shards}` }))
     }

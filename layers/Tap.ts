@@ -11,15 +11,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
-import type { Link, LinkError } from "../src/link/Link.ts"
+import { type Link, type LinkError, ownMac } from "../src/link/Link.ts"
 import * as Links from "../src/link/Links.ts"
 import * as Mac from "../src/wire/Mac.ts"
 import { type Options as DeviceOptions, TunTapDevice } from "./TunTapDevice.ts"
 import * as TunTapLink from "./TunTapLink.ts"
 
 export interface Options extends Omit<DeviceOptions, "mode">, TunTapLink.Options {
-  /** The stack's own address; a random one if absent. It must differ from that of the kernel's end. */
-  readonly mac?: Mac.Mac
+  /** The stack's own address, such as `02:00:00:00:00:01`; a random one if absent. It must differ from that of the kernel's end. */
+  readonly mac?: Mac.Input
 }
 
 /** The bits of the first octet: locally administered, not a group (IEEE 802-2014 §8.2.2). */
@@ -36,9 +36,10 @@ export const randomMac = (): Mac.Mac => {
 /** Opens the device (making it if it may) and gives its link; the device is closed with the scope. */
 export const make = (options: Options): Effect.Effect<Link, LinkError, TunTapDevice | Scope.Scope> =>
   Effect.gen(function*() {
+    const mac = yield* Effect.fromResult(ownMac(options.name, options.mac))
     const devices = yield* TunTapDevice
     const device = yield* devices.open({ ...options, mode: "tap" })
-    return TunTapLink.make(device, options.mac ?? randomMac(), options)
+    return TunTapLink.make(device, mac ?? randomMac(), options)
   })
 
 /**

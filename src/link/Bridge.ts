@@ -13,10 +13,11 @@
  * way as well make a loop, in which one broadcast circles until the line is full. So don't.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Frame } from "../wire/Frame.ts"
 import type * as Mac from "../wire/Mac.ts"
-import { type Capabilities, type Link, type LinkChange, LinkError, type Port } from "./Link.ts"
+import { type Capabilities, type Link, type LinkChange, LinkError, ownMac, type Port } from "./Link.ts"
 import { named } from "./named.ts"
 import * as Offload from "./Offload.ts"
 import * as Signal from "./Signal.ts"
@@ -27,7 +28,7 @@ export interface Options extends Pick<Switch.Options, "ageing" | "tableSize" | "
   /** The name of the bridge as a link; `bridge0` if absent. */
   readonly name?: string
   /** The opener's own address; that of the first member that has one if absent. */
-  readonly mac?: Mac.Mac
+  readonly mac?: Mac.Input
 }
 
 export interface Bridge {
@@ -159,13 +160,15 @@ export const make = (members: ReadonlyArray<Link>, options: Options = {}): Bridg
     headroom: Math.max(0, ...members.map(({ headroom }) => headroom))
   })
   const own = hub.ports[members.length]!
+  const mac = ownMac(name, options.mac)
   let patched: ReadonlyArray<readonly [string, ReadonlyArray<Port>]> = []
   const link: Link = {
     ...own,
-    mac: options.mac ?? members.find(({ mac }) => mac !== undefined)?.mac,
+    mac: Result.getOrUndefined(mac) ?? members.find(({ mac }) => mac !== undefined)?.mac,
     open: (sink) =>
       Effect.gen(function*() {
         const hint = refusalOf(members, name)
+        yield* Effect.fromResult(mac)
         if (hint !== undefined) return yield* new LinkError({ link: name, operation: "open", hint })
         const port = yield* own.open(sink)
         patched = yield* Effect.forEach(members, (member, index) =>

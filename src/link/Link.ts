@@ -6,10 +6,11 @@
  * when the scope closes, nothing is delivered any more and every handle is gone.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Frame, GsoKind } from "../wire/Frame.ts"
-import type { Mac } from "../wire/Mac.ts"
+import * as Mac from "../wire/Mac.ts"
 
 /** What a link does by itself, so that the stack need not. */
 export interface Capabilities {
@@ -61,7 +62,7 @@ export interface Link {
   /** Unique in a stack, e.g. `tap0`. */
   readonly name: string
   /** Absent on links without link-layer addresses; the stack makes one up on an ethernet link without. */
-  readonly mac: Mac | undefined
+  readonly mac: Mac.Mac | undefined
   readonly medium: "ethernet" | "ip"
   /** Largest IP packet in bytes. */
   readonly mtu: number
@@ -97,3 +98,13 @@ export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
 /** A link that is open already. */
 export const inUse = (link: string): LinkError =>
   new LinkError({ link, operation: "open", code: "EBUSY", hint: "a link has one opener at a time" })
+
+/** The address that a program gives to a link, or the error of whoever opens that link. */
+export const ownMac = (link: string, input: Mac.Input | undefined): Result.Result<Mac.Mac | undefined, LinkError> =>
+  input === undefined ?
+    Result.succeed(undefined) :
+    Result.mapError(
+      Mac.fromInput(input),
+      ({ message }) =>
+        new LinkError({ link, operation: "open", hint: `${String(input)} is no MAC address: ${message}` })
+    )

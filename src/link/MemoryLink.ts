@@ -8,19 +8,21 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Frame, GsoKind } from "../wire/Frame.ts"
-import type { Mac } from "../wire/Mac.ts"
+import type * as Mac from "../wire/Mac.ts"
 import * as Delay from "./Delay.ts"
 import * as Inbox from "./Inbox.ts"
-import type { Capabilities, Link, LinkError, Port, Sink } from "./Link.ts"
+import { type Capabilities, type Link, type LinkError, ownMac, type Port, type Sink } from "./Link.ts"
 import * as Offload from "./Offload.ts"
 import * as SlabPool from "./SlabPool.ts"
 
 export interface Options {
   /** Names of the two ends; `memory0` and `memory1` if absent. */
   readonly names?: readonly [string, string]
-  readonly macs?: readonly [Mac, Mac]
+  /** The ends' own addresses, such as `02:00:00:00:00:01`; the stack chooses one if absent. A text that is none fails who opens the end. */
+  readonly macs?: readonly [Mac.Input, Mac.Input]
   readonly medium?: "ethernet" | "ip"
   /** Largest IP packet in bytes; 1500 if absent. */
   readonly mtu?: number
@@ -173,15 +175,20 @@ export const pair = (options: Options = {}): readonly [Link, Link] => {
   const toSecond = makeDirection(wire, medium, bufferBytes)
   const end = (index: 0 | 1, inbound: Direction, outbound: Direction): Link => {
     const name = options.names?.[index] ?? `memory${index}`
+    const mac = ownMac(name, options.macs?.[index])
     return {
       name,
-      mac: options.macs?.[index],
+      mac: Result.getOrUndefined(mac),
       medium: wire.medium,
       mtu: wire.mtu,
       capabilities: wire.capabilities,
       isClosed: true,
       headroom: 0,
-      open: (sink) => Effect.as(attach(wire, inbound, sink, name), makePort(wire, outbound))
+      open: (sink) =>
+        Effect.andThen(
+          Effect.fromResult(mac),
+          Effect.as(attach(wire, inbound, sink, name), makePort(wire, outbound))
+        )
     }
   }
   return [end(0, toFirst, toSecond), end(1, toSecond, toFirst)]

@@ -2,6 +2,7 @@
  * 48-bit IEEE 802 addresses as one JavaScript number (0 to 2^48 - 1), so that `===` compares them and a Map keys on them.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 
 /** A MAC address; the first octet on the wire is the most significant. */
 export type Mac = number
@@ -42,6 +43,15 @@ export const fromNet = (mac: NetAddress.MacAddress): Mac => read(Uint8Array.from
 
 /** To the public type of `effect/net`. */
 export const toNet = (mac: Mac): NetAddress.MacAddress => NetAddress.macAddressFromInputUnsafe(format(mac))
+
+/** What programs may give: a text such as `02:00:00:00:00:01`, what else `effect/net` takes, or the number. */
+export type Input = Mac | NetAddress.MacAddressInput
+
+export const fromInput = (input: Input): Result.Result<Mac, NetAddress.NetAddressError> => {
+  if (typeof input !== "number") return Result.map(NetAddress.macAddressFromInput(input), fromNet)
+  if (Number.isInteger(input) && input >= 0 && input <= broadcast) return Result.succeed(input)
+  return Result.fail(new NetAddress.NetAddressError({ input, message: "expected a number of 48 bits" }))
+}
 
 /** `02:00:00:00:00:01` */
 export const format = (mac: Mac): string => mac.toString(16).padStart(12, "0").replace(/..(?=.)/g, "$&:")

@@ -1,7 +1,9 @@
 /** The pump of a TAP link over a scripted device. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Device } from "../../layers/TunTapDevice.ts"
+import * as Sharded from "../../layers/Sharded.ts"
+import * as Tap from "../../layers/Tap.ts"
+import { type Device, TunTapDevice } from "../../layers/TunTapDevice.ts"
 import * as TunTapLink from "../../layers/TunTapLink.ts"
 import { EAGAIN, EIO, type Readiness } from "../../layers/TunTapSystem.ts"
 import * as Frame from "../../src/wire/Frame.ts"
@@ -162,5 +164,37 @@ describe("TunTapLink", () => {
       yield* link.open(sink)
       device.tell({ readable: true })
       assert.strictEqual(sink.received.length, 1)
+    }))
+})
+
+describe("the own address of a TAP link", () => {
+  it.effect("is given as a text or a number, and a text that is none opens no device", () =>
+    Effect.gen(function*() {
+      let opened = 0
+      const open = () =>
+        Effect.sync(() => {
+          opened += 1
+          return scripted()
+        })
+      const make = (mac: NonNullable<Tap.Options["mac"]>) =>
+        Effect.provideService(Tap.make({ name: "tap0", mac }), TunTapDevice, TunTapDevice.of({ open }))
+      assert.strictEqual((yield* make("02:00:00:00:00:01")).mac, 0x0200_0000_0001)
+      assert.strictEqual((yield* make(0x0200_0000_0001)).mac, 0x0200_0000_0001)
+      const error = yield* Effect.flip(make("02:00"))
+      assert.deepInclude(error, { _tag: "LinkError", link: "tap0", operation: "open" })
+      assert.match(error.message, /02:00 is no MAC address: expected six /)
+      assert.strictEqual(opened, 2)
+    }))
+
+  it.effect("is the same for a host in shards", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Sharded.make({
+        shards: 2,
+        device: { name: "tap0" },
+        stack: {},
+        mac: "02:00",
+        program: new URL("file:///none.ts")
+      }))
+      assert.match(error.message, /02:00 is no MAC address/)
     }))
 })

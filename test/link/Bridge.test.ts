@@ -179,6 +179,9 @@ describe("Bridge (IEEE 802.1D-2004 §7)", () => {
       assert.strictEqual((yield* Effect.flip(Effect.scoped(plain.open(Collector.make())))).code, "EBUSY")
       yield* Scope.close(scope, Exit.void)
       yield* plain.open(Collector.make())
+      assert.strictEqual(Bridge.make([own], { mac: "02:00:00:00:00:09" }).link.mac, 0x0200_0000_0009)
+      const wrong = Bridge.make([own], { mac: "nine" }).link
+      assert.match((yield* Effect.flip(Effect.scoped(wrong.open(Collector.make())))).message, /nine is no MAC address/)
       const failure = yield* Effect.flip(Effect.scoped(link.open(Collector.make())))
       assert.deepInclude(failure, { link: "a", code: "EBUSY" })
     }))

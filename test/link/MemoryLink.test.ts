@@ -25,6 +25,17 @@ describe("MemoryLink without delay", () => {
       assert.strictEqual(sink.received[7]!.bytes.length, 1514)
     }))
 
+  it.effect("has the addresses that are given as texts or numbers, and can't be opened with a text that is none", () =>
+    Effect.gen(function*() {
+      const [a, b] = MemoryLink.pair({ macs: ["02:00:00:00:00:01", 0x0200_0000_0002] })
+      assert.deepStrictEqual([a.mac, b.mac], [0x0200_0000_0001, 0x0200_0000_0002])
+      const [wrong, right] = MemoryLink.pair({ names: ["left", "right"], macs: ["02:00", "02:00:00:00:00:02"] })
+      const error = yield* Effect.flip(wrong.open(Collector.make()))
+      assert.deepInclude(error, { _tag: "LinkError", link: "left", operation: "open" })
+      assert.match(error.message, /^left: open failed: 02:00 is no MAC address: expected six /)
+      yield* right.open(Collector.make())
+    }))
+
   it.effect("sends from the given index", () =>
     Effect.gen(function*() {
       const [a, b] = MemoryLink.pair()
