@@ -36,16 +36,21 @@ const declared = deviations(readFileSync(join(root, "docs/rfc/deviations.md"), "
 /** At most so many files are named; the rest is counted. */
 const named = 3
 
-const listed = (files: ReadonlySet<string> | undefined, folder: RegExp): string => {
+const listed = (files: ReadonlySet<string> | undefined, show: (file: string) => string): string => {
   const all = [...files ?? []].toSorted()
   const rest = all.length > named ? ` and ${all.length - named} more` : ""
-  return all.slice(0, named).map((file) => `[${file.replace(folder, "")}](../../${file})`).join(", ") + rest
+  return all.slice(0, named).map(show).join(", ") + rest
 }
+
+const linked = (file: string): string => `[${file.replace(/^src\//, "")}](../../${file})`
+
+/** Without a link: the package that users install has this page, and no tests. */
+const mentioned = (file: string): string => `\`${file.replace(/^test\/(?:scripts\/)?/, "")}\``
 
 const row = ({ key, level, text }: Row): string => {
   const isDeclared = declared.has(key)
   const where = isDeclared ? "see [deviations](deviations.md)" : ""
-  const [met, tested] = [listed(code.get(key), /^src\//), listed(tests.get(key), /^test\/(?:scripts\/)?/)]
+  const [met, tested] = [listed(code.get(key), linked), listed(tests.get(key), mentioned)]
   return `| ${key.replace(/^\d+ /, "")} | ${level} | ${text} | ${[met, where].filter(Boolean).join("; ")} | ${tested} |`
 }
 
@@ -89,7 +94,7 @@ export const page = (): string =>
     "# What TCP's RFCs ask for, and where it is met",
     "",
     "Made by `node scripts/coverage.ts` from the marks in code (`// rfc: 9293 §3.8.1 MUST-18`), in titles of tests and in the heads of the scripts under",
-    "`test/scripts`. A requirement that is not met as it stands has its reason in [deviations.md](deviations.md).",
+    "`test/scripts`. Tests are named by their paths below `test`, scripts by those below `test/scripts`. A requirement that is not met as it stands has its reason in [deviations.md](deviations.md).",
     "",
     "## RFC 9293, Appendix B",
     ...groups.flatMap((group) => ["", `### ${group}`, "", table(rowsOf9293.filter((each) => each.group === group))]),

@@ -24,6 +24,19 @@ const brokenLinks = (document: string, text: string): ReadonlyArray<string> =>
     return []
   })
 
+const { files } = JSON.parse(read("package.json")) as { readonly files: ReadonlyArray<string> }
+
+/** What npm packs: what `files` names, and these in any case. */
+const isPacked = (path: string): boolean =>
+  [...files, "README.md", "LICENSE", "package.json"].some((entry) => path === entry || path.startsWith(`${entry}/`))
+
+/** The links of a document of the packed package to what is not packed. */
+const linksOutside = (document: string, text: string): ReadonlyArray<string> =>
+  Array.from(text.matchAll(link)).flatMap(([, target]) => {
+    const path = join(dirname(document), target!)
+    return isPacked(path) ? [] : [`${document}: ${path} is not in the package`]
+  })
+
 const planted = `# A page
 
 \`\`\`ts run
@@ -67,6 +80,12 @@ describe("the documentation", () => {
   it("has no link that leads nowhere", () => {
     assert.deepStrictEqual(documents().flatMap((document) => brokenLinks(document, read(document))), [])
   })
+
+  it("has no link out of the package that is published", () => {
+    const published = [...documents(), "bench/README.md"].filter(isPacked)
+    assert.includeMembers(published, ["README.md", "docs/README.md", "docs/rfc/coverage.md"])
+    assert.deepStrictEqual(published.flatMap((document) => linksOutside(document, read(document))), [])
+  })
 })
 
 describe("the check of the documentation", () => {
@@ -104,5 +123,13 @@ describe("the check of the documentation", () => {
     const text =
       "[a](nowhere.md) [b](../package.json#L99999) [c](../package.json#L1) [d](https://example.com) [e](#here)"
     assert.strictEqual(brokenLinks("docs/page.md", text).length, 2)
+  })
+
+  it("finds a link to what is not published", () => {
+    const text = "[a](../test/docs.test.ts) [b](../src/index.ts#L1) [c](core.md) [d](../package.json) [e](../srcs/a.ts)"
+    assert.deepStrictEqual(linksOutside("docs/page.md", text), [
+      "docs/page.md: test/docs.test.ts is not in the package",
+      "docs/page.md: srcs/a.ts is not in the package"
+    ])
   })
 })
