@@ -28,8 +28,8 @@ const perSecond = ({ count, nanos }: Wires.Report): number => count / nanos * 1e
 const columns: ReadonlyArray<Column> = [
   { command: "send", title: "kernel → stack, MB/s", of: megabytesPerSecond },
   { command: "receive", title: "stack → kernel, MB/s", of: megabytesPerSecond },
-  { command: "latency", title: "requests /s", count: 10_000, of: perSecond },
-  { command: "connects", title: "connections /s", count: 1000, of: perSecond }
+  { command: "latency", title: "requests /s", count: 20_000, of: perSecond },
+  { command: "connects", title: "connections /s", count: 3000, of: perSecond }
 ]
 
 const usage = `npm run bench:compare -- [OPTION…]
