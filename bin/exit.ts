@@ -22,6 +22,12 @@ const interruptedStatus = 130
 /** The failure of a file that is to be read and can't be, or has not in it what it should. */
 export const badInput = (message: string): CommandFailure => new CommandFailure({ message, status: usageStatus })
 
+/** The failure of what was done at a place, named once: errors of opening a socket there name it themselves. */
+export const at = (place: string) => (error: Error): CommandFailure => {
+  const isNamed = "remote" in error || "local" in error
+  return new CommandFailure({ message: isNamed ? error.message : `${place}: ${error.message}` })
+}
+
 /** Ctrl-C is how a command ends that runs until then; any other that it ends has not done what it should. */
 export const interruption = { status: interruptedStatus }
 

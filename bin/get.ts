@@ -46,7 +46,7 @@ export const command = Command.make("get", {
   )
 }, (input) =>
   Effect.scoped(fetch(input.url, input.output)).pipe(
-    Effect.mapError((error) => new Exit.CommandFailure({ message: `${input.url.host}: ${error.message}` })),
+    Effect.mapError(Exit.at(input.url.host)),
     Effect.provide(TapHost.layerConfigured("get", input))
   )).pipe(
     Command.withDescription(

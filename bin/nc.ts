@@ -117,7 +117,7 @@ export const command = Command.make("nc", {
     else if (where.host === "") return yield* usage("HOST PORT are needed to connect")
     const place = listen ? `port ${where.port}` : `${where.host}:${where.port}`
     yield* Effect.scoped(program(listen, udp, where)).pipe(
-      Effect.mapError((error) => new Exit.CommandFailure({ message: `${place}: ${error.message}` })),
+      Effect.mapError(Exit.at(place)),
       Effect.provide(TapHost.layerConfigured("nc", flags))
     )
   })).pipe(

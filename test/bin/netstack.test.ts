@@ -196,6 +196,16 @@ describe("lines of the program", () => {
     assert.strictEqual(far("10.0.0.7/28", "10.0.0.14"), "10.0.0.14/28")
   })
 
+  it("a failure names its place once", () => {
+    const reason = new Failure.ConnectionRefused()
+    const remote = { host: "10.0.0.1", port: 80 }
+    const at = Exit.at("host.example:80")
+    const connecting = at(new Tcp.TcpError({ operation: "connect", reason, remote }))
+    assert.strictEqual(connecting.message, "connect 10.0.0.1:80: connection refused")
+    const reading = at(new Tcp.TcpError({ operation: "read", reason }))
+    assert.strictEqual(reading.message, "host.example:80: read: connection refused")
+  })
+
   it("a failure is its message, an interruption nothing, and a bug its trace", () => {
     const refused = new Tcp.TcpError({ operation: "connect", reason: new Failure.ConnectionRefused() })
     assert.strictEqual(Exit.lineOf(Cause.fail(refused)), "netstack: connect: connection refused\n")
