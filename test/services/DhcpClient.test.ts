@@ -125,7 +125,7 @@ describe("ipv4: dhcp", () => {
       const error = yield* Effect.flip(Effect.scoped(client(near, { patience: "30 seconds" })))
       assert.deepInclude(error, { _tag: "NetworkError", operation: "dhcp" })
       assert.strictEqual(error._tag === "NetworkError" && error.reason._tag, "TimedOut")
-      assert.strictEqual(error.message, "dhcp: timed out (dhcp.patience)")
+      assert.strictEqual(error.message, "dhcp memory0: timed out (dhcp.patience)")
       assert.deepStrictEqual(kinds(heard), ["discover", "discover", "discover", "discover"])
     })))
 
@@ -133,7 +133,7 @@ describe("ipv4: dhcp", () => {
     VirtualTime.run(Effect.gen(function*() {
       const [tun] = MemoryLink.pair({ medium: "ip" })
       const error = yield* Effect.flip(Effect.scoped(client(tun)))
-      assert.strictEqual(error.message, "dhcp: invalid argument: the interface has no link-layer address")
+      assert.strictEqual(error.message, "dhcp memory0: invalid argument: the interface has no link-layer address")
     })))
 
   it.effect("renews with its server from its address, and keeps connections (RFC 2131 §4.4.5)", () =>
