@@ -18,6 +18,8 @@ export const Interface = Schema.Struct({
   medium: Schema.String,
   mac: Schema.String,
   mtu: Schema.Int,
+  /** What the link does in the stack's place: `checksums`, and the super-segments that it cuts. */
+  offload: Schema.Array(Schema.String),
   up: Schema.Boolean,
   addresses: Schema.Array(Schema.String),
   lost: Counts
@@ -83,6 +85,7 @@ const interfaceOf = (self: Network.NetworkInterface): Interface => ({
   medium: self.medium,
   mac: self.mac?.toString() ?? "",
   mtu: self.mtu,
+  offload: [...(self.offload.checksum ? ["checksums"] : []), ...self.offload.segmentation],
   up: self.up,
   addresses: self.addresses.map((address) => `${address.interface} (${address.state})`),
   lost: nonZero(self.lost)

@@ -57,6 +57,7 @@ export const interfaceRow = (self: Interface): ReadonlyArray<string> => [
   self.medium,
   self.mac,
   String(self.mtu),
+  self.offload.join(", "),
   self.addresses.join(", "),
   Object.entries(self.lost).map(([reason, count]) => `${reason} ${count}`).join(", ")
 ]
@@ -142,7 +143,7 @@ export const routeTable = ({ routes }: Status): Table => ({
 /** Everything that is shown at `after`. */
 export const view = (before: Status, after: Status): View => {
   const seconds = (after.at - before.at) / 1000
-  const head = ["name", "state", "medium", "MAC", "#MTU", "addresses", "lost"]
+  const head = ["name", "state", "medium", "MAC", "#MTU", "offload", "addresses", "lost"]
   return {
     headline: headline(before, after, seconds),
     tables: [

@@ -17,7 +17,7 @@ import { overLoopback } from "./overLoopback.ts"
 
 /** The site of the second stack, asked from the first. */
 const site = Effect.gen(function*() {
-  const { one, two } = yield* pair()
+  const { one, two } = yield* pair({ checksumOffload: true, segmentation: ["tcp4", "udp"] })
   yield* Effect.forkScoped(on(two)(serve(StatusSite.service, 80)), { startImmediately: true })
   return (target: string) =>
     Effect.gen(function*() {
@@ -53,6 +53,7 @@ const reading: Status = {
     medium: "ethernet",
     mac: "02:00:00:00:00:01",
     mtu: 1500,
+    offload: ["checksums", "tcp4"],
     up: true,
     addresses: ["10.0.0.2/24 (preferred)"],
     lost: { ringFull: 2 }
@@ -92,6 +93,20 @@ describe("StatusView", () => {
     const restarted = StatusView.view(later, { ...reading, at: later.at + 1000 })
     assert.include(restarted.headline, "in 0 B/s")
     assert.deepStrictEqual(StatusView.view(reading, reading).headline.includes("NaN"), false)
+  })
+
+  it("shows each interface under the heads of its columns", () => {
+    const { head, rows: [row] } = tableOf(StatusView.view(reading, reading), "Interfaces")
+    assert.deepStrictEqual(Object.fromEntries(head.map((name, at) => [name, row![at]])), {
+      name: "tap0",
+      state: "up",
+      medium: "ethernet",
+      MAC: "02:00:00:00:00:01",
+      "#MTU": "1500",
+      offload: "checksums, tcp4",
+      addresses: "10.0.0.2/24 (preferred)",
+      lost: "ringFull 2"
+    })
   })
 
   it("shows the busiest connections, and how many it does not show", () => {
@@ -200,6 +215,7 @@ describe("StatusSite", () => {
       assert.strictEqual(data.type, "application/json")
       const status = Schema.decodeUnknownSync(Schema.fromJsonString(Status))(data.body)
       assert.deepStrictEqual(status.interfaces.map(({ name }) => name), ["lo", "memory1"])
+      assert.deepStrictEqual(status.interfaces[1]!.offload, ["checksums", "tcp4", "udp"])
       const metrics = yield* get("/metrics")
       assert.strictEqual(metrics.type, "text/plain; version=0.0.4; charset=utf-8")
       const families = Exposition.read(metrics.body)
