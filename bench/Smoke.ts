@@ -59,13 +59,15 @@ export const collapsed = (
   })
 }
 
-/** What is on record and was not measured, in words. */
+/** What is on record and was not measured, in words; of a row that failed whole, its name has said all. */
 export const unmeasured = (
   measured: History.Measured,
   record: History.Entry | undefined
 ): ReadonlyArray<string> => {
+  const failed = measured.filter(([, figures]) => figures.length === 0).map(([row]) => `${row}: `)
   const keys = new Set(measured.flatMap(([row, figures]) => ratiosOf(row, figures).map(([key]) => key)))
   return Object.entries(record?.figures ?? {})
     .filter(([key, { ratio, unit }]) => ratio !== undefined && isRate({ unit }) && !keys.has(key))
+    .filter(([key]) => !failed.some((row) => key.startsWith(row)))
     .map(([key]) => `${key}: is on record at ${record!.commit}, and was not measured; ${howToRecord}`)
 }

@@ -9,6 +9,7 @@
  * meets the heap and the compiled code that another left. `bench/README.md` says what each number means.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -190,8 +191,10 @@ if (flags.help || flags.list) {
   for (const { about, name } of rows) process.stdout.write(`${name.padEnd(16)}${about}\n`)
 } else if (flags.measure !== undefined) {
   const row = rows.find(({ name }) => name === flags.measure) ?? fail(`no row is called ${flags.measure}`)
-  const figures = await Effect.runPromise(row.measure(settings))
-  process.stdout.write(`${mark}${JSON.stringify(figures)}\n`)
+  const measured = await Effect.runPromise(Effect.result(row.measure(settings)))
+  if (Result.isFailure(measured)) {
+    fail(measured.failure instanceof Error ? measured.failure.message.trim() : String(measured.failure))
+  } else process.stdout.write(`${mark}${JSON.stringify(measured.success)}\n`)
 } else if (flags.smoke) {
   smoke()
 } else {

@@ -43,6 +43,7 @@ describe("the smoke run of the benchmarks", () => {
       /^tap: bulk: is on record at abc, and was not/
     )
     assert.deepStrictEqual(Smoke.unmeasured([["tap", [figure(80)]]], record), [])
+    assert.deepStrictEqual(Smoke.unmeasured([["tap", []]], record), [])
   })
 
   it("takes the better of two tries", () => {
