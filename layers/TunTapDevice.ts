@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import { LinkError } from "../src/link/Link.ts"
 import type { GsoKind } from "../src/wire/Frame.ts"
 import type { Mac } from "../src/wire/Mac.ts"
+import type { Piece } from "../src/wire/Piece.ts"
 import * as Control from "./TunTapControl.ts"
 import * as Refusal from "./TunTapRefusal.ts"
 import * as System from "./TunTapSystem.ts"
@@ -53,6 +54,8 @@ export interface Device {
   readonly read: (into: Uint8Array, at: number, length: number) => number
   /** Writes `bytes[start..end)` as one frame; its length, or a negative error number. */
   readonly write: (bytes: Uint8Array, start: number, end: number) => number
+  /** Writes `bytes[start..end)` and `rest` behind it as one frame; absent where that can't be done. */
+  readonly gather?: (bytes: Uint8Array, start: number, end: number, rest: ReadonlyArray<Piece>) => number
   /** Tells when the device is readable, until `want` says otherwise or `close`. */
   readonly poll: (listener: (readiness: System.Readiness) => void) => System.Poll
   readonly errorName: (errno: number) => string
@@ -155,6 +158,7 @@ const configure = (
 
 const makeDevice = (system: System.System, socket: number, attached: Attached): Device => {
   const { fd, name } = attached
+  const { gather } = system
   const kernelMac = attached.mode === "tap" ? Control.mac(system, socket, name) : -1
   return {
     ...attached,
@@ -163,6 +167,12 @@ const makeDevice = (system: System.System, socket: number, attached: Attached): 
     isUp: () => Control.isUp(system, socket, name),
     read: (into, at, length) => system.read(fd, into, at, length),
     write: (bytes, start, end) => system.write(fd, bytes, start, end),
+    ...(gather === undefined
+      ? {}
+      : {
+        gather: (bytes: Uint8Array, start: number, end: number, rest: ReadonlyArray<Piece>) =>
+          gather(fd, bytes, start, end, rest)
+      }),
     poll: (listener) => system.poll(fd, listener),
     errorName: system.errorName
   }

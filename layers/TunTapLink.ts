@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import {
   type Capabilities,
+  gathering,
   inUse,
   type Link,
   LinkError,
@@ -28,7 +29,7 @@ import * as VirtioNet from "../src/link/VirtioNet.ts"
 import type { Frame } from "../src/wire/Frame.ts"
 import type { Mac } from "../src/wire/Mac.ts"
 import type { Device } from "./TunTapDevice.ts"
-import { EAGAIN, EBADF, EBADFD, EIO, type Poll, type Readiness } from "./TunTapSystem.ts"
+import { EAGAIN, EBADF, EBADFD, EINVAL, EIO, type Poll, type Readiness } from "./TunTapSystem.ts"
 import * as Wakefulness from "./Wakefulness.ts"
 
 export interface Options {
@@ -120,6 +121,11 @@ class Pump implements Port {
       isSummed: device.vnetHeaderBytes === 0,
       onRoom: () => setImmediate(() => this.resume())
     })
+  }
+
+  /** Takes frames in pieces, which have the room for a virtio-net header before the first. */
+  get isGathering(): boolean {
+    return this.device.gather !== undefined && this.device.vnetHeaderBytes > 0
   }
 
   start(): void {
@@ -264,6 +270,7 @@ class Pump implements Port {
     if (frame.start >= header) {
       const at = frame.start - header
       VirtioNet.emit(frame, frame.bytes, at, header)
+      if (frame.rest !== undefined) return this.device.gather?.(frame.bytes, at, frame.end, frame.rest) ?? -EINVAL
       return this.device.write(frame.bytes, at, frame.end)
     }
     // A sender that left no headroom costs a copy.
@@ -325,8 +332,11 @@ export const make = (device: Device, mac: Mac | undefined, options: Options): Li
 }
 
 /** The pump's sending side as plain functions, which may be taken apart. */
-const portOf = (pump: Pump): Port => ({
-  send: (frames, from) => pump.send(frames, from),
-  writable: pump.writable,
-  counters: () => pump.counters()
-})
+const portOf = (pump: Pump): Port => {
+  const port: Port = {
+    send: (frames, from) => pump.send(frames, from),
+    writable: pump.writable,
+    counters: () => pump.counters()
+  }
+  return pump.isGathering ? gathering(port) : port
+}

@@ -6,7 +6,9 @@
  * The addon is loaded when the effect runs, so that importing this module does no harm where it is not installed.
  */
 import * as Effect from "effect/Effect"
+import { endianness } from "node:os"
 import { LinkError } from "../src/link/Link.ts"
+import type { Piece } from "../src/wire/Piece.ts"
 
 /** What a descriptor is ready for; `failed` when the kernel gave up on it, after which nothing more is told. */
 export interface Readiness {
@@ -30,6 +32,8 @@ export interface System {
   /** Reads once into `into[at..at+length)`; a device gives one frame. */
   readonly read: (fd: number, into: Uint8Array, at: number, length: number) => number
   readonly write: (fd: number, bytes: Uint8Array, start: number, end: number) => number
+  /** Writes `bytes[start..end)` and `rest` behind it, at most {@link mostRanges} together, as one; absent where addresses have not 64 bits. */
+  readonly gather?: (fd: number, bytes: Uint8Array, start: number, end: number, rest: ReadonlyArray<Piece>) => number
   /** `ioctl` with a record in and out. */
   readonly control: (fd: number, request: number, record: Uint8Array) => number
   /** `ioctl` with a number in the place of the address. */
@@ -38,6 +42,9 @@ export interface System {
   /** `EPERM` for 1 or -1; `errno 4711` for what has no name. */
   readonly errorName: (errno: number) => string
 }
+
+/** Ranges of memory that `gather` takes. */
+export const mostRanges = 16
 
 const O_RDWR = 0o2
 const O_NONBLOCK = 0o4000
@@ -73,6 +80,44 @@ const addressOf = (koffi: Koffi): (bytes: Uint8Array) => number => {
 
 const inside = (bytes: Uint8Array, start: number, end: number): boolean =>
   start >= 0 && start <= end && end <= bytes.length
+
+/** Words of 32 bits in `struct iovec` where an address has 64: the address, then the length. */
+const rangeWords = 4
+
+/** `writev` over ranges of arrays; which addresses they have is remembered for as long as they live. */
+const gather = (
+  koffi: Koffi,
+  writev: (fd: number, ranges: number, count: number) => number
+): NonNullable<System["gather"]> => {
+  const addresses = new WeakMap<Uint8Array, number>()
+  const addressOf = (bytes: Uint8Array): number => {
+    const known = addresses.get(bytes)
+    if (known !== undefined) return known
+    const address = Number(koffi.address(bytes))
+    addresses.set(bytes, address)
+    return address
+  }
+  const ranges = new Uint32Array(rangeWords * mostRanges)
+  const rangesAt = Number(koffi.address(ranges))
+  const [low, high] = endianness() === "LE" ? [0, 1] : [1, 0]
+  const put = (index: number, bytes: Uint8Array, start: number, end: number): boolean => {
+    if (!inside(bytes, start, end)) return false
+    const address = addressOf(bytes) + start
+    const at = index * rangeWords
+    ranges[at + low] = address
+    ranges[at + high] = Math.floor(address / 0x1_0000_0000)
+    ranges[at + 2 + low] = end - start
+    return true
+  }
+  return (fd, bytes, start, end, rest) => {
+    if (rest.length >= mostRanges || !put(0, bytes, start, end)) return -EINVAL
+    for (let i = 0; i < rest.length; i++) {
+      const piece = rest[i]!
+      if (!put(i + 1, piece.bytes, piece.start, piece.end)) return -EINVAL
+    }
+    return writev(fd, rangesAt, rest.length + 1)
+  }
+}
 
 const errorNames = (koffi: Koffi): (errno: number) => string => {
   const names = new Map<number, string>()
@@ -159,6 +204,7 @@ const bind = (koffi: Koffi): System => {
     // Addresses as numbers: koffi has no ssize_t, and a number costs less than a view of the range.
     read: library.func("read", "intptr_t", ["int", "uintptr_t", "size_t"]),
     write: library.func("write", "intptr_t", ["int", "uintptr_t", "size_t"]),
+    writev: library.func("writev", "intptr_t", ["int", "uintptr_t", "int"]),
     control: library.func("ioctl", "int", ["int", "unsigned long", "void *"]),
     command: library.func("ioctl", "int", ["int", "unsigned long", "unsigned long"])
   }
@@ -179,6 +225,9 @@ const bind = (koffi: Koffi): System => {
       inside(into, at, at + length) ? checked(c.read(fd, readable(into) + at, length)) : -EINVAL,
     write: (fd, bytes, start, end) =>
       inside(bytes, start, end) ? checked(c.write(fd, writable(bytes) + start, end - start)) : -EINVAL,
+    ...(koffi.sizeof("void *") === 8
+      ? { gather: gather(koffi, (fd, at, count) => checked(c.writev(fd, at, count))) }
+      : {}),
     control: (fd, request, record) => checked(c.control(fd, request, record)),
     command: (fd, request, value) => checked(c.command(fd, request, value)),
     poll: (fd, listener) => poll(koffi, exits, fd, listener),

@@ -54,8 +54,20 @@ export interface Port {
   readonly send: (frames: ReadonlyArray<Frame>, from: number) => number
   /** Completes when `send` may take more; at once if it may now. */
   readonly writable: Effect.Effect<void>
+  /**
+   * The port itself, if its `send` takes frames that lie in pieces (`Frame.rest`). A port that middleware makes from another's parts is not that port: so it gets
+   * whole frames until it says the same of itself.
+   */
+  readonly gathers?: Port
   /** Frames that the link itself lost, by reason (ring overflow, carrier down, write error). */
   readonly counters: () => Readonly<Record<string, number>>
+}
+
+/** The port, whose `send` takes frames in pieces. */
+export const gathering = (port: Omit<Port, "gathers">): Port => {
+  const self: Port & { gathers?: Port } = { ...port }
+  self.gathers = self
+  return self
 }
 
 export interface Link {

@@ -2,7 +2,7 @@
  * What a link that offloads owes to a frame, and which frames a link can't carry.
  */
 import * as Checksum from "../wire/Checksum.ts"
-import { type Frame, plain } from "../wire/Frame.ts"
+import { type Frame, plain, size } from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
 import type { Capabilities } from "./Link.ts"
 
@@ -45,7 +45,7 @@ export const refusal = (limits: Limits, frame: Frame): Refusal | undefined => {
   if (frame.checksum === "partial" && !capabilities.checksumOffload) return "unsupported"
   if (frame.gso !== undefined && !capabilities.segmentation.has(frame.gso.kind)) return "unsupported"
   const limit = frame.gso === undefined ? limits.mtu : capabilities.maxSegmentBytes
-  const length = frame.end - frame.start
+  const length = size(frame)
   if (length <= limit) return undefined
   const header = limits.medium === "ethernet" ? ethernetBytes(frame) : 0
   return length - header > limit ? "tooLong" : undefined

@@ -20,7 +20,7 @@ import * as Ethernet from "../wire/Ethernet.ts"
 import type { Frame } from "../wire/Frame.ts"
 import * as IpProtocol from "../wire/IpProtocol.ts"
 import * as Ipv6 from "../wire/Ipv6.ts"
-import type { Link, Port, Sink } from "./Link.ts"
+import { gathering, type Link, type Port, type Sink } from "./Link.ts"
 
 /** One of several. */
 export interface Part {
@@ -174,8 +174,12 @@ class Crossing {
     this.sink.frames([frame])
   }
 
-  /** The sending side: all but the first shard keep quiet where one answer is enough. */
+  /** The sending side: all but the first shard keep quiet where one answer is enough. Of frames in pieces only the beginning is looked at, which no answer outgrows. */
   port(port: Port): Port {
+    return port.gathers === port ? gathering(this.sending(port)) : this.sending(port)
+  }
+
+  private sending(port: Port): Port {
     const counters = () => ({ ...port.counters(), ...this.counts })
     if (this.part.shard === 0) return { ...port, counters }
     return {

@@ -4,6 +4,7 @@
  * A received frame is **borrowed** until the step of its event returns; what outlives the step is copied. A frame to send
  * is borrowed until the link's `send` has accepted it.
  */
+import * as Piece from "./Piece.ts"
 
 /**
  * What is known of the transport checksum (as in the virtio-net header, VIRTIO 1.2 §5.1.6):
@@ -40,6 +41,8 @@ export interface Frame {
   readonly gso: Gso | undefined
   /** Who gets the slab back when the frame has been processed; absent if nobody waits for it. */
   readonly slab: Slab | undefined
+  /** What follows on `bytes[start..end)`, in memory of its own; only ports that say so get such frames (`Port.gathers`). Absent: nothing. */
+  readonly rest?: ReadonlyArray<Piece.Piece> | undefined
 }
 
 /** A pooled block of memory that frames lie in; its owner reuses it once every frame has been released. */
@@ -68,7 +71,17 @@ export const plain = (bytes: Uint8Array, start = 0, end = bytes.length): Frame =
   slab: undefined
 })
 
-export const size = (frame: Frame): number => frame.end - frame.start
+/** Bytes of the whole frame. */
+export const size = (frame: Frame): number => {
+  let total = frame.end - frame.start
+  if (frame.rest !== undefined) { for (const piece of frame.rest) total += Piece.size(piece) }
+  return total
+}
 
 /** A fresh copy of the frame's bytes. */
-export const copy = (frame: Frame): Uint8Array => frame.bytes.slice(frame.start, frame.end)
+export const copy = (frame: Frame): Uint8Array => {
+  if (frame.rest === undefined) return frame.bytes.slice(frame.start, frame.end)
+  const bytes = new Uint8Array(size(frame))
+  Piece.joinInto(frame.rest, bytes, Piece.copyRange(frame.bytes, frame.start, frame.end, bytes, 0))
+  return bytes
+}

@@ -48,8 +48,8 @@ export const size = (outgoing: Outgoing): number => {
  * caller has checked the room, by {@link size}.
  */
 export const into = (outgoing: Outgoing, bytes: Uint8Array, at: number, complete: boolean): number => {
-  let end = Piece.copyRange(outgoing.head, outgoing.headStart, outgoing.headEnd, bytes, at)
-  for (const piece of outgoing.pieces) end = Piece.copyRange(piece.bytes, piece.start, piece.end, bytes, end)
+  const payload = Piece.copyRange(outgoing.head, outgoing.headStart, outgoing.headEnd, bytes, at)
+  const end = Piece.joinInto(outgoing.pieces, bytes, payload)
   if (complete && outgoing.checksum === "partial") {
     const start = at + outgoing.checksumStart
     Checksum.complete(bytes, start, end, start + outgoing.checksumOffset)

@@ -35,6 +35,13 @@ export const copyRange = (source: Uint8Array, start: number, end: number, target
 export const into = (piece: Piece, bytes: Uint8Array, at: number): number =>
   copyRange(piece.bytes, piece.start, piece.end, bytes, at)
 
+/** Copies the pieces to `bytes[at..]`, one behind the other, and returns the offset behind the last. */
+export const joinInto = (pieces: ReadonlyArray<Piece>, bytes: Uint8Array, at: number): number => {
+  let end = at
+  for (const piece of pieces) end = into(piece, bytes, end)
+  return end
+}
+
 /** Whether both hold the same bytes. */
 export const equals = (a: Piece, b: Piece): boolean => {
   if (size(a) !== size(b)) return false

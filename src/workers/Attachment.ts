@@ -173,7 +173,7 @@ class QueuedAttachment implements Attachment {
   private send(port: Port, from: number): Effect.Effect<void> | undefined {
     let next = from
     while (next < this.batch.length) {
-      const packed = this.packer.pack(this.batch, next)
+      const packed = this.packer.pack(this.batch, next, port.gathers === port)
       const sent = port.send(packed.frames, 0)
       if (sent < packed.frames.length) return this.sendRest(port, packed, sent)
       next = packed.next

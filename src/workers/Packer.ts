@@ -6,6 +6,8 @@
  *   Transmit, Transmit, Transmit …  ──▶  | room | frame | room | frame | room | segment | room | segment |
  * ```
  *
+ * A port that gathers gets a slab of headers alone, and long payload in the memory that it was written to.
+ *
  * A bare ACK right before another frame of its connection is left out: that one tells as much, and a program that answers at
  * once would otherwise cost a packet more each time.
  */
@@ -13,17 +15,25 @@ import type { Transmit } from "../core/Output.ts"
 import type { Link } from "../link/Link.ts"
 import * as Frame from "../wire/Frame.ts"
 import * as Gather from "../wire/Gather.ts"
+import * as Piece from "../wire/Piece.ts"
 import * as Tcp from "../wire/Tcp.ts"
 import * as VectorMemory from "../wire/VectorMemory.ts"
 
 /** The slab holds at least this many bytes, so that a batch of full frames fits. */
 const leastSlabBytes = 128 * 1024
+/**
+ * Payload of pieces that are as long as this, or longer, on average is not copied to the slab of a port that gathers: a further range of memory costs a call less
+ * than the copy.
+ */
+const leastGathered = 4096
+/** More pieces than this are joined. */
+const mostGathered = 15
 /** The longest link header with its tags. */
 const linkHeaderBytes = 64
 
 export interface Packer {
-  /** Packs as much of the batch as the slab holds, from Transmit `from` on; call again with the answer after the frames have been sent. */
-  readonly pack: (batch: ReadonlyArray<Transmit>, from: number) => Packed
+  /** Packs as much of the batch as the slab holds, from Transmit `from` on; call again with the answer after the frames have been sent. Where the port `gathers`, long payload stays where it is (`Frame.rest`). */
+  readonly pack: (batch: ReadonlyArray<Transmit>, from: number, gathers: boolean) => Packed
   /** Bare ACKs left out so far. */
   readonly yielded: () => number
 }
@@ -49,6 +59,13 @@ const yields = (batch: ReadonlyArray<Transmit>, at: number): boolean => {
 const isLeft = ({ checksum, checksumOffset, gso }: Gather.Outgoing): boolean =>
   checksum === "partial" && (checksumOffset === Tcp.checksumOffset || gso !== undefined)
 
+/** Whether the payload stays where it is. */
+const isGathered = (outgoing: Gather.Outgoing): boolean => {
+  const { headEnd, headStart, pieces } = outgoing
+  const payload = Gather.size(outgoing) - (headEnd - headStart)
+  return payload > 0 && payload >= leastGathered * pieces.length && pieces.length <= mostGathered
+}
+
 /** Frames that lie whole in a slab, as the link gets them. */
 const frameOf = (
   outgoing: Gather.Outgoing,
@@ -56,11 +73,12 @@ const frameOf = (
   start: number,
   end: number,
   complete: boolean,
-  gso: Frame.Gso | undefined
+  gso: Frame.Gso | undefined,
+  rest?: ReadonlyArray<Piece.Piece>
 ): Frame.Frame => {
   if (complete || outgoing.checksum !== "partial") return Frame.plain(bytes, start, end)
   const { checksum, checksumOffset, checksumStart } = outgoing
-  return { bytes, start, end, checksum, checksumStart, checksumOffset, gso, slab: undefined }
+  return { bytes, start, end, checksum, checksumStart, checksumOffset, gso, slab: undefined, rest }
 }
 
 class SlabPacker implements Packer {
@@ -83,7 +101,7 @@ class SlabPacker implements Packer {
     this.slab = this.complete ? VectorMemory.make(slabBytes) : new Uint8Array(slabBytes)
   }
 
-  pack(batch: ReadonlyArray<Transmit>, from: number): Packed {
+  pack(batch: ReadonlyArray<Transmit>, from: number, gathers: boolean): Packed {
     const frames: Array<Frame.Frame> = []
     let at = 0
     let next = from
@@ -94,7 +112,7 @@ class SlabPacker implements Packer {
         continue
       }
       const outgoing = batch[next]!.packet
-      const end = this.isCut(outgoing) ? this.cut(outgoing, at, frames) : this.join(outgoing, at, frames)
+      const end = this.isCut(outgoing) ? this.cut(outgoing, at, frames) : this.join(outgoing, at, frames, gathers)
       if (end < 0) break
       at = end
       next += 1
@@ -113,13 +131,20 @@ class SlabPacker implements Packer {
   }
 
   /** Packs one frame; the offset behind it, or -1 if it does not fit. */
-  private join(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>): number {
+  private join(outgoing: Gather.Outgoing, at: number, frames: Array<Frame.Frame>, gathers: boolean): number {
     const complete = this.complete || !isLeft(outgoing)
     if (this.isWhole(outgoing, complete)) {
       frames.push(frameOf(outgoing, outgoing.head, outgoing.headStart, outgoing.headEnd, complete, outgoing.gso))
       return at
     }
     const start = at + this.link.headroom
+    if (gathers && !complete && isGathered(outgoing)) {
+      const end = start + outgoing.headEnd - outgoing.headStart
+      if (end > this.slab.length) return -1
+      Piece.copyRange(outgoing.head, outgoing.headStart, outgoing.headEnd, this.slab, start)
+      frames.push(frameOf(outgoing, this.slab, start, end, false, outgoing.gso, outgoing.pieces))
+      return end
+    }
     if (start + Gather.size(outgoing) > this.slab.length) return -1
     const end = Gather.into(outgoing, this.slab, start, complete)
     frames.push(frameOf(outgoing, this.slab, start, end, complete, outgoing.gso))

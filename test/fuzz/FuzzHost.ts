@@ -129,7 +129,7 @@ export class FuzzHost implements Subject {
 
   private transmit(transmit: Transmit, returning: Array<Event>): void {
     for (let from = 0; from < 1;) {
-      const packed = this.packer.pack([transmit], from)
+      const packed = this.packer.pack([transmit], from, false)
       for (const frame of packed.frames) {
         const bytes = Frame.copy(frame)
         if (!isLoopback(transmit)) this.frames.push(bytes)

@@ -246,7 +246,17 @@ suite("TAP", ["ping"], () => {
       for (const [start, end] of [[-1, 50], [0, 101], [60, 20]] as const) {
         assert.strictEqual(device.errorName(device.write(bytes, start, end)), "EINVAL")
         assert.strictEqual(device.errorName(device.read(bytes, start, end - start)), "EINVAL")
+        assert.strictEqual(device.errorName(device.gather!(bytes, start, end, [])), "EINVAL")
+        assert.strictEqual(device.errorName(device.gather!(bytes, 0, 50, [{ bytes, start, end }])), "EINVAL")
       }
+      const many = Array.from({ length: 16 }, () => ({ bytes, start: 0, end: 1 }))
+      assert.strictEqual(device.errorName(device.gather!(bytes, 0, 50, many)), "EINVAL")
+      const detached = new Uint8Array(100)
+      structuredClone(detached.buffer, { transfer: [detached.buffer] })
+      assert.strictEqual(
+        device.errorName(device.gather!(bytes, 0, 50, [{ bytes: detached, start: 0, end: 1 }])),
+        "EINVAL"
+      )
     })
   )
 

@@ -1,6 +1,7 @@
 /** A TAP device whose every answer is given, for what a real kernel can't be made to do at will. */
 import type { Device } from "../../layers/TunTapDevice.ts"
 import { EAGAIN, type Readiness } from "../../layers/TunTapSystem.ts"
+import * as Frame from "../../src/wire/Frame.ts"
 
 export interface Scripted extends Device {
   /** Frames that `read` gives, then EAGAIN. */
@@ -12,7 +13,7 @@ export interface Scripted extends Device {
   readonly tell: (readiness: Partial<Readiness>) => void
 }
 
-/** `onRead` hears of each read, before it. */
+/** `onRead` hears of each read, before it. A `gather` among the options only says that the device has one. */
 export const make = (options: Partial<Device> = {}, onRead: () => void = () => {}): Scripted => {
   let listener: (readiness: Readiness) => void = () => {}
   const self: Scripted = {
@@ -43,6 +44,12 @@ export const make = (options: Partial<Device> = {}, onRead: () => void = () => {
       self.written.push(bytes.slice(start, end))
       return end - start
     },
+    ...(options.gather === undefined ? {} : {
+      gather: (bytes, start, end, rest) => {
+        const whole = Frame.copy({ ...Frame.plain(bytes, start, end), rest })
+        return self.write(whole, 0, whole.length)
+      }
+    }),
     poll: (onReady) => {
       listener = onReady
       self.wants = "r"

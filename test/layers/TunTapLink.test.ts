@@ -42,6 +42,35 @@ describe("TunTapLink", () => {
       assert.deepStrictEqual(sink.batches, [17, 3])
     }))
 
+  it.effect("writes a frame in pieces as one behind its virtio-net header, where the device can", () =>
+    Effect.gen(function*() {
+      const offloading = { vnetHeaderBytes: 10, segmentation: new Set(["tcp4"] as const) }
+      const device = scripted({ ...offloading, gather: () => 0 })
+      const port = yield* TunTapLink.make(device, undefined, {}).open(Collector.make())
+      assert.strictEqual(port.gathers, port)
+      const head = Uint8Array.from({ length: 10 + 54 }, (_, i) => i)
+      const rest = [7, 8].map((value) => ({ bytes: new Uint8Array(3000).fill(value), start: 500, end: 2500 }))
+      const gso = { kind: "tcp4", size: 1460, headerLength: 54 } as const
+      const whole: Frame.Frame = {
+        ...Frame.plain(head, 10),
+        checksum: "partial",
+        checksumStart: 34,
+        checksumOffset: 16,
+        gso
+      }
+      assert.strictEqual(port.send([{ ...whole, rest }, { ...whole, rest: Array(33).fill(rest[0]) }], 0), 2)
+      const [written] = device.written
+      assert.deepStrictEqual(Array.from(written!.subarray(0, 10)), [1, 1, 54, 0, 180, 5, 34, 0, 16, 0])
+      assert.deepStrictEqual(written!.subarray(10, 64), head.subarray(10))
+      assert.deepStrictEqual(written!.subarray(64), new Uint8Array(4000).fill(7, 0, 2000).fill(8, 2000))
+      // The second one was longer than any packet.
+      assert.deepStrictEqual([device.written.length, port.counters()["tooLong"]], [1, 1])
+      for (const plain of [scripted(offloading), scripted({ gather: () => 0 })]) {
+        const whole = yield* TunTapLink.make(plain, undefined, {}).open(Collector.make())
+        assert.isUndefined(whole.gathers)
+      }
+    }))
+
   it.effect("sends short when the device is full, and is writable again when the device is", () =>
     Effect.gen(function*() {
       const device = scripted()

@@ -62,12 +62,12 @@ const text = (id: number, length: number): Transmit =>
   transmit(segment(length), { owner: "Tcp", id, bytes: length, isAwaited: false })
 
 /** Packs everything, with a copy of each frame since the slab is used again. */
-const packAll = (link: Link, batch: ReadonlyArray<Transmit>) => {
+const packAll = (link: Link, batch: ReadonlyArray<Transmit>, gathers = false) => {
   const packer = Packer.make(link)
   const frames: Array<{ readonly frame: Frame.Frame; readonly bytes: Uint8Array }> = []
   let rounds = 0
   for (let next = 0; next < batch.length;) {
-    const packed = packer.pack(batch, next)
+    const packed = packer.pack(batch, next, gathers)
     for (const frame of packed.frames) frames.push({ frame, bytes: Frame.copy(frame) })
     next = packed.next
     rounds += 1
@@ -174,7 +174,7 @@ describe("Packer", () => {
     const block = new Uint8Array(64 + headEnd)
     block.set(head, 64)
     const packet: Outgoing = { ...rest, head: block, headStart: 64, headEnd: 64 + headEnd, pieces: [], block }
-    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0).frames
+    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0, false).frames
     assert.strictEqual(framesOf(linkWith(offloading, 10))[0]!.bytes, block)
     assert.deepStrictEqual(Frame.copy(framesOf(linkWith(offloading, 10))[0]!), head)
     // No room, or a checksum to complete in what is no copy.
@@ -188,8 +188,41 @@ describe("Packer", () => {
     bytes.set(head, 64)
     const slab = { headroom: 10, release: () => {} }
     const packet: Outgoing = { ...rest, head: bytes, headStart: 64, headEnd: 64 + headEnd, pieces: [], slab }
-    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0).frames
+    const framesOf = (link: Link) => Packer.make(link).pack([transmit(packet)], 0, false).frames
     assert.strictEqual(framesOf(linkWith(offloading, 10))[0]!.bytes, bytes)
     assert.notStrictEqual(framesOf(linkWith(offloading, 11))[0]!.bytes, bytes)
+  })
+
+  it("leaves long payload where it is for a port that gathers, and joins what is short or in many pieces", () => {
+    const whole = segment(40_000, 1460)
+    const [piece] = whole.pieces
+    const halves = (count: number): Outgoing => ({
+      ...whole,
+      pieces: Array.from({ length: count }, (_, i) => ({
+        bytes: piece!.bytes,
+        start: Math.floor(piece!.end * i / count),
+        end: Math.floor(piece!.end * (i + 1) / count)
+      }))
+    })
+    const packed = (packet: Outgoing, link = linkWith(offloading, 10), gathers = true) => {
+      const { frames: [only] } = packAll(link, [transmit(packet)], gathers)
+      return { pieces: only!.frame.rest?.length ?? 0, bytes: only!.bytes, start: only!.frame.start }
+    }
+    const joined = packed(whole, linkWith(offloading, 10), false)
+    assert.deepStrictEqual([joined.pieces, joined.bytes.length], [0, headers + 40_000])
+    for (const [count, expected] of [[1, 1], [2, 2], [9, 9], [10, 0], [16, 0]] as const) {
+      assert.deepStrictEqual(packed(halves(count)), { ...joined, pieces: expected }, `${count} pieces`)
+    }
+    assert.strictEqual(packed(segment(4095)).pieces, 0)
+    assert.strictEqual(packed(segment(0)).pieces, 0)
+    // What is cut here, or has a checksum to complete, goes through the slab.
+    assert.strictEqual(packed(whole, linkWith(noCapabilities(1500))).pieces, 0)
+    assert.strictEqual(packed({ ...segment(40_000), checksum: "none" }).pieces, 0)
+  })
+
+  it("packs more frames in a slab of headers than it has room for with their payload", () => {
+    const batch = Array.from({ length: 64 }, () => transmit(segment(60_000, 1460)))
+    assert.isAbove(packAll(linkWith(offloading, 10), batch).rounds, 30)
+    assert.strictEqual(packAll(linkWith(offloading, 10), batch, true).rounds, 1)
   })
 })
