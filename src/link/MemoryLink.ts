@@ -10,11 +10,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { type Frame, type GsoKind, size as frameBytes } from "../wire/Frame.ts"
+import type { Frame, GsoKind } from "../wire/Frame.ts"
 import type * as Mac from "../wire/Mac.ts"
 import * as Delay from "./Delay.ts"
 import * as Inbox from "./Inbox.ts"
-import { type Capabilities, gathering, type Link, type LinkError, ownMac, type Port, type Sink } from "./Link.ts"
+import { type Capabilities, type Link, type LinkError, ownMac, type Port, type Sink } from "./Link.ts"
 import * as Offload from "./Offload.ts"
 import * as SlabPool from "./SlabPool.ts"
 
@@ -112,7 +112,7 @@ const putDelayed = (wire: Wire, direction: Direction, delay: Delay.Delay<Frame>,
     return "Full"
   }
   const starts = Math.max(delay.now(), direction.lineFree)
-  direction.lineFree = starts + frameBytes(frame) * wire.nanosPerByte
+  direction.lineFree = starts + (frame.end - frame.start) * wire.nanosPerByte
   delay.put(direction.lineFree + wire.latencyNanos, copied)
   return "Taken"
 }
@@ -131,21 +131,20 @@ const put = (wire: Wire, direction: Direction, frame: Frame): Inbox.Verdict => {
   return verdict
 }
 
-const makePort = (wire: Wire, outbound: Direction): Port =>
-  gathering({
-    send: (frames, from) => {
-      let at = from
-      for (; at < frames.length; at++) {
-        if (put(wire, outbound, frames[at]!) === "Full" && wire.overflow === "wait") break
-      }
-      outbound.inbox.flush()
-      return at - from
-    },
-    writable: Effect.suspend(() =>
-      wire.overflow === "wait" && outbound.inbox.isFull() ? outbound.inbox.room.wait : Effect.void
-    ),
-    counters: () => ({ ...outbound.lost, peerClosed: outbound.lost.peerClosed + outbound.inbox.abandoned() })
-  })
+const makePort = (wire: Wire, outbound: Direction): Port => ({
+  send: (frames, from) => {
+    let at = from
+    for (; at < frames.length; at++) {
+      if (put(wire, outbound, frames[at]!) === "Full" && wire.overflow === "wait") break
+    }
+    outbound.inbox.flush()
+    return at - from
+  },
+  writable: Effect.suspend(() =>
+    wire.overflow === "wait" && outbound.inbox.isFull() ? outbound.inbox.room.wait : Effect.void
+  ),
+  counters: () => ({ ...outbound.lost, peerClosed: outbound.lost.peerClosed + outbound.inbox.abandoned() })
+})
 
 /** Opens the receiving end of a direction. When it closes it takes no frames before those under way are lost. */
 const attach = (

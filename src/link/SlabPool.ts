@@ -10,8 +10,7 @@
  *     held    released  held   ^ at            a slab that is being filled; back to 0 when nothing of it is held
  * ```
  */
-import { type Checksum, type Frame, type Gso, size as frameBytes, type Slab } from "../wire/Frame.ts"
-import * as Piece from "../wire/Piece.ts"
+import type { Checksum, Frame, Gso, Slab } from "../wire/Frame.ts"
 import * as VectorMemory from "../wire/VectorMemory.ts"
 
 /** A slab that is being filled. */
@@ -175,12 +174,11 @@ export const forCopies = (maxFrameBytes: number, bufferBytes: number, onRoom: ()
 
 /** Copies a frame with its offload metadata, with `headroom` bytes of its own before it; undefined while there is no room. */
 export const copy = (pool: SlabPool, frame: Frame, headroom = 0): Frame | undefined => {
-  const length = frameBytes(frame)
+  const length = frame.end - frame.start
   const slab = pool.reserve(headroom + length)
   if (slab === undefined) return undefined
   const at = slab.at + headroom
   copyBytes(frame.bytes, frame.start, frame.end, slab.bytes, at)
-  if (frame.rest !== undefined) Piece.joinInto(frame.rest, slab.bytes, at + frame.end - frame.start)
   return slab.cut(at, at + length, frame.checksum, frame.checksumStart, frame.checksumOffset, frame.gso)
 }
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Bridge from "../../src/link/Bridge.ts"
 import * as Capture from "../../src/link/Capture.ts"
 import * as Faults from "../../src/link/Faults.ts"
-import type { Link } from "../../src/link/Link.ts"
+import { gathering, type Link } from "../../src/link/Link.ts"
 import * as MemoryLink from "../../src/link/MemoryLink.ts"
 import * as Steering from "../../src/link/Steering.ts"
 import * as Vlan from "../../src/link/Vlan.ts"
@@ -12,6 +12,18 @@ import * as Frame from "../../src/wire/Frame.ts"
 import * as Collector from "./Collector.ts"
 
 const nobody: Steering.Exchange = { hand: () => true, receive: () => () => {} }
+
+/** A link that takes frames in pieces, and what it took. */
+const taking = () => {
+  const [near] = MemoryLink.pair({ mtu: 9000 })
+  const taken: Array<Frame.Frame> = []
+  const send = (frames: ReadonlyArray<Frame.Frame>, from: number): number => {
+    taken.push(...frames.slice(from))
+    return frames.length - from
+  }
+  const open: Link["open"] = (sink) => Effect.map(near.open(sink), (port) => gathering({ ...port, send }))
+  return { link: { ...near, open }, taken }
+}
 
 const watched = (link: Link): Link => Capture.make(link, { attach: () => () => {} })
 const shard = (index: number) => (link: Link): Link => Steering.make(link, { shard: index, shards: 2 }, nobody)
@@ -33,26 +45,22 @@ describe("Port.gathers", () => {
   for (const [name, gathers, make] of middleware) {
     it.effect(`${gathers ? "is" : "is not"} the port of ${name}`, () =>
       Effect.gen(function*() {
-        const [near] = MemoryLink.pair()
-        const port = yield* make(near).open(Collector.make())
+        const port = yield* make(taking().link).open(Collector.make())
         assert.strictEqual(port.gathers === port, gathers)
       }))
   }
 
-  it.effect("lets a wire in memory, and shards, carry pieces as one frame", () =>
+  it.effect("lets shards pass on what lies in pieces", () =>
     Effect.gen(function*() {
-      for (const make of [(link: Link) => link, shard(0), shard(1)]) {
-        const [near, far] = MemoryLink.pair({ mtu: 9000 })
-        const sink = Collector.make()
-        yield* far.open(sink)
-        const port = yield* make(near).open(Collector.make())
+      for (const index of [0, 1]) {
+        const { link, taken } = taking()
+        const port = yield* shard(index)(link).open(Collector.make())
         const rest = [3, 4].map((value) => ({ bytes: new Uint8Array(4000).fill(value), start: 1000, end: 4000 }))
         const frame = { ...Collector.frame(1, 60), rest }
         assert.strictEqual(Frame.size(frame), 6060)
-        port.send([frame], 0)
-        const [only] = sink.received
-        assert.deepStrictEqual(only!.bytes, Frame.copy(frame))
-        assert.deepStrictEqual(only!.bytes.subarray(60), new Uint8Array(6000).fill(3, 0, 3000).fill(4, 3000))
+        assert.strictEqual(port.send([frame], 0), 1)
+        assert.deepStrictEqual(taken, [frame])
+        assert.deepStrictEqual(Frame.copy(taken[0]!).subarray(60), new Uint8Array(6000).fill(3, 0, 3000).fill(4, 3000))
       }
     }))
 })
