@@ -55,13 +55,14 @@ const compare = (
   count: number,
   readings: ReadonlyArray<Reading>,
   goals: Readonly<Record<string, NonNullable<Figure["goal"]>>>,
-  offloads = false
+  offloads = false,
+  further: ReadonlyArray<string> = []
 ): Row["measure"] =>
 (settings) =>
   Effect.map(
     inTurns(
       settings,
-      [Wires.tap([], [offloads ? "--offload" : "--no-offload"]), Wires.veth(offloads)],
+      [Wires.tap([], [offloads ? "--offload" : "--no-offload", ...further]), Wires.veth(offloads)],
       command,
       Math.ceil(count / settings.scale)
     ),
@@ -145,6 +146,11 @@ export const rows: ReadonlyArray<Row> = [
     name: "tap-latency",
     about: "one byte to the echo service and back, one request at a time",
     measure: compare("latency", requests, latencyReadings, { requests: { atLeast: 0.85 }, [tail]: { atMost: 3 } })
+  },
+  {
+    name: "spin-latency",
+    about: "the same with --spin 200: the stack stays awake between frames",
+    measure: compare("latency", requests, latencyReadings, {}, false, ["--spin", "200"])
   },
   {
     name: "tap-connects",
