@@ -265,18 +265,20 @@ class Pump implements Port {
   }
 
   private write(frame: Frame): number {
-    const header = this.device.vnetHeaderBytes
-    if (header === 0) return this.device.write(frame.bytes, frame.start, frame.end)
-    if (frame.start >= header) {
-      const at = frame.start - header
-      VirtioNet.emit(frame, frame.bytes, at, header)
-      if (frame.rest !== undefined) return this.device.gather?.(frame.bytes, at, frame.end, frame.rest) ?? -EINVAL
-      return this.device.write(frame.bytes, at, frame.end)
-    }
-    // A sender that left no headroom costs a copy.
-    VirtioNet.emit(frame, this.scratch, 0, header)
-    this.scratch.set(frame.bytes.subarray(frame.start, frame.end), header)
-    return this.device.write(this.scratch, 0, header + frame.end - frame.start)
+    const { gather, vnetHeaderBytes: header, write } = this.device
+    if (header === 0) return write(frame.bytes, frame.start, frame.end)
+    if (frame.start < header) return this.write(this.withRoom(frame))
+    const at = frame.start - header
+    VirtioNet.emit(frame, frame.bytes, at, header)
+    if (frame.rest === undefined) return write(frame.bytes, at, frame.end)
+    return gather === undefined ? -EINVAL : gather(frame.bytes, at, frame.end, frame.rest)
+  }
+
+  /** The frame of a sender that left no headroom, with a copy of its bytes behind some. */
+  private withRoom(frame: Frame): Frame {
+    const start = this.device.vnetHeaderBytes
+    this.scratch.set(frame.bytes.subarray(frame.start, frame.end), start)
+    return { ...frame, bytes: this.scratch, start, end: start + frame.end - frame.start }
   }
 
   private writeFailed(errno: number): void {

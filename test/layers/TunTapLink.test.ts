@@ -65,6 +65,9 @@ describe("TunTapLink", () => {
       assert.deepStrictEqual(written!.subarray(64), new Uint8Array(4000).fill(7, 0, 2000).fill(8, 2000))
       // The second one was longer than any packet.
       assert.deepStrictEqual([device.written.length, port.counters()["tooLong"]], [1, 1])
+      // A sender that left no room before it loses nothing either.
+      port.send([{ ...whole, bytes: head.slice(10), start: 0, end: 54, rest }], 0)
+      assert.deepStrictEqual(device.written[1], written)
       for (const plain of [scripted(offloading), scripted({ gather: () => 0 })]) {
         const whole = yield* TunTapLink.make(plain, undefined, {}).open(Collector.make())
         assert.isUndefined(whole.gathers)
