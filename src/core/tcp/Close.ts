@@ -29,7 +29,7 @@ const withFin = (ctx: Context, self: Connection): Connection => {
       return Lifecycle.become(ctx, closing, "LAST-ACK")
     case "SYN-SENT":
     case "SYN-RECEIVED":
-      // Carried out when the connection is established (RFC 9293 §3.10.4).
+      // Carried out when the connection is established, unless nothing was written and the peer is known (RFC 9293 §3.10.4).
       return closing
     case "CLOSED":
     case "LISTEN":

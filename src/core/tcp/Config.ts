@@ -213,7 +213,7 @@ export interface Config {
   /** Limits of the time between probes of a closed window, which begin with the RTO (rfc: 9293 §3.8.6.1 SHLD-29). Default 0 and 120 s. */
   readonly minProbeInterval: Time.Span
   readonly maxProbeInterval: Time.Span
-  /** Data unacknowledged for so long ends the connection (RFC 9293 §3.9.1, RFC 5482); 0 leaves it to `retries`. Default 0. */
+  /** A SYN or data unacknowledged for so long ends the connection (RFC 9293 §3.9.1, RFC 5482); 0 leaves it to `synRetries` and `retries`. Default 0. */
   readonly userTimeout: Time.Span
   /** The user timeout option is sent and read (RFC 5482 §3, ENABLED). Default off. */
   readonly userTimeoutOption: boolean

@@ -6,6 +6,7 @@ import type { Context } from "../Context.ts"
 import * as Counter from "../Counter.ts"
 import * as Reason from "../Reason.ts"
 import * as Time from "../Time.ts"
+import type { Config } from "./Config.ts"
 import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Ecn from "./Ecn.ts"
@@ -63,10 +64,14 @@ export const retryAt = (ctx: Context, self: Connection, retransmissions: number)
   return { ...timed, recovery: { ...self.recovery, timeouts: retransmissions } }
 }
 
+/** How long an open may take at most: a user timeout holds in any state (rfc: 9293 §3.10.8). */
+export const patience = ({ connectTimeout, userTimeout }: Config): Time.Span =>
+  userTimeout === 0 ? connectTimeout : Time.min(connectTimeout, userTimeout)
+
 /** The first SYN has left: SYN-SENT, with its timers (rfc: 4022 §3, tcpActiveOpens). */
 export const begun = (ctx: Context, self: Connection): Connection => {
   ctx.count(Counter.index.tcpActiveOpens)
-  const limit = Time.plus(ctx.at, self.config.connectTimeout)
+  const limit = Time.plus(ctx.at, patience(self.config))
   return Deadlines.withSlow(retryAt(ctx, self, 0), "user", limit)
 }
 

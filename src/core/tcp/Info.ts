@@ -152,10 +152,16 @@ export interface Info {
   readonly caState: "open" | "disorder" | "recovery" | "loss"
 }
 
+/** A FIN that has left in the handshake is as good as one behind it (RFC 9293 §3.10.4). */
+const stateOf = (self: Connection): StateName =>
+  self.state === "SYN-RECEIVED" && self.snd.fin && !Connections.finUnsent(self) && self.listener === 0
+    ? "FIN-WAIT-1"
+    : self.state
+
 /** Who, and what was agreed on. */
 const identity = (ctx: Context, self: Connection) => ({
   connection: self.id,
-  state: self.state,
+  state: stateOf(self),
   isActive: self.listener === 0,
   isFinAcked: Connections.finAcked(self),
   local: self.tuple.local,

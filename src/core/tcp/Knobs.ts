@@ -318,7 +318,7 @@ export const table: Table = {
     "always",
     time(0, 365 * day),
     "RFC 5482",
-    "Text unacknowledged for so long ends the connection; 0: `retries` decides"
+    "A SYN or text unacknowledged for so long ends the connection; 0: `synRetries` and `retries` decide"
   ),
   userTimeoutOption: knob("opening", toggle, "RFC 5482 §3", "Tells the peer the user timeout, and hears the peer's"),
   userTimeoutAdvertised: knob(

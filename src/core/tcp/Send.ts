@@ -147,10 +147,14 @@ const probeMtu = (ctx: Context, self: Connection, waiting: number): Connection =
 /** Whether the connection is one that sends text at all. */
 const mayPush = (self: Connection): boolean =>
   self.state === "ESTABLISHED" || self.state === "CLOSE-WAIT" || self.state === "FIN-WAIT-1" ||
-  self.state === "CLOSING" || self.state === "LAST-ACK" || isTrusted(self)
+  self.state === "CLOSING" || self.state === "LAST-ACK" || (self.state === "SYN-RECEIVED" && needNotWait(self))
 
-/** A server's whose client has shown its cookie: it need not wait for the handshake's end (rfc: 7413 §4.2.2). */
-const isTrusted = (self: Connection): boolean => self.state === "SYN-RECEIVED" && self.fastOpen === "accepted"
+/**
+ * Before the handshake's end a server sends whose client has shown its cookie (rfc: 7413 §4.2.2), and the FIN leaves of a program that has written nothing
+ * (rfc: 9293 §3.10.4).
+ */
+const needNotWait = (self: Connection): boolean =>
+  self.fastOpen === "accepted" || (self.fastOpen !== "sent" && self.snd.fin && Connections.unsent(self) === 0)
 
 /** Whether something waits to be sent, or to be sent again. */
 export const isPending = (self: Connection): boolean =>

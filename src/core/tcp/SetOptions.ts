@@ -11,6 +11,7 @@ import type { Connection } from "./Connection.ts"
 import * as Connections from "./Connection.ts"
 import * as Control from "./Control.ts"
 import * as Finish from "./Finish.ts"
+import * as Handshake from "./Handshake.ts"
 import * as KeepAlive from "./KeepAlive.ts"
 import * as Knobs from "./Knobs.ts"
 import * as MtuProbe from "./MtuProbe.ts"
@@ -58,10 +59,12 @@ const withController = (ctx: Context, self: Connection, before: Config.Config): 
     : { ...self, control: Control.replaced(self.control, self.config, self.snd.mss, ctx.at) }
 
 /** A connect that waits gives up by its new timeout, from now on. */
-const opening = (ctx: Context, self: Connection, before: Config.Config): Connection =>
-  self.config.connectTimeout === before.connectTimeout || isUndecided(self)
+const opening = (ctx: Context, self: Connection, before: Config.Config): Connection => {
+  const patience = Handshake.patience(self.config)
+  return patience === Handshake.patience(before) || isUndecided(self)
     ? self
-    : Deadlines.arm(ctx, Deadlines.withSlow(self, "user", Time.plus(ctx.at, self.config.connectTimeout)))
+    : Deadlines.arm(ctx, Deadlines.withSlow(self, "user", Time.plus(ctx.at, patience)))
+}
 
 /** Changes what may change while a connection lives; it may let text go at once (no delay, no cork, a smaller segment). */
 export const setOptions = (

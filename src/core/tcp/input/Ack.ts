@@ -51,8 +51,8 @@ const checkHandshake = (
     const wnd = segment.window << self.agreed.sendScale
     const snd = { ...self.snd, wnd, maxWnd: Math.max(wnd, self.snd.maxWnd), wl1: segment.seq, wl2: segment.ack }
     const ecn = Ecn.completed(self.ecn, self.agreed.ecn, segment, self.recovery.timeouts)
-    // What a server has sent since its SYN/ACK is acknowledged like any other text.
-    const una = self.fastOpen === "accepted" ? Sequence.add(self.snd.iss, 1) : segment.ack
+    // What has left since the SYN/ACK is acknowledged like anything else.
+    const una = self.fastOpen === "sent" ? segment.ack : Sequence.add(self.snd.iss, 1)
     return Establish.enter(ctx, state, { ...measured(ctx, self, segment), snd, ecn }, una)
   }
   Emit.reset(ctx, segment)
