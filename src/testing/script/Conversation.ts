@@ -272,7 +272,9 @@ export class Conversation {
   private inScript(flow: Flow, segment: Segment, expected: TcpPacket): Segment {
     const written = expected.options === "any" ? undefined : expected.options.find(isTimestamps)
     const options = segment.options.map((option) =>
-      isTimestamps(option) && written !== undefined ? { ...option, value: written.value } : option
+      isTimestamps(option) && written !== undefined
+        ? { ...option, value: written.value, echo: written.isAnyEcho ? written.echo : option.echo }
+        : option
     )
     return this.cookies.outbound({ ...flow.outbound(segment), options }, expected.options)
   }

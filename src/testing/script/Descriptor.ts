@@ -2,6 +2,7 @@
 import type { Reason } from "../../core/Reason.ts"
 import type { Options } from "../../core/tcp/Config.ts"
 import type { Endpoint } from "../../core/tcp/Requests.ts"
+import type { UdpOptions } from "../../core/udp/Requests.ts"
 import type { Asked } from "../Host.ts"
 import type { ErrorQueue } from "./ErrorQueue.ts"
 
@@ -78,6 +79,7 @@ export interface UdpSocket {
   remotePort: number
   /** For how many microseconds a read waits; 0 for ever. */
   readTimeout: number
+  options: Partial<UdpOptions>
   /** An error that `SO_ERROR` has told, and that no other call tells again. */
   told: Reason | undefined
 }

@@ -200,6 +200,12 @@ const stays = (only: number): Meaning => (value) => value === only ? {} : undefi
 const freeBsd: Readonly<Record<string, Meaning>> = {
   "rfc1323": rfc1323,
   "sack.enable": flag("sack"),
+  // OpenBSD's, and the rest of NetBSD's.
+  "sack": flag("sack"),
+  "timestamps": flag("timestamps"),
+  "win_scale": flag("windowScaling"),
+  "init_win": (value) => ({ initialWindow: value === 0 ? 3 : value }),
+  "congctl.selected": congestionControl,
   "ecn.enable": freeBsdEcn,
   "cc.algorithm": congestionControl,
   // None: as many as RFC 3390 §1 has of usual segments.

@@ -111,7 +111,7 @@ const functions: Readonly<Record<string, (args: ReadonlyArray<Value>) => Value>>
   range: (args) => {
     const [first = 0, second, step = 1] = args.map(numberOf)
     const [from, to] = second === undefined ? [0, first] : [first, second]
-    const count = step === 0 ? 0 : Math.min(mostTurns, Math.max(0, Math.ceil((to - from) / step)))
+    const count = step === 0 ? 0 : Math.min(longestRange, Math.max(0, Math.ceil((to - from) / step)))
     return Array.from({ length: count }, (_, i) => from + i * step)
   },
   hex: ([value]) => `0x${numberOf(value!).toString(16)}`
@@ -312,6 +312,9 @@ export interface Ran {
   readonly broken: Broken | undefined
   readonly unknown: ReadonlyArray<string>
 }
+
+/** More than a script can count to. */
+const longestRange = 1_000_000
 
 /** A loop that goes on for longer is left. */
 const mostTurns = 10_000

@@ -68,6 +68,7 @@ const withoutEffect = new Set([
   "speed",
   "tcp_ts_tick_usecs",
   "timeout",
+  "tun_dev",
   "tun_driver",
   "udp_encaps",
   "use_expect",

@@ -31,7 +31,7 @@ export type TcpOption =
   | { readonly _tag: "Nop" | "Eol" | "SackPermitted" }
   | { readonly _tag: "Mss" | "WindowScale" | "UserTimeout"; readonly value: number }
   | { readonly _tag: "Sack"; readonly blocks: ReadonlyArray<readonly [number, number]> }
-  | { readonly _tag: "Timestamps"; readonly value: number; readonly echo: number }
+  | { readonly _tag: "Timestamps"; readonly value: number; readonly echo: number; readonly isAnyEcho?: true }
   | { readonly _tag: "FastOpen"; readonly cookie: Uint8Array; readonly isExperimental: boolean; readonly isAny?: true }
   /** Byte counters in the order of the option's kind; those that are left out are absent. */
   | { readonly _tag: "AccurateEcn"; readonly kind: 172 | 174; readonly counters: ReadonlyArray<number> }

@@ -25,6 +25,11 @@ export const lingerOf = (expression: Expression | undefined): Options => {
   return { linger: numberOf(on) === 0 ? undefined : Time.seconds(numberOf(time)) }
 }
 
+/** A span of time that a call may block for, `{tv_sec=1, tv_usec=0}`, in microseconds; 0 for ever. */
+export const microsOf = (expression: Expression): number =>
+  numberOf(fieldOf(expression, "tv_sec") ?? fieldOf(expression, "0")) * 1e6 +
+  numberOf(fieldOf(expression, "tv_usec") ?? fieldOf(expression, "1"))
+
 export const expectedNumber = (expression: Expression | undefined): number => {
   const value = first(expression)
   return value?._tag === "Name" && value.name in numbers ? numbers[value.name]! : numberOf(value)

@@ -76,6 +76,7 @@ const alike: ReadonlyArray<readonly [string, RegExp, string]> = [
   ["time_exceeded", /frag/, "exc_fragtime"],
   ["time_exceeded", /ttl|transit|hop/, ""],
   ["source_quench", /./, ""],
+  ["redirect", /./, ""],
   ["unreachable", /no_?route/, "no_route"],
   ["unreachable", /prohibited/, "admin_prohibited"],
   ["unreachable", /neighbou?r|scope/, "not_neighbour"],

@@ -11,10 +11,11 @@ import {
   expectedNumber,
   first,
   lingerOf,
+  microsOf,
   udpOption
 } from "./comparedOptions.ts"
 import { constants } from "./constants.ts"
-import { failed, type Pending, returned, type TcpSocket, type UdpSocket, Unsupported } from "./Descriptor.ts"
+import { failed, type Pending, returned, type TcpSocket, Unsupported } from "./Descriptor.ts"
 import { numbers } from "./Errno.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, textOf } from "./evaluate.ts"
 import * as FreeBsd from "./freeBsd.ts"
@@ -23,6 +24,7 @@ import { controllerOf } from "./Knobs.ts"
 import { optionName } from "./optionNames.ts"
 import type { Handler } from "./socketCalls.ts"
 import type { Call, Expression } from "./Syntax.ts"
+import { setUdpOption } from "./udpOptions.ts"
 
 type Setter = (value: number, expression: Expression | undefined) => Options
 
@@ -51,7 +53,7 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_MAXUNACKTIME: (seconds) => ({ userTimeout: Time.seconds(seconds) }),
   TCP_DEFER_ACCEPT: (seconds) => ({ deferAccept: Time.seconds(Math.max(0, seconds)) }),
   TCP_SYNCNT: (count) => ({ synRetries: count }),
-  TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, seconds)) }),
+  TCP_LINGER2: (seconds) => ({ finWait2Timeout: Time.seconds(Math.max(0, lingering(seconds))) }),
   TCP_USER_TIMEOUT: (millis) => ({ userTimeout: Time.millis(millis) }),
   TCP_NOTSENT_LOWAT: (bytes) => ({ notSentLowWater: bytes }),
   TCP_DELACK: (on) => ({ quickAcks: on === 0 ? Infinity : 0 }),
@@ -61,6 +63,9 @@ const setters: Readonly<Record<string, Setter>> = {
   TCP_RTO_MAX_MS: (millis) => ({ maxRto: Time.millis(millis) }),
   TCP_WINDOW_CLAMP: (size) => ({ receiveBuffer: size, receiveBufferLimit: size })
 }
+
+/** In FIN-WAIT-2: 0 is the usual time, anything negative none, and two minutes the most. */
+const lingering = (seconds: number): number => seconds === 0 ? 60 : Math.min(120, Math.max(-1, seconds))
 
 /** Options that change nothing that a script can see of this stack. */
 const withoutEffect = new Set([
@@ -199,11 +204,6 @@ const refusalOf = (
   return isBad ? "EINVAL" : undefined
 }
 
-/** A span of time that a call may block for, `{tv_sec=1, tv_usec=0}`, in microseconds; 0 for ever. */
-const microsOf = (expression: Expression): number =>
-  numberOf(fieldOf(expression, "tv_sec") ?? fieldOf(expression, "0")) * 1e6 +
-  numberOf(fieldOf(expression, "tv_usec") ?? fieldOf(expression, "1"))
-
 const timeLimits = new Set(["SO_RCVTIMEO", "SO_SNDTIMEO"])
 
 const remember = (self: TcpSocket, name: string, expression: Expression | undefined): void => {
@@ -224,18 +224,13 @@ const unknownController = (kernel: Kernel, name: string): Pending => {
   return ok
 }
 
-/** A datagram socket has no options but for how long a read waits. */
-const setUdpOption = (self: UdpSocket, name: string, expression: Expression | undefined): Pending => {
-  if (name === "SO_RCVTIMEO" && expression?._tag === "Record") self.readTimeout = microsOf(expression)
-  return ok
-}
-
 const setsockopt: Handler = (kernel, args, call) => {
   const [fd, level, option, expression] = args
   const udp = kernel.descriptors.get(numberOf(fd))
-  if (udp?._tag === "Udp") return setUdpOption(udp, optionName(level, option), expression)
+  if (udp?._tag === "Udp") return setUdpOption(kernel, udp, optionName(level, option), expression)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
+  if (nameOf(expression) === "NULL") return immediate(failed("EFAULT"))
   const name = optionName(level, option)
   const value = first(expression)
   const refusal = refusalOf(args)
@@ -318,6 +313,8 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return Math.round(Time.toMillis(options.userTimeout))
     case "TCP_DEFER_ACCEPT":
       return secondsOfTimeouts(options.deferAccept / 1e6)
+    case "TCP_LINGER2":
+      return lingering(Number(self.stored.get(name) ?? 0))
     case "TCP_KEEPCNT":
       return options.keepAliveCount
     case "TCP_KEEPIDLE":

@@ -32,15 +32,15 @@ const parseBlocks = (scanner: Scanner): ReadonlyArray<readonly [number, number]>
   return blocks
 }
 
-/** `TS val 100 ecr 0`; either number may be left out or `...`, and then counts as 0. */
+/** `TS val 100 ecr 0`; either number may be left out, or be `...` for any, and then counts as 0. */
 const parseTimestamps = (scanner: Scanner): TcpOption => {
-  const value = scanner.take(/val\b/y) === undefined ? 0 : anyNumber(scanner)
+  const value = scanner.take(/val\b/y) === undefined ? 0 : anyNumber(scanner) ?? 0
   const echo = scanner.take(/ecr\b/y) === undefined ? 0 : anyNumber(scanner)
-  return { _tag: "Timestamps", value, echo }
+  return { _tag: "Timestamps", value, echo: echo ?? 0, ...(echo === undefined ? { isAnyEcho: true } : {}) }
 }
 
-const anyNumber = (scanner: Scanner): number =>
-  scanner.take(/\.\.\./y) === undefined ? integer(scanner, "a timestamp") >>> 0 : 0
+const anyNumber = (scanner: Scanner): number | undefined =>
+  scanner.take(/\.\.\./y) === undefined ? integer(scanner, "a timestamp") >>> 0 : undefined
 
 const counter = /(e0b|e1b|ceb)\s+(\d+)/y
 

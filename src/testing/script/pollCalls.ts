@@ -108,10 +108,25 @@ const epollCreate: Handler = (kernel, _, call) =>
 const epollCreateSized: Handler = (kernel, args, call) =>
   numberOf(args[0]) > 0 ? epollCreate(kernel, args, call) : immediate(failed("EINVAL"))
 
-const epollControl: Handler = (kernel, [fd, operation, target, event]) => {
+/** Why a set can't be changed as a program wants it to be. */
+const refusalOf = (
+  kernel: Kernel,
+  fd: Expression | undefined,
+  operation: string,
+  number: number
+): string | undefined => {
   const self = epollOf(kernel, fd)
-  if (self === undefined) return immediate(failed("EBADF"))
+  if (!kernel.descriptors.has(numberOf(fd)) || !kernel.descriptors.has(number)) return "EBADF"
+  if (self === undefined || number === numberOf(fd)) return "EINVAL"
+  const isThere = self.interests.has(number)
+  return isThere === (operation === "EPOLL_CTL_ADD") ? (isThere ? "EEXIST" : "ENOENT") : undefined
+}
+
+const epollControl: Handler = (kernel, [fd, operation, target, event]) => {
   const number = numberOf(target)
+  const refusal = refusalOf(kernel, fd, nameOf(operation), number)
+  if (refusal !== undefined) return immediate(failed(refusal))
+  const self = epollOf(kernel, fd)!
   if (nameOf(operation) === "EPOLL_CTL_DEL") {
     self.interests.delete(number)
     return ok

@@ -34,6 +34,7 @@ const socket: Handler = (kernel, [family, type, protocol], call) => {
 
 const bind: Handler = (kernel, [fd, address]) => {
   const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp !== undefined && nameOf(address) === "NULL") return immediate(failed("EFAULT"))
   if (udp?._tag === "Udp") return udpBind(kernel, udp, address)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
@@ -157,6 +158,7 @@ const isDisconnect = (address: Expression | undefined): boolean => nameOf(fieldO
 
 const connect: Handler = (kernel, [fd, address]) => {
   const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp !== undefined && nameOf(address) === "NULL") return immediate(failed("EFAULT"))
   if (udp?._tag === "Udp") return udpConnect(kernel, udp, address)
   const self = kernel.socketOrError(numberOf(fd))
   if (typeof self === "string") return immediate(failed(self))
@@ -322,6 +324,7 @@ const told = (command: Expression | undefined, value: Expression | undefined, am
 
 const ioctl: Handler = (kernel, [fd, command, value]) => {
   const udp = kernel.descriptors.get(numberOf(fd))
+  if (udp === undefined) return immediate(failed("EBADF"))
   if (udp?._tag === "Udp" && nameOf(command) === "FIONREAD") return told(command, value, udpWaiting(kernel, udp) ?? 0)
   const self = kernel.socket(numberOf(fd))
   const info = kernel.info(self)

@@ -18,6 +18,7 @@ export const udpSocket = (nonBlocking: boolean): UdpSocket => ({
   port: 0,
   remotePort: 0,
   readTimeout: 0,
+  options: {},
   told: undefined
 })
 
@@ -36,7 +37,7 @@ const bound = (kernel: Kernel, self: UdpSocket, port: number): string | undefine
     version: undefined,
     port,
     link: undefined,
-    options: {}
+    options: self.options
   }).outcome()
   if (outcome._tag !== "Done") return outcome._tag === "Failed" ? errnoOf(outcome.reason, false) : "EAGAIN"
   self.socket = outcome.value.socket
