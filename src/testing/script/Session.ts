@@ -17,6 +17,7 @@ import { freeBsdInfo, mannerOf } from "./freeBsd.ts"
 import { ofHost } from "./hostKnobs.ts"
 import { Kernel } from "./Kernel.ts"
 import { freeBsdDefaults, freeBsdRack, type Knobs, linuxKernel, merge, noKnobs } from "./Knobs.ts"
+import { machineOf } from "./machine.ts"
 import { optionCalls } from "./optionCalls.ts"
 import { pollCalls } from "./pollCalls.ts"
 import * as Python from "./Python.ts"
@@ -132,6 +133,7 @@ export class Session {
   run(events: ReadonlyArray<Event>): void {
     const manner = mannerOf(events, this.settings.initCommands !== "")
     if (manner !== "other") this.becomeFreeBsd(manner === "rack")
+    this.base = merge(this.base, { tcp: machineOf(events), limits: {} })
     for (const event of events) this.perform(event)
     this.finishBlocked()
     const defects = this.parts?.bench.host.counter("defects") ?? 0

@@ -48,3 +48,22 @@ export const lengthOf = (vectors: Expression | undefined): number => {
   if (vectors?._tag !== "List") throw new Unsupported("a scattered buffer that is no list")
   return vectors.items.reduce((sum, item) => sum + numberOf(fieldOf(item, "iov_len") ?? fieldOf(item, "1")), 0)
 }
+
+/** The expressions in one, itself among them. */
+export const within = (expression: Expression): ReadonlyArray<Expression> => {
+  switch (expression._tag) {
+    case "List":
+      return [expression, ...expression.items.flatMap(within)]
+    case "Or":
+      return [expression, ...expression.parts.flatMap(within)]
+    case "Record":
+      return [expression, ...expression.fields.flatMap(([, value]) => within(value))]
+    case "Apply":
+      return [expression, ...expression.args.flatMap(within)]
+    case "Ellipsis":
+    case "Name":
+    case "Number":
+    case "Text":
+      return [expression]
+  }
+}

@@ -6,32 +6,14 @@ import type { Info, StateName } from "../../core/tcp/Info.ts"
 import { SYN } from "../../wire/Tcp.ts"
 import { timestampsLength } from "../../wire/TcpOptions.ts"
 import type { TcpSocket } from "./Descriptor.ts"
-import { fieldOf, nameOf, textOf } from "./evaluate.ts"
+import { fieldOf, nameOf, textOf, within } from "./evaluate.ts"
+import { setsSizes } from "./machine.ts"
 import { speaksFreeBsd } from "./runCommand.ts"
-import type { Event, Expression } from "./Syntax.ts"
+import type { Event } from "./Syntax.ts"
 
 /** Names that Linux's system calls do not have. */
 const names =
   /^(?:TCP_(?:DELACK|FUNCTION_(?:BLK|ALIAS)|KEEPINIT|LOG\w*|LRD|MAXUNACKTIME|NOOPT|NOPUSH|PERF_INFO|RACK_\w+|REMOTE_UDP_ENCAPS_PORT)|TCPS_\w+|SO_(?:BINTIME|NOSIGPIPE|REUSEPORT_LB|SETFIB|USER_COOKIE)|MSG_(?:EOF|NBIO)|FION(?:SPACE|WRITE))$/
-
-/** The expressions in one, itself among them. */
-const within = (expression: Expression): ReadonlyArray<Expression> => {
-  switch (expression._tag) {
-    case "List":
-      return [expression, ...expression.items.flatMap(within)]
-    case "Or":
-      return [expression, ...expression.parts.flatMap(within)]
-    case "Record":
-      return [expression, ...expression.fields.flatMap(([, value]) => within(value))]
-    case "Apply":
-      return [expression, ...expression.args.flatMap(within)]
-    case "Ellipsis":
-    case "Name":
-    case "Number":
-    case "Text":
-      return [expression]
-  }
-}
 
 /** In whose order the host's options stand: FreeBSD has the scale before what Linux has in front of it, and pads at the end. */
 const ordersOptions = ({ action }: Event): boolean => {
@@ -53,12 +35,9 @@ const readsModeBack = ({ action }: Event): boolean =>
 const offersAll = ({ action }: Event): boolean =>
   action._tag === "TcpPacket" && action.direction === "out" && (action.flags & SYN) !== 0 && action.window === 0xffff
 
-const sizesBuffers = /^(?:SO_RCVBUF(?:FORCE)?|TCP_WINDOW_CLAMP)$/
-
 /** What makes a first window of Linux other than it is by itself, or is Linux's anyway, as assertions are. */
-const mayResize = ({ action }: Event): boolean =>
-  action._tag === "Command" || action._tag === "Code" ||
-  (action._tag === "Call" && action.args.flatMap(within).some((each) => sizesBuffers.test(nameOf(each))))
+const mayResize = (event: Event): boolean =>
+  event.action._tag === "Command" || event.action._tag === "Code" || setsSizes(event)
 
 const namesIt = ({ action }: Event): boolean =>
   (action._tag === "Call" && action.args.flatMap(within).some((each) => names.test(nameOf(each)))) ||
