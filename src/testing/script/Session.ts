@@ -167,6 +167,7 @@ export class Session {
         return this.deliver(action)
       case "IcmpPacket":
         this.note(event, "")
+        this.running.kernel.unreachable = this.running.conversation.errnoOf(action)
         return this.running.conversation.deliverIcmp(action)
       case "UdpPacket":
         this.note(event, "")
