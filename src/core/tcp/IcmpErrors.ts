@@ -16,31 +16,6 @@ import * as Lookup from "./Lookup.ts"
 import * as PathMtu from "./PathMtu.ts"
 import type { HalfOpen, State } from "./State.ts"
 
-/** The reason that a program gets, by what the message says; `undefined` for what says nothing about reachability. */
-const reasonOf = (error: IcmpError): Reason.Reason | undefined => {
-  switch (error.kind) {
-    case "network":
-    case "host":
-    case "protocol":
-    case "port":
-    case "prohibited":
-    case "sourceRouteFailed":
-    case "hopLimit":
-      return error.isLocal
-        ? Reason.unreachable(error.kind)
-        : Reason.unreachable(error.kind, {
-          version: error.version,
-          type: error.type,
-          code: error.code,
-          from: error.from
-        })
-    case "reassembly":
-    case "parameterProblem":
-    case "tooBig":
-      return undefined
-  }
-}
-
 /** Protocol, port and prohibited are final as far as the network knows (RFC 1122 §4.2.3.9, RFC 5461 §2); a refusal by port is the peer's "no". */
 const isHard = (error: IcmpError): boolean =>
   error.kind === "protocol" || error.kind === "port" || error.kind === "prohibited"
@@ -57,9 +32,8 @@ const remember = (ctx: Context, state: State, self: Connection, error: IcmpError
  * finding and nobody's hearsay: it ends a connect as well.
  */
 const whileOpening = (ctx: Context, state: State, self: Connection, error: IcmpError): void => {
-  const reason = reasonOf(error)
+  const reason = Reason.ofIcmp(error, 0)
   if (self.fastOpen === "sent") FastOpen.disable(ctx, state, self.tuple)
-  if (reason === undefined) return
   const final = error.kind === "port" ? Reason.connectionRefused : reason
   const isFinal = error.isLocal || ((isHard(error) || ctx.config.tcp.softErrorsEndConnects) && self.config.icmpMayAbort)
   if (isFinal && self.state === "SYN-SENT") {
@@ -90,6 +64,5 @@ export const arrives = (ctx: Context, state: State, error: IcmpError): void => {
     return PathMtu.tooBig(ctx, state, self, error)
   }
   if (Connections.isOpening(self.state)) return whileOpening(ctx, state, self, error)
-  const reason = reasonOf(error)
-  if (reason !== undefined) remember(ctx, state, self, error, reason)
+  remember(ctx, state, self, error, Reason.ofIcmp(error, 0))
 }

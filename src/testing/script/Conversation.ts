@@ -8,7 +8,7 @@ import type { Bench, Sent } from "./Bench.ts"
 import { compareIp, compareSegment, type Difference, formatOptions, formatSegment } from "./compareSegment.ts"
 import { Cookies } from "./Cookies.ts"
 import { Flow } from "./Flow.ts"
-import { emitIcmp, errnoOfIcmp, nameOfIcmp } from "./icmp.ts"
+import { emitIcmp, nameOfIcmp } from "./icmp.ts"
 import { emitSegment, type IpHeader, type IpPacket, readIp, readSegment, type Segment } from "./Segment.ts"
 import type { Settings } from "./Settings.ts"
 import type { IcmpPacket, IpFields, TcpOption, TcpPacket, UdpPacket } from "./Syntax.ts"
@@ -108,11 +108,6 @@ export class Conversation {
   deliverIcmp(packet: IcmpPacket): void {
     const flow = this.current ?? new Flow(this.settings.bindPort, firstRemotePort)
     this.bench.deliver(emitIcmp(packet, flow, this.udp, this.header(packet.ip)))
-  }
-
-  /** By which name of its own Linux tells of an ICMP error. */
-  errnoOf(packet: IcmpPacket): string | undefined {
-    return errnoOfIcmp(packet, this.header(packet.ip))
   }
 
   private header(ip: IpFields): IpHeader {

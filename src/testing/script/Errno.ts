@@ -1,5 +1,5 @@
 /** Names of errors of system calls, and which of the stack's reasons a program of Linux would know by which. */
-import type { Reason } from "../../core/Reason.ts"
+import type { IcmpOrigin, Reason } from "../../core/Reason.ts"
 
 /** The name by which a caller would know why its request was not met. */
 export const errnoOf = (reason: Reason, isWrite: boolean): string => {
@@ -13,7 +13,7 @@ export const errnoOf = (reason: Reason, isWrite: boolean): string => {
     case "TimedOut":
       return "ETIMEDOUT"
     case "Unreachable":
-      return unreachable[reason.what]
+      return (reason.icmp === undefined ? undefined : linuxCodes[codeOf(reason.icmp)]) ?? unreachable[reason.what]
     case "AddressInUse":
       return "EADDRINUSE"
     case "AddressNotAvailable":
@@ -43,6 +43,24 @@ export const errnoOf = (reason: Reason, isWrite: boolean): string => {
   }
 }
 
+/** Linux's errors of codes that are of one kind with others, by the version of IP, the type and the code. */
+const linuxCodes: Readonly<Record<string, string>> = {
+  "4 3 6": "ENETUNREACH",
+  "4 3 7": "EHOSTDOWN",
+  "4 3 8": "ENONET",
+  "4 3 9": "ENETUNREACH",
+  "4 3 11": "ENETUNREACH",
+  "4 12 0": "EPROTO",
+  "6 1 1": "EACCES",
+  "6 1 5": "EACCES",
+  "6 1 6": "EACCES",
+  "6 4 0": "EPROTO",
+  "6 4 1": "EPROTO",
+  "6 4 2": "EPROTO"
+}
+
+const codeOf = ({ code, type, version }: IcmpOrigin): string => `${version} ${type} ${code}`
+
 const unreachable = {
   network: "ENETUNREACH",
   host: "EHOSTUNREACH",
@@ -61,7 +79,7 @@ export const freeBsdErrnoOf = (reason: Reason): string | undefined =>
     ? "ECONNREFUSED"
     : reason.what === "network"
     ? "EHOSTUNREACH"
-    : undefined
+    : unreachable[reason.what]
 
 /** Names of the same error. */
 export const synonyms: Readonly<Record<string, string>> = { EWOULDBLOCK: "EAGAIN", ENOTSUP: "EOPNOTSUPP" }

@@ -34,8 +34,6 @@ export class Kernel {
   readonly host: Host
   readonly ends: Ends
   readonly descriptors: Map<number, Descriptor> = new Map()
-  /** What the last ICMP error is called, if the stack's kinds do not tell. */
-  unreachable: string | undefined
   /** Whose each connection is, or was when its program let it go. */
   private readonly owners: Map<number, TcpSocket> = new Map()
   /** What the settings so far give every new socket. */
@@ -143,7 +141,6 @@ export class Kernel {
       !entry.snd.fin
     if (this.isFreeBsd) return freeBsdErrnoOf(reason) ?? errnoOf(reason, isWrite)
     const isLate = reason._tag === "ConnectionRefused" && entry?._tag === "Connection" && entry.rcv.segments > 0
-    if (reason._tag === "Unreachable" && this.unreachable !== undefined) return this.unreachable
     return isBroken ? "EPIPE" : errnoOf(isLate ? connectionReset : reason, isWrite)
   }
 

@@ -167,7 +167,6 @@ export class Session {
         return this.deliver(action)
       case "IcmpPacket":
         this.note(event, "")
-        this.running.kernel.unreachable = this.running.conversation.errnoOf(action)
         return this.running.conversation.deliverIcmp(action)
       case "UdpPacket":
         this.note(event, "")

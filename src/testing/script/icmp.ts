@@ -99,22 +99,6 @@ const numbersOf = ({ code, type }: IcmpPacket, ip: IpHeader): readonly [number, 
   return found
 }
 
-/** Linux's errors of the codes of IPv4, and of IPv6 where it has one of its own. */
-const errors4: Readonly<Record<number, string>> = {
-  6: "ENETUNREACH",
-  7: "EHOSTDOWN",
-  8: "ENONET",
-  9: "ENETUNREACH",
-  11: "ENETUNREACH"
-}
-const errors6: Readonly<Record<number, string>> = { 1: "EACCES", 5: "EACCES", 6: "EACCES" }
-
-/** By which name Linux tells of an unreachable destination where its kind alone does not say. */
-export const errnoOfIcmp = (packet: IcmpPacket, ip: IpHeader): string | undefined => {
-  const [type, code] = numbersOf(packet, ip)
-  return isV6(ip) ? (type === 1 ? errors6[code] : undefined) : type === 3 ? errors4[code] : undefined
-}
-
 /** Octets of the offending packet's payload that a message quotes at least (RFC 792). */
 const quotedOctets = 8
 

@@ -18,8 +18,8 @@ const synOf = ({ action }: Event): TcpPacket | undefined =>
 
 const scaleOf = (option: TcpOption): ReadonlyArray<number> => option._tag === "WindowScale" ? [option.value] : []
 
-/** Up to this a first window is that of a machine of its time, and no rounding of the usual one. */
-const largestOfOld = 32_768
+/** Between these a first window is that of a machine of its time: no rounding of the usual one, and more than a mistake. */
+const [leastOfOld, largestOfOld] = [4096, 32_768] as const
 
 /** What the host begins with for its SYN to be what the script has. */
 export const machineOf = (events: ReadonlyArray<Event>): Partial<Tcp.Config> => {
@@ -29,6 +29,6 @@ export const machineOf = (events: ReadonlyArray<Event>): Partial<Tcp.Config> => 
   const { window = 0 } = syn
   return {
     ...(scale === undefined || scale > 14 ? {} : { receiveBufferLimit: 65_535 * 2 ** scale }),
-    ...(window < 1 || window > largestOfOld ? {} : { receiveBuffer: window })
+    ...(window < leastOfOld || window > largestOfOld ? {} : { receiveBuffer: window })
   }
 }

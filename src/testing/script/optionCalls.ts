@@ -313,8 +313,6 @@ const valueOf = (kernel: Kernel, self: TcpSocket, name: string): number | undefi
       return Math.round(Time.toMillis(options.userTimeout))
     case "TCP_DEFER_ACCEPT":
       return secondsOfTimeouts(options.deferAccept / 1e6)
-    case "TCP_LINGER2":
-      return lingering(Number(self.stored.get(name) ?? 0))
     case "TCP_KEEPCNT":
       return options.keepAliveCount
     case "TCP_KEEPIDLE":
@@ -343,13 +341,13 @@ const unset: Readonly<Record<string, number>> = {
   SO_LISTENINCQLEN: 0,
   SO_RCVLOWAT: 1,
   TCP_SYNCNT: 6,
-  TCP_LINGER2: 60,
   TCP_QUICKACK: 1
 }
 
 const stored = ({ listener, stored }: TcpSocket, name: string): number | undefined => {
   if (name === "SO_ACCEPTCONN") return listener === undefined ? 0 : 1
   const value = stored.get(name)
+  if (name === "TCP_LINGER2") return lingering(Number(value ?? 0))
   if (typeof value === "string") return undefined
   return value ?? unset[name] ?? (isKnown(name) && name !== "SO_LINGER" ? 0 : undefined)
 }

@@ -97,13 +97,15 @@ const parseTcp = (scanner: Scanner, direction: PacketDirection, ip: IpFields): P
   }
   if (direction === "in" && sequence.length > longestText) scanner.fail(`a segment of ${sequence.length} octets`)
   const { hasMore, options } = parseOptions(scanner)
+  const isAck = numbers.ack !== undefined && (flags & (Tcp.AE | Tcp.ACK)) === Tcp.AE
   if (scanner.sees(/\/udp\b/y)) throw new Unsupported("TCP in datagrams of UDP")
   return {
     _tag: "TcpPacket",
     direction,
     ip,
     ports,
-    flags,
+    // Some write an A for the ACK, which is the bit of accurate ECN else.
+    flags: isAck ? flags ^ (Tcp.AE | Tcp.ACK) : flags,
     sequence,
     acknowledgment: numbers.ack,
     window: numbers.win,

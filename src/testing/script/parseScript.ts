@@ -76,7 +76,7 @@ const parseEvent = (scanner: Scanner): Event => {
 
 /** Behind an equals sign, or alone on the rest of the line. */
 const option =
-  /--([a-z]\w*)(?:(?:=|[ \t]+(?=[^\s/-]\S*[ \t]*(?:\n|$)))("[^"]*"|\S+))?|-D\s*([A-Za-z_]\w*=(?:"[^"]*"|\S*))/y
+  /--([a-z]\w*)(?:(?:=|[ \t]+(?=[^\s/-](?:"[^"]*"|\S)*[ \t]*(?:\n|$)))((?:"[^"]*"|\S)+))?|-D\s*([A-Za-z_]\w*=(?:"[^"]*"|\S*))/y
 
 /** `NAME=VALUE` of `--define` and `-D`. */
 const definition = /^([A-Za-z_]\w*)=(?:"(.*)"|(.*))$/
