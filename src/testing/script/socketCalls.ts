@@ -6,6 +6,7 @@ import { failed, type Pending, returned, Unsupported } from "./Descriptor.ts"
 import { fieldOf, isEllipsis, nameOf, numberOf, portOf } from "./evaluate.ts"
 import { clientOptions, wantsFastOpen } from "./fastOpenCalls.ts"
 import { immediate, type Kernel, ok } from "./Kernel.ts"
+import { refusalOf } from "./socketKinds.ts"
 import type { Call, Expression } from "./Syntax.ts"
 import { tcpSocket } from "./tcpSocket.ts"
 import { isUdp, udpBind, udpClose, udpConnect, udpSocket, udpWaiting } from "./udpCalls.ts"
@@ -17,18 +18,14 @@ export type Handler = (kernel: Kernel, args: ReadonlyArray<Expression>, call: Ca
 export const expectedFd = ({ result }: Call): number => result._tag === "Number" && result.value > 0 ? result.value : 0
 
 const socket: Handler = (kernel, [family, type, protocol], call) => {
-  const isIp = isEllipsis(family) || /^[AP]F_INET6?$/.test(nameOf(family))
   const bits = numberOf(type)
+  const kind = bits & 0xf
+  const refusal = refusalOf(family, bits, protocol)
+  if (refusal !== undefined) return immediate(failed(refusal))
   const nonBlocking = (bits & constants["SOCK_NONBLOCK"]!) !== 0
-  const isDatagrams = (bits & 0xf) === constants["SOCK_DGRAM"]
-  if (!isIp || (!isDatagrams && (bits & 0xf) !== constants["SOCK_STREAM"])) {
-    throw new Unsupported("sockets of other kinds than TCP's and UDP's")
-  }
-  const name = nameOf(protocol)
-  if (name === (isDatagrams ? "IPPROTO_TCP" : "IPPROTO_UDP")) return immediate(failed("EPROTONOSUPPORT"))
-  if (isDatagrams) return immediate(returned(kernel.install(udpSocket(nonBlocking), expectedFd(call))))
-  if (!["", "IPPROTO_TCP", "IPPROTO_IP"].includes(name)) throw new Unsupported(`protocol ${name}`)
-  const made = { ...tcpSocket(nonBlocking), options: kernel.options }
+  const made = kind === constants["SOCK_DGRAM"]
+    ? udpSocket(nonBlocking)
+    : { ...tcpSocket(nonBlocking), options: kernel.options }
   return immediate(returned(kernel.install(made, expectedFd(call))))
 }
 
