@@ -103,10 +103,11 @@ export class Bench {
 
   /** Lets time pass until something is so, at most up to a time; true if it came to be so. */
   waitUntil(isSo: () => boolean, at: number): boolean {
-    const end = Math.min(at, this.now + patience)
+    const most = this.now + (at === Infinity ? patience : 720 * patience)
+    const end = Math.min(at, most)
     this.collect()
     while (!isSo() && this.nextAlarm <= end) this.ring()
-    if (!isSo() && end !== this.now + patience) this.advanceTo(end)
+    if (!isSo() && end !== most) this.advanceTo(end)
     return isSo()
   }
 
