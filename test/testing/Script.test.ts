@@ -44,6 +44,16 @@ describe("Script", () => {
 `)
   })
 
+  it("takes lines that end as those of Windows do", () => {
+    passes(`--mtu 1400
+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 32792
++0 > S. 0:0(0) ack 1 <mss 1360>
+`.replaceAll("\n", "\r\n"))
+  })
+
   it("runs an active connection, and learns the host's numbers and timestamps", () => {
     passes(`
  0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3

@@ -118,7 +118,8 @@ const replaced = (text: string, definitions: ReadonlyMap<string, string>): strin
   )
 
 /** Reads a script. Throws a `SyntaxFault` where it can't be. */
-export const parseScript = (text: string, given: ReadonlyMap<string, string> = new Map()): Syntax => {
+export const parseScript = (written: string, given: ReadonlyMap<string, string> = new Map()): Syntax => {
+  const text = written.replace(/\r\n?/g, "\n")
   const head = new Scanner(text)
   const { definitions, options } = parseHead(head)
   const body = replaced(text.slice(head.at), new Map([...definitions, ...given]))
