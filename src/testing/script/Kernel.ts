@@ -125,11 +125,29 @@ export class Kernel {
 
   /** What a router has said of a connection that goes on: of Linux's system calls only `SO_ERROR` tells it, once. */
   softErrorOf(socket: TcpSocket): Reason | undefined {
-    const entry = socket.connection === undefined ? undefined : this.host.state.tcp.entries.get(socket.connection)
-    const reason = entry?._tag === "Connection" && entry.state !== "CLOSED" ? entry.error : undefined
-    if (this.isFreeBsd || reason === socket.softError) return undefined
-    socket.softError = reason
+    const reason = this.untoldOf(socket)
+    if (reason !== undefined) socket.softError = reason
     return reason
+  }
+
+  /** The same for a program that wants to hear of it by any call (`IP_RECVERR`). */
+  heardErrorOf(socket: TcpSocket): Reason | undefined {
+    return this.wantsErrors(socket) ? this.softErrorOf(socket) : undefined
+  }
+
+  /** Whether a call would tell of something that a router has said. */
+  hasHeardError(socket: TcpSocket): boolean {
+    return this.wantsErrors(socket) && this.untoldOf(socket) !== undefined
+  }
+
+  private wantsErrors({ stored }: TcpSocket): boolean {
+    return Number(stored.get("IP_RECVERR") ?? stored.get("IPV6_RECVERR") ?? 0) !== 0
+  }
+
+  private untoldOf({ connection, softError }: TcpSocket): Reason | undefined {
+    const entry = connection === undefined ? undefined : this.host.state.tcp.entries.get(connection)
+    const reason = entry?._tag === "Connection" && entry.state !== "CLOSED" ? entry.error : undefined
+    return this.isFreeBsd || reason === softError ? undefined : reason
   }
 
   /**

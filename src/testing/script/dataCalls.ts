@@ -16,9 +16,15 @@ const bit = (flags: number, name: string): boolean => (flags & constants[name]!)
 /** Tells an error that came meanwhile, once, as the next call on the socket does. */
 const failedBefore = (kernel: Kernel, self: TcpSocket, isWrite: boolean): Pending | undefined => {
   const reason = kernel.errorOf(self)
-  if (reason === undefined) return undefined
+  if (reason === undefined) return heardBefore(kernel, self, isWrite)
   self.isErrorTold = true
   return immediate(failed(kernel.errnoOf(self, reason, isWrite)))
+}
+
+/** Tells what a router has said of the connection, if its program asks for that. */
+const heardBefore = (kernel: Kernel, self: TcpSocket, isWrite: boolean): Pending | undefined => {
+  const reason = kernel.heardErrorOf(self)
+  return reason === undefined ? undefined : immediate(failed(kernel.errnoOf(self, reason, isWrite)))
 }
 
 const isOver = (info: Info): boolean =>
@@ -34,10 +40,10 @@ const taken = (kernel: Kernel, self: TcpSocket, connection: number, max: number,
   const asked = kernel.host.request({ _tag: "TcpRead", connection, max: Math.max(1, max), block })
   return () => {
     const outcome = asked.outcome()
-    if (outcome._tag === "Pending") return undefined
+    if (outcome._tag === "Pending") return heardBefore(kernel, self, false)?.()
     if (outcome._tag === "Done") return returned(outcome.value.end ? 0 : outcome.value.length)
     const { reason } = outcome
-    if (reason._tag === "WouldBlock") return failed("EAGAIN")
+    if (reason._tag === "WouldBlock") return heardBefore(kernel, self, false)?.() ?? failed("EAGAIN")
     // Behind its own shutdown, and behind an error that it has been told, a program reads the end.
     if (reason._tag === "Closed" || self.isErrorTold) return returned(0)
     const before = failedBefore(kernel, self, false)

@@ -42,7 +42,8 @@ const readiness = (kernel: Kernel, self: TcpSocket): number => {
     const waiting = kernel.host.state.tcp.listeners.get(self.listener)?.waiting ?? 0
     return waiting > 0 ? bits.in : 0
   }
-  const error = kernel.errorOf(self) === undefined && self.errors.length === 0 ? 0 : bits.err
+  const isWell = kernel.errorOf(self) === undefined && self.errors.length === 0 && !kernel.hasHeardError(self)
+  const error = isWell ? 0 : bits.err
   const info = kernel.info(self)
   const ended = bits.in | bits.hup | bits.readHangUp | bits.out
   if (info === undefined) return self.connecting?.outcome()._tag === "Pending" ? 0 : ended | error
