@@ -162,6 +162,12 @@ export class Kernel {
     return isBroken ? "EPIPE" : errnoOf(isLate ? connectionReset : reason, isWrite)
   }
 
+  /** Whether the peer's FIN was taken, which on Linux is what reads tell though an error may have come behind it. */
+  isAtEnd({ connection }: TcpSocket): boolean {
+    const entry = connection === undefined ? undefined : this.host.state.tcp.entries.get(connection)
+    return !this.isFreeBsd && entry?._tag === "Connection" && entry.rcv.ended
+  }
+
   /** Tells each socket's queue of errors how far its stream has come. */
   progress(now: number): void {
     for (const self of this.descriptors.values()) {

@@ -44,8 +44,8 @@ const taken = (kernel: Kernel, self: TcpSocket, connection: number, max: number,
     if (outcome._tag === "Done") return returned(outcome.value.end ? 0 : outcome.value.length)
     const { reason } = outcome
     if (reason._tag === "WouldBlock") return heardBefore(kernel, self, false)?.() ?? failed("EAGAIN")
-    // Behind its own shutdown, and behind an error that it has been told, a program reads the end.
-    if (reason._tag === "Closed" || self.isErrorTold) return returned(0)
+    // Behind its own shutdown, behind an error that it has been told, and behind the peer's FIN whatever came then, a program reads the end.
+    if (reason._tag === "Closed" || self.isErrorTold || kernel.isAtEnd(self)) return returned(0)
     const before = failedBefore(kernel, self, false)
     self.isErrorTold = true
     return before?.() ?? failed(kernel.errnoOf(self, reason, false))
