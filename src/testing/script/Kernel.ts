@@ -168,6 +168,12 @@ export class Kernel {
     return !this.isFreeBsd && entry?._tag === "Connection" && entry.rcv.ended
   }
 
+  /** Whether the program has shut its reading side. */
+  isReadingShut({ connection }: TcpSocket): boolean {
+    const entry = connection === undefined ? undefined : this.host.state.tcp.entries.get(connection)
+    return entry?._tag === "Connection" && entry.rcv.isShut
+  }
+
   /** Tells each socket's queue of errors how far its stream has come. */
   progress(now: number): void {
     for (const self of this.descriptors.values()) {

@@ -36,6 +36,12 @@ const isShut: ReadonlySet<StateName> = new Set<StateName>([
   "CLOSED"
 ])
 
+/** A connection that has ended can be read to its end; on Linux one that never was is only no more in the way of anything. */
+const withoutConnection = ({ isFreeBsd }: Kernel, { connecting, connection }: TcpSocket): number =>
+  connecting === undefined && connection === undefined && !isFreeBsd
+    ? bits.hup | bits.out
+    : bits.in | bits.hup | bits.readHangUp | bits.out
+
 /** Whatever is so of a socket, asked for or not. */
 const readiness = (kernel: Kernel, self: TcpSocket): number => {
   if (self.listener !== undefined) {
@@ -45,14 +51,18 @@ const readiness = (kernel: Kernel, self: TcpSocket): number => {
   const isWell = kernel.errorOf(self) === undefined && self.errors.length === 0 && !kernel.hasHeardError(self)
   const error = isWell ? 0 : bits.err
   const info = kernel.info(self)
-  const ended = bits.in | bits.hup | bits.readHangUp | bits.out
-  if (info === undefined) return self.connecting?.outcome()._tag === "Pending" ? 0 : ended | error
+  if (info === undefined) {
+    return self.connecting?.outcome()._tag === "Pending"
+      ? 0
+      : withoutConnection(kernel, self) | error
+  }
   if (info.state === "SYN-SENT" || info.state === "SYN-RECEIVED") return 0
   const buffered = info.inFlight + info.unsent
   const room = self.options.sendBuffer === undefined || buffered * 3 < self.options.sendBuffer * 2
-  const isDone = peerIsDone.has(info.state)
+  const lowWater = Math.max(1, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
+  const isDone = peerIsDone.has(info.state) || kernel.isReadingShut(self)
   return error |
-    (info.unread > 0 || isDone ? bits.in : 0) |
+    (info.unread >= lowWater || isDone ? bits.in : 0) |
     (isDone ? bits.readHangUp : 0) |
     (isDone && isShut.has(info.state) ? bits.hup : 0) |
     (room || isShut.has(info.state) ? bits.out : 0)
