@@ -8,13 +8,15 @@ import { immediate, type Kernel, ok } from "./Kernel.ts"
 import { expectedFd, type Handler } from "./socketCalls.ts"
 import type { Expression } from "./Syntax.ts"
 import { udpReadiness } from "./udpCalls.ts"
+import { hasUrgent } from "./urgentCalls.ts"
 
 const bits = {
   in: constants["POLLIN"]! | constants["POLLRDNORM"]!,
   out: constants["POLLOUT"]! | constants["POLLWRNORM"]!,
   err: constants["POLLERR"]!,
   hup: constants["POLLHUP"]!,
-  readHangUp: constants["POLLRDHUP"]!
+  readHangUp: constants["POLLRDHUP"]!,
+  urgent: constants["POLLPRI"]!
 } as const
 
 /** States in which the peer has sent its FIN. */
@@ -62,6 +64,7 @@ const readiness = (kernel: Kernel, self: TcpSocket): number => {
   const lowWater = Math.max(1, Number(self.stored.get("SO_RCVLOWAT") ?? 1))
   const isDone = peerIsDone.has(info.state) || kernel.isReadingShut(self)
   return error |
+    (hasUrgent(self, info) ? bits.urgent : 0) |
     (info.unread >= lowWater || isDone ? bits.in : 0) |
     (isDone ? bits.readHangUp : 0) |
     (isDone && isShut.has(info.state) ? bits.hup : 0) |

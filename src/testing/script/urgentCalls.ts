@@ -32,5 +32,11 @@ export const untilMark = (kernel: Kernel, self: TcpSocket, connection: number, m
   return max
 }
 
+/** Whether an urgent octet has come that was not read by itself (`POLLPRI`). */
+export const hasUrgent = (self: TcpSocket, info: Info): boolean => {
+  const mark = markOf(info)
+  return mark !== undefined && mark !== self.urgentTaken && info.unread >= info.urgent
+}
+
 /** Whether the next octet is the urgent one (`SIOCATMARK`). */
 export const isAtMark = (info: Info | undefined): boolean => info?.urgent === 1
