@@ -12,7 +12,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import * as Arguments from "../../bench/Arguments.ts"
 import * as Pcapng from "../../src/wire/Pcapng.ts"
 import * as Piece from "../../src/wire/Piece.ts"
 import { type Report, Session, type Witness } from "./Session.ts"
@@ -26,22 +26,23 @@ const throughWorkers = (round: number): boolean => round % workersEvery === work
 /** What the heap may have grown by between the first round's end and a later one's. */
 const mostGrowth = 64 * 1024 * 1024
 
-const { values: flags } = parseArgs({
-  options: {
-    frames: { type: "string" },
-    seconds: { type: "string" },
-    seed: { type: "string" },
-    from: { type: "string" },
-    round: { type: "string" }
-  }
-})
+const program = "fuzz"
+const { values: flags } = Arguments.read(
+  program,
+  {
+    options: {
+      frames: { type: "string" },
+      seconds: { type: "string" },
+      seed: { type: "string" },
+      from: { type: "string" },
+      round: { type: "string" }
+    }
+  },
+  "npm run fuzz -- [--frames N | --seconds N] [--seed S] [--from R | --round R]"
+)
 
-const whole = (name: string, text: string | undefined, otherwise: number): number => {
-  const value = text === undefined ? otherwise : Number(text)
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  process.stderr.write(`fuzz: --${name} is a whole number, and not ${text}\n`)
-  process.exit(2)
-}
+const whole = (name: string, text: string | undefined, otherwise: number): number =>
+  text === undefined ? otherwise : Arguments.whole(program, name, text)
 
 const seed = whole("seed", flags.seed, Math.floor(Math.random() * 2 ** 31))
 const seconds = flags.seconds === undefined ? Infinity : whole("seconds", flags.seconds, 0)

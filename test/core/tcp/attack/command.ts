@@ -5,23 +5,31 @@
  *
  * The status is 1 if a connection died or was changed, a real client did not come through, or memory grew beyond its bounds.
  */
-import { parseArgs } from "node:util"
+import * as Arguments from "../../../../bench/Arguments.ts"
 import * as Attack from "./Attack.ts"
 
-const { values: flags } = parseArgs({
-  options: {
-    packets: { type: "string", default: "1000000" },
-    syns: { type: "string", default: "100000" },
-    seed: { type: "string", default: "1" }
-  }
-})
+const name = "attack"
+const { values: flags } = Arguments.read(
+  name,
+  {
+    options: {
+      packets: { type: "string", default: "1000000" },
+      syns: { type: "string", default: "100000" },
+      seed: { type: "string", default: "1" }
+    }
+  },
+  "npm run attack -- [--packets N] [--syns N] [--seed S]"
+)
+const packets = Arguments.positive(name, "packets", flags.packets)
+const syns = Arguments.positive(name, "syns", flags.syns)
+const seed = Arguments.whole(name, "seed", flags.seed)
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const guessed = Attack.blind(Number(flags.packets), Number(flags.seed))
-say(`${flags.packets} guessed packets: ${JSON.stringify(guessed)}`)
-const flooded = Attack.flood(Number(flags.syns), Number(flags.seed))
-say(`${flags.syns} SYNs: ${JSON.stringify(flooded)}`)
+const guessed = Attack.blind(packets, seed)
+say(`${packets} guessed packets: ${JSON.stringify(guessed)}`)
+const flooded = Attack.flood(syns, seed)
+say(`${syns} SYNs: ${JSON.stringify(flooded)}`)
 
 const isWell = guessed.states.every((state) => state === "ESTABLISHED") && guessed.isIntact && guessed.entries === 1 &&
   guessed.memory === 0 && guessed.defects === 0 && guessed.challenges <= guessed.challengesAllowed &&

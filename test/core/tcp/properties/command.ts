@@ -10,22 +10,20 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import * as Arguments from "../../../../bench/Arguments.ts"
 import * as Pcapng from "../../../../src/wire/Pcapng.ts"
 import * as Piece from "../../../../src/wire/Piece.ts"
 import { type Result, World } from "./World.ts"
 
-const { values: flags } = parseArgs({ options: { runs: { type: "string" }, seed: { type: "string" } } })
+const name = "properties"
+const { values: flags } = Arguments.read(
+  name,
+  { options: { runs: { type: "string", default: "100000" }, seed: { type: "string", default: "1" } } },
+  "npm run properties -- [--runs N] [--seed S]"
+)
 
-const whole = (name: string, text: string | undefined, otherwise: number): number => {
-  const value = text === undefined ? otherwise : Number(text)
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  process.stderr.write(`properties: --${name} is a whole number, and not ${text}\n`)
-  process.exit(2)
-}
-
-const runs = whole("runs", flags.runs, 100_000)
-const first = whole("seed", flags.seed, 1)
+const runs = Arguments.whole(name, "runs", flags.runs)
+const first = Arguments.whole(name, "seed", flags.seed)
 const runsPerLine = 5000
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
